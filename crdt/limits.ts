@@ -1,0 +1,26 @@
+/**
+ * Every bound of the wire, version 1. They are part of the protocol: two replicas that disagree on one of them
+ * disagree on what is valid. A node's own bounds (queues, rates, caches) are in node/limits.ts.
+ */
+export const HEADER_BYTES_MAX = 1024
+/** Real records reach 156 KB; half of them are under 1 KB. */
+export const BODY_BYTES_MAX = 256 * 1024
+export const PARENTS_MAX = 16
+export const BATCH_OPS_MAX = 256
+export const FRAME_BYTES_MAX = 1024 * 1024
+/** Containers within containers; checked before any recursion. */
+export const DEPTH_MAX = 32
+export const KEY_BYTES_MAX = 128
+export const ITEMS_MAX = 4096
+export const PATH_SEGMENTS_MAX = 16
+export const MEMBER_BYTES_MAX = 1024
+export const SLUG_BYTES_MAX = 256
+export const KIND_BYTES_MAX = 32
+/** Advisory time, in ms since 1970: 43 bits last until the year 2248. */
+export const TIME_MS_LIMIT = 2 ** 43
+/** Merging a text costs its splices; a client with more writes a fresh text. */
+export const SPLICES_MAX = 512
+/** 16-ary trie of op ids (SPEC.md, "The root of a set"). */
+export const TRIE_LEAF_IDS = 32
+/** The number of the merge rules, agreed in the handshake. */
+export const SEM = 1

@@ -1,0 +1,40 @@
+import type { ActorKey, OpId, Owner, RecordId } from './op.ts'
+import type { Doc, Path, Scalar, Value } from './value.ts'
+
+/** A record as merged from its ops: a deterministic function of the set. */
+export type Merged = {
+  readonly record: RecordId
+  readonly owner: Owner
+  readonly kind: string
+  /** Missing when no genesis body gives the slug that its header's hash names. */
+  readonly slug?: string
+  readonly live: boolean
+  readonly doc: Doc
+  /** Ascending. Voided and inert ops count. */
+  readonly heads: readonly OpId[]
+  readonly conflicts: readonly Conflict[]
+  /** ms; the smallest w of a genesis. Advisory. */
+  readonly registeredAt: number
+  /** ms; the largest w of a contributing op, of any op when none contributes. Advisory. */
+  readonly changedAt: number
+  readonly opCount: number
+  /** The ops form one line from one genesis so far, so that the next may be folded on top. */
+  readonly line: boolean
+  /** The shown texts: which epoch a splice must name, and how many splices it has. */
+  readonly texts: readonly { readonly path: Path; readonly epoch: OpId; readonly splices: number }[]
+}
+
+export type Conflict = { readonly path: Path; readonly alternatives: readonly Alternative[] }
+
+/** One of several values; the first of a conflict is the one shown. */
+export type Alternative = {
+  /** Missing when this side says "absent". */
+  readonly value?: Value
+  /** When it differs from the conflict's. */
+  readonly path?: Path
+  /** Of a set: the member that one side has and the other has not. */
+  readonly member?: Scalar
+  readonly actor: ActorKey
+  readonly w: number
+  readonly op: OpId
+}

@@ -1,0 +1,54 @@
+/**
+ * The search index as the node sees it: derived, rebuildable, and never in the way of an acknowledgement.
+ *
+ * Two implementations: search-fts.ts (node:sqlite in a worker thread) and search-scan.ts (a linear scan, the oracle).
+ */
+import type { Doc, Value } from '../crdt/index.ts'
+
+export type IndexEntry = {
+  readonly id: string
+  readonly kind: string
+  /** did:key text of the owner, for `owner` filters that give one. */
+  readonly owner: string
+  readonly slug: string
+  /** Without the fields that do not fit their table. */
+  readonly doc: Doc
+  readonly registeredAt: number
+  readonly changedAt: number
+}
+
+export type SearchQuery = {
+  /** Singular names; undefined = all. */
+  readonly kinds?: readonly string[]
+  readonly query?: string
+  /** CONTRACT: field (or its last segment where unique), field_gte, field_lte; arrays ask for all. */
+  readonly filters?: Readonly<Record<string, Value>>
+  readonly facets?: readonly string[]
+  /** `field` or `-field`; undefined = relevance with text, else newest registered first. */
+  readonly sort?: string
+  readonly limit: number
+  readonly cursor?: string
+}
+
+export type SearchHit = { readonly id: string; readonly score: number; readonly highlights?: Readonly<Record<string, string>> }
+
+export type SearchResult = {
+  readonly items: readonly SearchHit[]
+  readonly facets: Readonly<Record<string, readonly { value: Value; count: number }[]>>
+  readonly total: number
+  readonly totalCapped?: true
+  readonly nextCursor?: string
+}
+
+/** A query that cannot be answered: the caller's words, with the place that is wrong. */
+export type QueryProblem = { readonly problem: string; readonly pointer?: string }
+
+export interface SearchIndex extends AsyncDisposable {
+  /** Everything up to and with this arrival sequence number is in the index. 0 = empty. Known after open without a search. */
+  readonly seq: number
+  /** Queues entries and removals; resolves when they are searchable. `seq` moves with them. */
+  apply(change: { readonly seq: number; readonly entries: readonly IndexEntry[]; readonly removed: readonly string[] }): Promise<void>
+  search(query: SearchQuery): Promise<SearchResult | QueryProblem>
+  /** Empties the index: it was made from another set, or is damaged. */
+  reset(): Promise<void>
+}
