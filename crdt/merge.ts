@@ -22,8 +22,16 @@ export type Merged = {
   readonly line: boolean
   /** The shown texts: which epoch a splice must name, and how many splices it has. */
   readonly texts: readonly { readonly path: Path; readonly epoch: OpId; readonly splices: number }[]
+  /** The shown sets: where `doc` has an array that is made of members (`add`, `rem`) and not written whole. */
+  readonly sets: readonly Path[]
+  /**
+   * The shown registers whose value is a map that is not empty (`set ... "reg"`, or f of a genesis or put): a write
+   * below such a path replaces the whole map. Every other map in `doc` is made of separate writes, leaf by leaf.
+   */
+  readonly registers: readonly Path[]
 }
 
+/** One place in dispute. Several members of one set in dispute are several conflicts with one path. */
 export type Conflict = { readonly path: Path; readonly alternatives: readonly Alternative[] }
 
 /** One of several values; the first of a conflict is the one shown. */
