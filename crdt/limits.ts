@@ -10,6 +10,8 @@ export const BATCH_OPS_MAX = 256
 export const FRAME_BYTES_MAX = 1024 * 1024
 /** Containers within containers; checked before any recursion. */
 export const DEPTH_MAX = 32
+/** Of a merged record: a path of 16 segments, a value of 32 containers, and what the state wraps around them. */
+export const STATE_DEPTH_MAX = 64
 export const KEY_BYTES_MAX = 128
 export const ITEMS_MAX = 4096
 export const PATH_SEGMENTS_MAX = 16
@@ -24,3 +26,5 @@ export const SPLICES_MAX = 512
 export const TRIE_LEAF_IDS = 32
 /** The number of the merge rules, agreed in the handshake. */
 export const SEM = 1
+/** A record with more misfits than this is of another kind; nobody reads on. Not part of the wire. */
+export const INVALID_FIELDS_MAX = 64
