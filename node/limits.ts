@@ -38,6 +38,39 @@ export const writeQueueMax = 10_000
 /** Verification jobs waiting for the workers, in signatures. */
 export const verifyQueueMax = 100_000
 
+// Store
+/** LevelDB's cache of table blocks. */
+export const diskCacheBytes = 32 * MiB
+/** LevelDB's log and memory table; up to two are held. Larger means fewer compactions in an import and a longer reopen. */
+export const diskWriteBufferBytes = 8 * MiB
+/** Decoded frames kept for reads and merges, by the bytes of their frames; the objects weigh two to three times that. */
+export const frameCacheBytesMax = 16 * MiB
+/** Merged records kept for the next write to them, by the bytes of their rows. */
+export const recordCacheBytesMax = 8 * MiB
+/** What one frame's row may inflate to: a frame, and never more. */
+export const frameRowBytesMax = 1 * MiB
+/** Ops of one group commit; more wait for the next, so that no commit stalls the readers. */
+export const groupOpsMax = 2_048
+export const groupBytesMax = 8 * MiB
+/** Strangers' ops waiting for the writer; beyond it `admit` answers busy, and the sender comes again. */
+export const admitQueueOpsMax = 100_000
+/** Ids of authentic ops that can never be valid, remembered so that what builds on them is refused at once. */
+export const refusedIdsMax = 10_000
+/** Batches whose signature was found good, remembered because ops of one batch often arrive in parts. */
+export const verifiedBatchesMax = 4_096
+/** One answer of `frames` when the caller names no bound. */
+export const framesAnswerBytesMax = 4 * MiB
+/** Imported public keys kept by each verifying thread. */
+export const keyObjectsMax = 4_096
+/** Groups of at most this many signatures are checked where they are: a message to a thread costs as much. */
+export const verifyInlineMax = 2
+/** Signatures in one message to a thread. */
+export const verifyGroupMax = 256
+/** Threads that verify; the others have work of their own. */
+export const verifyThreadsMax = 4
+/** An op held back for its time is looked at again at least this often, since clocks jump. */
+export const parkedCheckMs = 60_000
+
 // HTTP
 export const httpBodyBytesMax = 1 * MiB
 export const httpBatchBytesMax = 8 * MiB

@@ -1,0 +1,152 @@
+/**
+ * The disk of a real node: LevelDB in one folder, held by one process.
+ *
+ * Every failure becomes a NodeError whose message says what happened to which folder. LevelDB does not check what it
+ * reads (a flipped bit can come back as a wrong value without an error): that is for the rows' own checks, store.ts.
+ */
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Level } from 'level'
+import type { Del, Disk, Put, Range } from './disk.ts'
+import { NodeError } from './errors.ts'
+import { diskCacheBytes, diskWriteBufferBytes } from './limits.ts'
+
+const bytes = { keyEncoding: 'view', valueEncoding: 'view' } as const
+
+export class LevelDisk implements Disk {
+  readonly folder: string
+  readonly #level: Level<Uint8Array, Uint8Array>
+
+  private constructor(folder: string, level: Level<Uint8Array, Uint8Array>) {
+    this.folder = folder
+    this.#level = level
+  }
+
+  /**
+   * Opens the folder, or makes it. NodeError('store-locked') when another process has it open, with that process'
+   * id when it can be told; the caller decides whether to wait. NodeError('store-corrupt') when LevelDB's own files
+   * are damaged.
+   */
+  static async open(folder: string): Promise<LevelDisk> {
+    const level = new Level<Uint8Array, Uint8Array>(folder, {
+      ...bytes,
+      cacheSize: diskCacheBytes,
+      writeBufferSize: diskWriteBufferBytes,
+    })
+    try {
+      await level.open()
+    } catch (error) {
+      throw await openingFailed(folder, error)
+    }
+    // Only for the message to a second process: losing it costs a number in a sentence.
+    await writeFile(holderFile(folder), `${process.pid}\n`).catch(() => {})
+    return new LevelDisk(folder, level)
+  }
+
+  async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    return this.#run('read', () => this.#level.get(key))
+  }
+
+  async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
+    if (keys.length === 0) return []
+    return this.#run('read', () => this.#level.getMany(keys as Uint8Array[]))
+  }
+
+  async batch(changes: readonly (Put | Del)[], options?: { readonly sync?: boolean }): Promise<void> {
+    const operations = changes.map(({ key, value }) =>
+      value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value },
+    )
+    await this.#run('write', () => this.#level.batch(operations, { ...bytes, sync: options?.sync === true }))
+  }
+
+  async *entries(range: Range): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
+    // LevelDB's iterator reads from a snapshot taken here, so what is written meanwhile is not seen.
+    const iterator = this.#begin(() => this.#level.iterator(given(range)))
+    try {
+      for (;;) {
+        const some = await this.#run('read', () => iterator.nextv(iteratorRows))
+        if (some.length === 0) return
+        yield* some
+      }
+    } finally {
+      await iterator.close()
+    }
+  }
+
+  async *keys(range: Range): AsyncIterable<Uint8Array> {
+    const iterator = this.#begin(() => this.#level.keys(given(range)))
+    try {
+      for (;;) {
+        const some = await this.#run('read', () => iterator.nextv(iteratorRows))
+        if (some.length === 0) return
+        yield* some
+      }
+    } finally {
+      await iterator.close()
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#run('close', () => this.#level.close())
+  }
+
+  #begin<T>(call: () => T): T {
+    try {
+      return call()
+    } catch (cause) {
+      throw this.#failed('read', cause)
+    }
+  }
+
+  async #run<T>(what: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call()
+    } catch (cause) {
+      throw this.#failed(what, cause)
+    }
+  }
+
+  #failed(what: string, cause: unknown): NodeError {
+    const code = codeOf(cause)
+    if (code === 'LEVEL_DATABASE_NOT_OPEN' || code === 'LEVEL_ITERATOR_NOT_OPEN') {
+      return new NodeError('closed', `the store ${this.folder} is closed`, { cause })
+    }
+    if (code === 'LEVEL_CORRUPTION')
+      return new NodeError('store-corrupt', `couldn't ${what} the store ${this.folder}: ${textOf(cause)}`, { cause })
+    return new NodeError('store-failed', `couldn't ${what} the store ${this.folder}: ${textOf(cause)}`, { cause })
+  }
+}
+
+/** Rows fetched from LevelDB at once; a full scan of small rows is ten times faster than one by one. */
+const iteratorRows = 512
+
+/** Without bounds that are undefined: LevelDB would take those for the end of everything. */
+function given(range: Range): Range {
+  return Object.fromEntries(Object.entries(range).filter(([, value]) => value !== undefined))
+}
+
+function holderFile(folder: string): string {
+  return join(folder, 'HOLDER')
+}
+
+async function openingFailed(folder: string, error: unknown): Promise<NodeError> {
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const code = codeOf(cause)
+  if (code === 'LEVEL_LOCKED') {
+    const holder = Number.parseInt(await readFile(holderFile(folder), 'utf8').catch(() => ''), 10)
+    const who = holder > 0 ? `process ${holder}` : 'another process'
+    return new NodeError('store-locked', `${who} has the store ${folder} open; only one process may`, { cause })
+  }
+  if (code === 'LEVEL_CORRUPTION') {
+    return new NodeError('store-corrupt', `the files of the store ${folder} are damaged: ${textOf(cause)}`, { cause })
+  }
+  return new NodeError('store-failed', `couldn't open the store ${folder}: ${textOf(cause)}`, { cause })
+}
+
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
