@@ -1,0 +1,85 @@
+/**
+ * Places: where a write lands, and the orders in which places, members and keys are listed.
+ *
+ * All orders here are those of canonical bytes (SPEC.md, "Canonical bytes"), computed without making the bytes where
+ * that is easy. Nothing here compares by locale or by UTF-16 units, which differ from bytes above U+FFFF.
+ */
+import { compareBytes, equalBytes, toHex, utf8Length } from './bytes.ts'
+import { encode } from './cbor.ts'
+import { KEY_BYTES_MAX, PATH_SEGMENTS_MAX } from './limits.ts'
+import { isMap, isScalar, type Path, type Scalar, type Value } from './value.ts'
+
+/** Whether a stranger's value is a path: 0 to 16 text segments of at most 128 bytes each. */
+export function isPath(value: Value | undefined): value is Path {
+  if (!Array.isArray(value) || value.length > PATH_SEGMENTS_MAX) return false
+  for (const segment of value) if (typeof segment !== 'string' || !isKey(segment)) return false
+  return true
+}
+
+/** Whether text is short enough for a key or segment: at most 128 bytes. */
+export function isKey(text: string): boolean {
+  // A UTF-16 unit is at most three bytes, so that short text need not be counted.
+  return text.length * 3 <= KEY_BYTES_MAX || utf8Length(text) <= KEY_BYTES_MAX
+}
+
+/** One text a path, for use as the key of a Map. */
+export function pathKey(path: Path): string {
+  return path.length === 1 ? `1${path[0]}` : JSON.stringify(path)
+}
+
+/** One text a member, equal iff the canonical bytes are. */
+export function memberKey(member: Scalar): string {
+  return typeof member === 'string' ? `t${member}` : toHex(encode(member))
+}
+
+/** By canonical bytes: shorter in UTF-8 first, then by bytes. The order of the keys of a map. */
+export function compareText(a: string, b: string): number {
+  if (a === b) return 0
+  const longer = utf8Length(a) - utf8Length(b)
+  if (longer !== 0) return longer
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i)
+    const y = b.charCodeAt(i)
+    if (x !== y) return unitRank(x) - unitRank(y)
+  }
+  return a.length - b.length
+}
+
+/** By canonical bytes: fewer segments first, then segment by segment. */
+export function comparePaths(a: Path, b: Path): number {
+  if (a.length !== b.length) return a.length - b.length
+  for (let i = 0; i < a.length; i++) {
+    const difference = compareText(a[i] as string, b[i] as string)
+    if (difference !== 0) return difference
+  }
+  return 0
+}
+
+/** By canonical bytes. The order in which a set lists its members. */
+export function compareMembers(a: Scalar, b: Scalar): number {
+  if (typeof a === 'string' && typeof b === 'string') return compareText(a, b)
+  return compareBytes(encode(a), encode(b))
+}
+
+/** Whether two values have equal canonical bytes. */
+export function equalValues(a: Value, b: Value): boolean {
+  if (isScalar(a) || isScalar(b)) {
+    if (a instanceof Uint8Array && b instanceof Uint8Array) return equalBytes(a, b)
+    return a === b
+  }
+  if (isMap(a) !== isMap(b)) return false
+  if (isMap(a) && isMap(b)) {
+    const keys = Object.keys(a)
+    if (keys.length !== Object.keys(b).length) return false
+    return keys.every((key) => Object.hasOwn(b, key) && equalValues(a[key] as Value, b[key] as Value))
+  }
+  const [x, y] = [a as readonly Value[], b as readonly Value[]]
+  return x.length === y.length && x.every((item, i) => equalValues(item, y[i] as Value))
+}
+
+/** UTF-8 sorts as code points do, in which what surrogates stand for comes after U+FFFF. */
+function unitRank(unit: number): number {
+  if (unit < 0xd800) return unit
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800
+}
