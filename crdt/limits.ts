@@ -28,3 +28,15 @@ export const TRIE_LEAF_IDS = 32
 export const SEM = 1
 /** A record with more misfits than this is of another kind; nobody reads on. Not part of the wire. */
 export const INVALID_FIELDS_MAX = 64
+/*
+ * Bounds of what this software authors. They are tighter than the wire's, so that every document that was read can be
+ * written whole, merged with others and patched within the wire's bounds; a replica takes what the wire takes.
+ */
+/** Maps and lists within one another: leaves room for an op's own containers around a value. */
+export const DOC_DEPTH_MAX = 24
+/** Keys of maps outside lists: one patch may have to remove as many and write as many (ITEMS_MAX verbs in all). */
+export const DOC_KEYS_MAX = 2048
+/** One text: more cannot fit into a body. */
+export const TEXT_BYTES_MAX = BODY_BYTES_MAX
+/** A text with more splices is written afresh: concurrent writers may still add theirs before SPLICES_MAX. */
+export const SPLICES_AUTHORED_MAX = 500

@@ -5,6 +5,13 @@
  * may build one by hand. Whether its actor may make this change is for node/admit.ts to say.
  */
 
+import { concat, fromHex, toHex, utf8 } from './bytes.ts'
+import { encode } from './cbor.ts'
+import { BODY_BYTES_MAX, HEADER_BYTES_MAX, PARENTS_MAX, TIME_MS_LIMIT } from './limits.ts'
+import { isKind } from './names.ts'
+import { pureSha256, type Sha256 } from './suite.ts'
+import type { Value } from './value.ts'
+
 /** 64 lower-case hex digits; sorts as its bytes do. */
 export type OpId = string
 export type RecordId = string
@@ -16,10 +23,24 @@ export type Owner = string
 export type NetworkId = string
 
 export const OP_TYPES = [
-  'genesis', 'put', 'patch', 'delete', 'erase', 'grant', 'revoke', 'keep', 'identity', 'rotate', 'checkpoint', 'label',
+  'genesis',
+  'put',
+  'patch',
+  'delete',
+  'erase',
+  'grant',
+  'revoke',
+  'keep',
+  'identity',
+  'rotate',
+  'checkpoint',
+  'label',
   'vouch',
 ] as const
 export type OpType = (typeof OP_TYPES)[number]
+
+/** The type number of the one op that has a header of its own form. */
+export const GENESIS = 1
 
 export type Header = {
   readonly net: NetworkId
@@ -43,7 +64,111 @@ export type Op = {
   readonly body: Uint8Array
 }
 
+/**
+ * The canonical bytes of a header: what the op id is the hash of. `grant` is the reserved field `a`.
+ *
+ * RangeError when an id of ours has the wrong length; whether the header is one that SPEC.md allows, `checkHeader` says.
+ */
+export function encodeHeader(header: Header, grant?: Uint8Array): Uint8Array {
+  const { genesis } = header
+  return encodeFields({
+    net: fromHex(header.net),
+    type: header.type,
+    record: fromHex(header.record),
+    actor: fromHex(header.actor),
+    parents: header.parents.map(fromHex),
+    grant,
+    w: header.w,
+    bodyLength: header.bodyLength,
+    bodyHash: fromHex(header.bodyHash),
+    genesis: genesis && { owner: fromHex(genesis.owner), kind: genesis.kind, slugHash: fromHex(genesis.slugHash) },
+  })
+}
+
+/** A header as bytes, for those who have no need of hex. */
+export type HeaderFields = {
+  readonly net: Uint8Array
+  readonly type: number
+  readonly record: Uint8Array
+  readonly actor: Uint8Array
+  readonly parents: readonly Uint8Array[]
+  readonly grant?: Uint8Array | undefined
+  readonly w: number
+  readonly bodyLength: number
+  readonly bodyHash: Uint8Array
+  readonly genesis?: { readonly owner: Uint8Array; readonly kind: string; readonly slugHash: Uint8Array } | undefined
+}
+
+export function encodeFields(fields: HeaderFields): Uint8Array {
+  const { genesis, grant } = fields
+  const map: Record<string, Value> = {
+    v: HEADER_VERSION,
+    n: fields.net,
+    t: fields.type,
+    r: fields.record,
+    k: fields.actor,
+    p: fields.parents,
+    w: fields.w,
+    l: fields.bodyLength,
+    h: fields.bodyHash,
+  }
+  if (grant !== undefined) map['a'] = grant
+  if (genesis !== undefined) {
+    map['o'] = genesis.owner
+    map['kd'] = genesis.kind
+    map['sh'] = genesis.slugHash
+  }
+  return encode(map)
+}
+
+/** The op id of header bytes, as bytes. */
+export function hashHeader(header: Uint8Array, sha256: Sha256): Uint8Array {
+  return sha256(concat(OP_PREFIX, header))
+}
+
+export function opId(header: Uint8Array, sha256: Sha256 = pureSha256): OpId {
+  return toHex(hashHeader(header, sha256))
+}
+
+/**
+ * What a header says that SPEC.md, "Op" does not allow; undefined when it holds as far as it can be judged alone.
+ *
+ * Parents of other records, and whether the actor of any op but a genesis is the record's owner, only a replica that
+ * holds them can tell.
+ */
+export function checkHeader(header: Header, headerBytes: number, grant = false): OpReason | undefined {
+  const { type, parents, genesis } = header
+  if (!Number.isSafeInteger(type) || type < 1) return 'malformed'
+  if (!Number.isSafeInteger(header.w) || header.w < 0 || header.w >= TIME_MS_LIMIT) return 'malformed'
+  if ((type === GENESIS) !== (genesis !== undefined)) return 'malformed'
+  if (headerBytes > HEADER_BYTES_MAX || header.bodyLength > BODY_BYTES_MAX) return 'too-large'
+  if (grant || (type >= FIRST_RESERVED && type <= LAST_RESERVED)) return 'reserved'
+  if (genesis !== undefined) {
+    if (!isKind(genesis.kind)) return 'malformed'
+    if (genesis.owner.startsWith('02')) return 'reserved'
+    if (!genesis.owner.startsWith('01')) return 'malformed'
+    if (parents.length > 0) return 'bad-parents'
+    return genesis.owner === `01${header.actor}` ? undefined : 'not-authorised'
+  }
+  if (parents.length < 1 || parents.length > PARENTS_MAX) return 'bad-parents'
+  // Ids are lower-case hex of one length, so text sorts as bytes do.
+  for (let i = 1; i < parents.length; i++) if ((parents[i - 1] as OpId) >= (parents[i] as OpId)) return 'bad-parents'
+  return undefined
+}
+
+const HEADER_VERSION = 1
+const OP_PREFIX = utf8('peerage/1/op\0')
+const FIRST_RESERVED = 5
+const LAST_RESERVED = OP_TYPES.length
+
 /** Why a single op of an authentic frame was refused; `pending` is not a refusal. */
-export type OpReason = 'malformed' | 'too-large' | 'reserved' | 'bad-parents' | 'wrong-record' | 'not-authorised' | 'unknown-owner'
+export type OpReason =
+  | 'malformed'
+  | 'too-large'
+  | 'reserved'
+  | 'bad-parents'
+  | 'wrong-record'
+  | 'not-authorised'
+  | 'unknown-owner'
 /** Why a frame was refused as a whole. */
 export type FrameReason = 'malformed' | 'too-large' | 'bad-key' | 'bad-proof' | 'bad-signature' | 'wrong-network'

@@ -1,0 +1,91 @@
+/**
+ * Bytes, hex and UTF-8: the few conversions that every other file here needs.
+ *
+ * Hex is lower case wherever it is written and the only form in which it is read, so that each id has one text form.
+ */
+const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+const encoder = new TextEncoder()
+
+/** Two lower-case digits a byte. */
+export function toHex(bytes: Uint8Array): string {
+  let text = ''
+  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i] as number]
+  return text
+}
+
+/** The bytes of lower-case hex text. For text of our own: RangeError when it is anything else. */
+export function fromHex(text: string): Uint8Array {
+  const length = text.length >> 1
+  const bytes = new Uint8Array(length)
+  if (text.length & 1) throw new RangeError(`expected an even number of hex digits, got ${text.length}`)
+  for (let i = 0; i < length; i++) {
+    const high = digit(text.charCodeAt(2 * i))
+    const low = digit(text.charCodeAt(2 * i + 1))
+    if (high < 0 || low < 0) throw new RangeError(`expected lower-case hex, got ${JSON.stringify(text.slice(0, 80))}`)
+    bytes[i] = (high << 4) | low
+  }
+  return bytes
+}
+
+/** Whether text is `digits` lower-case hex digits: how a stranger's id is checked before it is used. */
+export function isHex(text: string, digits: number): boolean {
+  if (text.length !== digits) return false
+  for (let i = 0; i < digits; i++) if (digit(text.charCodeAt(i)) < 0) return false
+  return true
+}
+
+export function concat(...parts: readonly Uint8Array[]): Uint8Array {
+  let length = 0
+  for (const part of parts) length += part.length
+  const whole = new Uint8Array(length)
+  let at = 0
+  for (const part of parts) {
+    whole.set(part, at)
+    at += part.length
+  }
+  return whole
+}
+
+/** Negative, zero or positive, byte by byte; of two that agree as far as the shorter goes, the shorter comes first. */
+export function compareBytes(a: Uint8Array, b: Uint8Array): number {
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const difference = (a[i] as number) - (b[i] as number)
+    if (difference !== 0) return difference
+  }
+  return a.length - b.length
+}
+
+/** Not constant in time: nothing here is secret. */
+export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && compareBytes(a, b) === 0
+}
+
+/** UTF-8 of well-formed text. RangeError for a lone surrogate, which would silently become another character. */
+export function utf8(text: string): Uint8Array {
+  if (!text.isWellFormed()) throw new RangeError('expected well-formed text, got a lone surrogate')
+  return encoder.encode(text)
+}
+
+/** Bytes of well-formed text in UTF-8, counted without making them. */
+export function utf8Length(text: string): number {
+  let length = text.length
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i)
+    if (unit < 0x80) continue
+    // A surrogate pair is two units and four bytes, so each half adds one.
+    length += unit < 0x800 || (unit >= 0xd800 && unit < 0xe000) ? 1 : 2
+  }
+  return length
+}
+
+/** Four bytes, big-endian. */
+export function u32be(value: number): Uint8Array {
+  return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
+}
+
+function digit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48
+  return code >= 97 && code <= 102 ? code - 87 : -1
+}
