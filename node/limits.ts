@@ -78,6 +78,23 @@ export const httpBatchLinesMax = 1_000
 export const httpHeaderBytesMax = 16 * KiB
 export const httpHeaderTimeoutMs = 10_000
 export const httpRequestTimeoutMs = 30_000
+/** How often time-outs are looked for; a slow client is cut this much later at most. */
+export const httpTimeoutCheckMs = 1_000
+export const httpConnectionsMax = 4_096
+/** Bodies up to this size are read without being counted: with all connections at it, 256 MiB. */
+export const httpSmallBodyBytesMax = 64 * KiB
+/** Larger bodies without a token that are being read at once; more are answered 503. */
+export const httpOpenBodiesBytesMax = 64 * MiB
+/** An idle connection is kept for the client's next request. */
+export const httpKeepAliveMs = 5_000
+/** What a stopping node gives the requests under way. */
+export const httpDrainMs = 10_000
+/** Longer cursors are none of ours. */
+export const cursorBytesMax = 2 * KiB
+/** A silent stream of changes says that it lives; proxies cut one after a minute. */
+export const followerHeartbeatMs = 15_000
+/** A follower that reads nothing for so long is cut; it resumes by Last-Event-ID. */
+export const followerStallMs = 60_000
 export const pageItemsMax = 1_000
 export const pageItemsDefault = 50
 /** Buffered lines per follower of /v1/changes before it is cut; it resumes by Last-Event-ID. */
@@ -91,8 +108,153 @@ export const queryTermsMax = 32
 export const searchWaitMsMax = 1_000
 export const facetValuesMax = 100
 export const filtersMax = 32
+/** Longer runs of letters are hashes and the like; their beginning is enough to find them. */
+export const searchWordCharsMax = 48
+/** Distinct words indexed of one record: its names, its tags and the like, its texts. Long prompts repeat themselves. */
+export const searchNameWordsMax = 96
+export const searchTagWordsMax = 256
+export const searchTextWordsMax = 1_024
+/** Characters of one record's texts that are read for words, and kept for highlights. */
+export const searchTextCharsMax = 32 * 1024
+export const searchShownCharsMax = 2_000
+/** Filterable values of one record; real records have 16, one in two hundred more than 110. */
+export const searchLeavesMax = 1_024
+/** Longer strings are compared by their hash, sorted by their beginning, and never shown as a facet. */
+export const filterStringCharsMax = 256
+/** Wanted values of one array filter. */
+export const filterValuesMax = 64
+export const facetsMax = 32
+/** Records read from one list of a word's records; a word that more have is cut, and the total says so. */
+export const searchPostingsMax = 200_000
+/** Words that a mistyped one may stand for. */
+export const corrections = 4
+/** Fewer exact matches than this, and records with most of the words are shown after them. */
+export const looseBelow = 10
+/** Records indexed without a break, so that a search never waits longer than these take. */
+export const indexSliceRecords = 256
+/** Records of one `apply`. */
+export const indexBatchRecords = 2_000
+/** Changed records that wait for the index in memory; beyond it they are dropped and read back from the replica. */
+export const indexQueueRecords = 10_000
+/** Between attempts to build an index that the disk refused. */
+export const indexRetryMs = 5_000
 
 // libp2p
 export const connectionsMax = 128
 export const dialAddressesMax = 25
 export const peersOnDiskMax = 200
+
+// Sync, continued
+/** A packet is filled up to here before it is compressed; twice as much compresses hardly better and waits longer. */
+export const syncPacketBytes = 512 * KiB
+/** The first answer to a request is small, so that a wrong guess about what the asker holds is noticed at its price. */
+export const syncFirstPacketBytes = 64 * KiB
+export const syncFirstIds = 128
+/** Ids in one message: 128 KiB. */
+export const syncIdsPerMessageMax = 4_096
+/** Ids filled into one message before it is sent; a frame's ids stay together, so it may hold 255 more. */
+export const syncIdsPerMessage = 2_048
+/** Ids in one request. */
+export const syncGetIdsMax = 1_024
+/** Answers of a kind under way: packets of a get, messages of ids. */
+export const syncGetWindow = 4
+/** Answers of a log under way while it is not clear how much of it we hold. */
+export const syncUnsureWindow = 2
+/** The most a peer may grant at once; more is no honest wish. */
+export const syncWindowMax = 64
+/** Requests of one session that wait while one is answered. */
+export const syncGetsQueuedMax = 8
+/** Times one session asks for the log, counting each change of mind between frames and ids. */
+export const syncSincesMax = 16
+/** Packets handed to the replica at one time: one is verified while the next is read. */
+export const syncAdmitsMax = 2
+/** Parents asked for by one session that its log did not bring; an honest log brings children after parents. */
+export const syncMissingMax = 100_000
+/** A cursor is written at least this often in a long stream, so that a cut one goes on where it was. */
+export const syncCursorPackets = 32
+/** Peers whose cursors are kept; the longest unused is dropped, and that peer is read from the start. */
+export const syncCursorsMax = 256
+/** Slower than this and a message is given up: a 64 kbit/s link passes, one byte in ten seconds does not. */
+export const syncBytesPerSecondMin = 4 * KiB
+export const syncReasonBytesMax = 64
+/** Sessions that others opened, over all peers: each holds a few MiB at worst. */
+export const syncSessionsMax = 32
+/** Sessions that we open at one time. */
+export const syncOpenMax = 4
+/** The peer with the smaller id opens at once when two connect; the other waits this long for it. */
+export const syncConnectGraceMs = 1_000
+/** After news, the same peer is not asked again before this. */
+export const syncAgainMs = 250
+/** Sessions in a row with one peer while roots still differ and ops still move; then the interval decides. */
+export const syncAgainMax = 5
+/** Back-off after a failed session: doubles up to the ceiling. */
+export const syncBackoffMs = 5_000
+export const syncBackoffMsMax = 10 * 60_000
+/** A comparison of all ids with one peer: 32 bytes an op. */
+export const syncDeepMs = 10 * 60_000
+export const syncDeepMsMax = 6 * 60 * 60_000
+/** Sessions in a row that end with unequal roots before all ids are compared though ops still arrive. */
+export const syncUnequalMax = 5
+/** Times a peer may read our log from the start within syncBulkMs: it costs us what it costs nobody else. */
+export const syncBulkMax = 8
+export const syncBulkMs = 10 * 60_000
+/** Peers whose state (back-off, last comparison) is remembered; gone ones are dropped first. */
+export const syncPeersMax = 1_024
+/** Ids waiting to be fetched from one peer. */
+export const fetchQueueMax = 2_048
+/** A peer that did not give what it was asked for is not asked again for this long; others are. */
+export const fetchPauseMs = 30_000
+/** After this an id is asked for elsewhere too. */
+export const fetchElsewhereMs = 5_000
+
+// Packets
+/** Frames in a packet; the smallest frame has 110 bytes. */
+export const packetFramesMax = 8_192
+/** Up to here zstd runs where it is (under 1 ms); larger goes to another thread. */
+export const codecInlineBytesMax = 64 * KiB
+
+// Gossip, continued
+/** Local appends waiting for a publish that is under way; beyond it peers are told by a session instead. */
+export const gossipQueueBytesMax = 4 * MiB
+/** The validator answers within this, or the message is not forwarded: gossipsub's own scoring expects 100 ms. */
+export const gossipValidateMs = 90
+/** Messages of one peer being validated; more are ignored. */
+export const gossipValidatingMax = 64
+/** Ids in one announcement. */
+export const gossipIdsMax = 1_024
+/** Peers with a token bucket. */
+export const gossipPeersMax = 1_024
+
+// libp2p, continued
+/** Inbound connections a second from one host: many nodes may share one. */
+export const inboundConnectionsPerSecond = 64
+/** Connections that have not finished their handshake. */
+export const inboundPendingMax = 64
+/** Connections from one /24 (IPv4) or /56 (IPv6); loopback and private ranges are exempt. */
+export const connectionsPerSubnetMax = 8
+/** A stream's window in the multiplexer, and so the bytes that may wait unread: 2 MiB move 20 MB/s over 100 ms. */
+export const streamWindowBytes = 2 * MiB
+/** Whole messages that wait to be received on one channel before the stream is paused. */
+export const channelQueueBytes = 2 * MiB
+export const channelCloseMs = 10_000
+/** We look for peers while we have fewer. */
+export const peersWanted = 8
+/** Peers known longest and reached last time: tried first at start, so that no router or bootstrap list can hide all others. */
+export const anchorPeers = 2
+export const peerAddressesMax = 8
+export const dialBackoffMs = 1_000
+export const dialBackoffMsMax = 60_000
+export const dialsMax = 4
+/** Penalty points that drop a peer, and how fast they are forgotten. */
+export const penaltyPointsMax = 100
+export const penaltyForgetMsPerPoint = 6_000
+/** How long a dropped peer is refused; doubles each time up to the ceiling. */
+export const banMs = 10 * 60_000
+export const banMsMax = 6 * 60 * 60_000
+export const penalisedPeersMax = 4_096
+/** The network's one key in the DHT: told, and looked for while peers are few. */
+export const rendezvousProvideMs = 60 * 60_000
+export const rendezvousFindMs = 60_000
+export const rendezvousTimeoutMs = 30_000
+/** A stopping node does not wait longer for its connections to close. */
+export const networkStopMs = 700

@@ -1,0 +1,259 @@
+/**
+ * The OpenAPI 3.1 document, built from the kinds' tables and the routes themselves, so that neither can be forgotten.
+ */
+import { type Kind, kinds, OP_TYPES, recordSchemaOf, schemaOf } from '../crdt/index.ts'
+import { httpBatchLinesMax, pageItemsDefault, pageItemsMax } from '../node/index.ts'
+import { schema } from './openapi-parts.ts'
+import { PROBLEMS } from './problem.ts'
+import type { Route } from './route.ts'
+
+export function openApi(routes: readonly Route[], version: string): Record<string, unknown> {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Peerage',
+      version,
+      license: { name: 'MIT', identifier: 'MIT' },
+      description:
+        'A peer-to-peer register of AI models, agents and everything they need. Errors are RFC 9457 problem documents.',
+    },
+    servers: [{ url: '/' }],
+    tags: [
+      ...Object.values(kinds).map((kind) => ({ name: kind.plural, description: kind.note })),
+      { name: 'search', description: 'Over all kinds.' },
+      { name: 'batch', description: 'Many records at once.' },
+      { name: 'ops', description: 'Signed changes, as peers exchange them.' },
+      { name: 'changes', description: 'What arrives, in order.' },
+      { name: 'node', description: 'The node itself.' },
+    ],
+    paths: pathsOf(routes),
+    components: { securitySchemes, parameters, headers, schemas: schemas() },
+  }
+}
+
+const PUBLIC: readonly unknown[] = []
+const TOKEN = [{ token: [] }]
+
+function pathsOf(routes: readonly Route[]): Record<string, Record<string, unknown>> {
+  const paths: Record<string, Record<string, unknown>> = {}
+  for (const { path, method, operation, sameAs, token } of routes) {
+    if (sameAs !== undefined) paths[path] = { $ref: `#/paths/${sameAs.replaceAll('~', '~0').replaceAll('/', '~1')}` }
+    else paths[path] = { ...paths[path], [method.toLowerCase()]: { ...operation, security: token ? TOKEN : PUBLIC } }
+  }
+  return paths
+}
+
+const securitySchemes = {
+  token: {
+    type: 'http',
+    scheme: 'bearer',
+    description: "The token in the node's data folder; it makes the node sign.",
+  },
+}
+
+const headers = {
+  ETag: { description: 'Made of the heads: equal tags are equal answers.', schema: { type: 'string' } },
+}
+
+const ID = { type: 'string', pattern: '^[0-9a-f]{64}$' }
+const CID = { type: 'string', pattern: '^b[a-z2-7]{58}$' }
+const DID = { type: 'string', pattern: '^did:' }
+const TEXT = { type: 'string' }
+const COUNT = { type: 'integer', minimum: 0 }
+const TIME = { type: 'integer', description: 'ms since 1970, by the clock of who signed.' }
+
+function parameter(name: string, where: string, description: string, content: unknown, more: object = {}) {
+  return { name, in: where, description, required: where === 'path', schema: content, ...more }
+}
+
+const parameters = {
+  id: parameter('id', 'path', 'Record id.', ID),
+  owner: parameter('owner', 'path', 'DID of the owner.', DID),
+  slug: parameter('slug', 'path', 'What the owner calls it, percent-encoded, `/` as `%2F`.', TEXT),
+  op: parameter('op', 'path', 'Op id.', CID),
+  limit: parameter('limit', 'query', 'Items on a page.', {
+    type: 'integer',
+    minimum: 1,
+    maximum: pageItemsMax,
+    default: pageItemsDefault,
+  }),
+  cursor: parameter('cursor', 'query', 'next_cursor of the page before.', TEXT),
+  sort: parameter('sort', 'query', 'A field, or -field for the other direction; the newest first when left out.', TEXT),
+  filters: parameter(
+    'filters',
+    'query',
+    'Every further parameter: a field or the last segment of its path, `_gte` and `_lte` behind it for bounds; named twice, both values are asked for. `owner` is the provider, or the owner when it is a DID.',
+    { type: 'object', additionalProperties: TEXT },
+    { style: 'form', explode: true },
+  ),
+  since: parameter('since', 'query', 'Only what arrived after this seq.', { ...COUNT, default: 0 }),
+  lastEventId: parameter('Last-Event-ID', 'header', 'As since, for Server-Sent Events.', COUNT),
+  lenient: parameter('lenient', 'query', 'Keep known fields of the wrong type.', { type: 'boolean', default: false }),
+  mode: parameter('mode', 'query', 'Whether a document is laid over the record that is there, or takes its place.', {
+    type: 'string',
+    enum: ['merge', 'replace'],
+    default: 'merge',
+  }),
+  stateHash: parameter('state_hash', 'query', '1 adds state_hash, which walks every record.', {
+    type: 'string',
+    enum: ['0', '1', 'true', 'false'],
+  }),
+  ifMatch: parameter('If-Match', 'header', 'Only when the record still has this ETag.', TEXT),
+  ifNoneMatch: parameter('If-None-Match', 'header', '304 when the record still has this ETag.', TEXT),
+  ifNoneMatchAny: parameter('If-None-Match', 'header', '`*`: only when there is no such record.', TEXT),
+}
+
+function object(properties: Record<string, unknown>, required: readonly string[] = Object.keys(properties)) {
+  return { type: 'object', properties, ...(required.length > 0 && { required }) }
+}
+
+function list(items: unknown) {
+  return { type: 'array', items }
+}
+
+function schemas(): Record<string, unknown> {
+  const all: readonly Kind[] = Object.values(kinds)
+  const names = all.map((kind) => kind.name)
+  const paging = {
+    total: COUNT,
+    total_capped: { type: 'boolean', const: true },
+    next_cursor: TEXT,
+    index_behind: COUNT,
+  }
+  const problem = object(
+    {
+      type: TEXT,
+      title: TEXT,
+      status: { type: 'integer' },
+      code: { type: 'string', enum: Object.keys(PROBLEMS) },
+      detail: TEXT,
+      errors: list(schema('FieldError')),
+      request_id: TEXT,
+    },
+    ['type', 'title', 'status', 'code', 'detail', 'request_id'],
+  )
+  const query = object(
+    {
+      query: { ...TEXT, description: 'What to look for; left out, everything that the filters let through.' },
+      filters: { type: 'object', description: 'By field, as in the query of a list.', additionalProperties: true },
+      facets: list(TEXT),
+      sort: TEXT,
+      limit: { type: 'integer', minimum: 1, maximum: pageItemsMax, default: pageItemsDefault },
+      cursor: TEXT,
+      kinds: { ...list({ type: 'string', enum: names }), description: 'Of a search over all kinds.' },
+    },
+    [],
+  )
+  const item = object(
+    {
+      record: { anyOf: names.map((name) => schema(`${name}_record`)) },
+      score: { type: 'number' },
+      highlights: { type: 'object', additionalProperties: TEXT },
+    },
+    ['record', 'score'],
+  )
+  const value = object({ value: {}, count: COUNT })
+  const opType = {
+    type: 'string',
+    description: `${OP_TYPES.slice(0, 4).join(', ')}; further ones are kept and shown too`,
+  }
+  const verdict = object(
+    {
+      op: CID,
+      frame: { ...COUNT, description: 'Which frame, when it was refused as a whole.' },
+      verdict: { type: 'string', enum: ['applied', 'duplicate', 'pending', 'refused'] },
+      reason: TEXT,
+    },
+    ['verdict'],
+  )
+  return {
+    ...Object.fromEntries(all.map((kind) => [kind.name, schemaOf(kind)])),
+    ...Object.fromEntries(all.map((kind) => [`${kind.name}_record`, recordSchemaOf(kind)])),
+    ...Object.fromEntries(
+      all.map((kind) => [
+        `${kind.name}_list`,
+        object({ items: list(schema(`${kind.name}_record`)), ...paging }, ['items', 'total']),
+      ]),
+    ),
+    Problem: problem,
+    FieldError: object({ pointer: { ...TEXT, description: 'JSON Pointer (RFC 6901).' }, message: TEXT }),
+    SearchQuery: query,
+    SearchResult: object(
+      { items: list(item), facets: { type: 'object', additionalProperties: list(value) }, ...paging },
+      ['items', 'facets', 'total'],
+    ),
+    BatchItem: object(
+      {
+        kind: { type: 'string', enum: names },
+        slug: TEXT,
+        doc: { type: 'object', additionalProperties: true },
+      },
+      ['kind', 'doc'],
+    ),
+    BatchOutcome: object(
+      {
+        i: { ...COUNT, maximum: httpBatchLinesMax - 1, description: 'Which line; blank ones are not counted.' },
+        id: ID,
+        outcome: { type: 'string', enum: ['created', 'merged', 'unchanged', 'refused'] },
+        error: object({ code: TEXT, detail: TEXT, errors: list(schema('FieldError')) }, ['code', 'detail']),
+      },
+      ['i', 'outcome'],
+    ),
+    Verdicts: object({ results: list(verdict) }),
+    History: object(
+      {
+        items: list(
+          object(
+            {
+              op: CID,
+              actor: DID,
+              w: TIME,
+              type: opType,
+              patch: {
+                ...list({ type: 'array' }),
+                description: 'What it wrote: verbs of SPEC.md, with JSON Pointers for paths.',
+              },
+              parents: list(CID),
+              inert: { type: 'boolean', const: true },
+            },
+            ['op', 'actor', 'w', 'type', 'patch', 'parents'],
+          ),
+        ),
+        next_cursor: TEXT,
+      },
+      ['items'],
+    ),
+    Heads: object({
+      heads: list(CID),
+      conflicts: {
+        type: 'object',
+        description: 'By JSON Pointer, the value shown first.',
+        additionalProperties: { type: 'array' },
+      },
+    }),
+    Change: object({ seq: COUNT, op: CID, kind: TEXT, id: ID, type: opType, actor: DID, w: TIME }),
+    Status: object(
+      {
+        version: TEXT,
+        network: TEXT,
+        network_id: TEXT,
+        peer_id: { type: ['string', 'null'] },
+        did: { type: ['string', 'null'] },
+        multiaddrs: list(TEXT),
+        records: { type: 'object', additionalProperties: COUNT },
+        ops: COUNT,
+        root: { type: ['string', 'null'] },
+        pending: COUNT,
+        peers: list(
+          object({ peer_id: TEXT, multiaddr: TEXT, root_equal: { type: 'boolean' }, ops_behind: COUNT }, ['peer_id']),
+        ),
+        sync: { type: 'object' },
+        search: object({ seq: COUNT, behind: COUNT }),
+        seq: COUNT,
+        epoch: TEXT,
+        state_hash: TEXT,
+      },
+      ['version', 'network', 'network_id', 'multiaddrs', 'records', 'ops', 'pending', 'peers', 'sync', 'search'],
+    ),
+  }
+}

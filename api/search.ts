@@ -1,0 +1,205 @@
+/**
+ * Finding records over HTTP: lists with filters in the query, searches with a body. Both ask the same index and wait
+ * up to a second for it to know what was just written.
+ */
+import type { Context } from 'hono'
+import { findField, type Kind, kindOf, kinds, toJson, type Value, valueFromJson, valueToJson } from '../crdt/index.ts'
+import { filtersMax, httpBodyBytesMax, type Listed, type NodeFace, type SearchQuery } from '../node/index.ts'
+import { JSON_TYPES, readJsonBody } from './body.ts'
+import { badCursor, nextLink, readCursor, readLimit } from './cursor.ts'
+import { describe, ok, problems, requestBody, schema } from './openapi-parts.ts'
+import { isProblem, type Problem } from './problem.ts'
+import { type Answer, jsonAnswer, type Route } from './route.ts'
+
+export function searchRoutes(node: NodeFace): Route[] {
+  const answers = {
+    ...problems('bad-request', 'bad-query', 'bad-cursor', 'too-large', 'unsupported-type', 'unavailable'),
+  }
+  const perKind = Object.values(kinds).map(
+    (kind): Route => ({
+      method: 'POST',
+      path: `/v1/${kind.plural}/search`,
+      handle: (c) => search(node, [kind.name], c),
+      operation: describe(kind.plural)(
+        `search_${kind.plural}`,
+        `Searches ${kind.plural}`,
+        [],
+        {
+          ...ok('The best first', schema('SearchResult')),
+          ...answers,
+        },
+        requestBody(schema('SearchQuery'), JSON_TYPES),
+      ),
+    }),
+  )
+  return [
+    ...perKind,
+    {
+      method: 'POST',
+      path: '/v1/search',
+      handle: (c) => search(node, undefined, c),
+      operation: describe('search')(
+        'search',
+        'Searches all kinds',
+        [],
+        {
+          ...ok('The best first', schema('SearchResult')),
+          ...answers,
+        },
+        requestBody(schema('SearchQuery'), JSON_TYPES),
+      ),
+    },
+  ]
+}
+
+/** GET /v1/{kinds}: `limit`, `cursor` and `sort`; every other parameter is a filter. */
+export async function listRecords(node: NodeFace, kind: Kind, c: Context): Promise<Answer> {
+  const query = new URL(c.req.url).searchParams
+  const limit = readLimit(query.get('limit'))
+  const cursor = readCursor(query.get('cursor'))
+  const filters = filtersOf(kind, query)
+  if (isProblem(limit)) return limit
+  if (isProblem(cursor)) return cursor
+  if (isProblem(filters)) return filters
+  const found = await find(node, {
+    kinds: [kind.name],
+    limit,
+    filters,
+    ...(cursor !== undefined && { cursor }),
+    ...(query.has('sort') && { sort: query.get('sort') as string }),
+  })
+  if (isProblem(found)) return found
+  const text = JSON.stringify({ items: found.items.map(({ record }) => toJson(record, kind)), ...tail(found) })
+  const next = found.nextCursor
+  return jsonAnswer(text, 200, next === undefined ? {} : { link: nextLink(c.req.path, query, { cursor: next }) })
+}
+
+const PAGING = new Set(['limit', 'cursor', 'sort'])
+
+/** A field named twice asks for both values. The table says whether `8192` is a number or a text. */
+function filtersOf(kind: Kind, query: URLSearchParams): Readonly<Record<string, Value>> | Problem {
+  const filters: Record<string, Value> = Object.create(null)
+  const names = new Set([...query.keys()].filter((name) => !PAGING.has(name)))
+  if (names.size > filtersMax) return badQuery(`at most ${filtersMax} filters`, '/filters')
+  for (const name of names) {
+    const values = query.getAll(name).map((text) => filterValue(kind, name, text))
+    const wrong = values.find(isProblem)
+    if (wrong !== undefined) return wrong
+    filters[name] = values.length === 1 ? (values[0] as Value) : (values as Value[])
+  }
+  return filters
+}
+
+function filterValue(kind: Kind, name: string, text: string): Value | Problem {
+  const range = /_[gl]te$/.test(name)
+  const field = findField(kind, name)?.field ?? (range ? findField(kind, name.slice(0, -4))?.field : undefined)
+  if (field?.type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
+  const numeric = field?.type === 'integer' || field?.type === 'number' || field?.type === 'decimal'
+  if (!numeric && !range) return text
+  const value = text.trim() === '' ? Number.NaN : Number(text)
+  if (Number.isFinite(value)) return value
+  return range ? badQuery(`${name} asks for a number`, `/filters/${name}`) : text
+}
+
+async function search(node: NodeFace, only: readonly string[] | undefined, c: Context): Promise<Answer> {
+  const body = await readJsonBody(c, { bytesMax: httpBodyBytesMax, types: JSON_TYPES, trusted: false })
+  if (isProblem(body)) return body
+  const query = searchQuery(body.value, only)
+  if (isProblem(query)) return query
+  const found = await find(node, query)
+  if (isProblem(found)) return found
+  const items = found.items.map(({ record, score, highlights }) => ({
+    record: toJson(record, kindOf(record.kind)),
+    score,
+    ...(highlights && { highlights }),
+  }))
+  const facets = Object.fromEntries(
+    Object.entries(found.facets).map(([field, values]) => [
+      field,
+      values.map(({ value, count }) => ({ value: valueToJson(value), count })),
+    ]),
+  )
+  return jsonAnswer(JSON.stringify({ items, facets, ...tail(found) }))
+}
+
+function tail(found: Listed) {
+  return {
+    total: found.total,
+    ...(found.totalCapped && { total_capped: true }),
+    ...(found.nextCursor !== undefined && { next_cursor: found.nextCursor }),
+    ...(found.indexBehind > 0 && { index_behind: found.indexBehind }),
+  }
+}
+
+async function find(node: NodeFace, query: SearchQuery): Promise<Listed | Problem> {
+  const found = await node.catalogue.find(query)
+  if (!('problem' in found)) return found
+  if (found.pointer === '/cursor') return badCursor
+  return badQuery(found.problem, found.pointer ?? '')
+}
+
+const MEMBERS = new Set(['query', 'filters', 'facets', 'sort', 'limit', 'cursor', 'kinds'])
+
+function searchQuery(body: unknown, only: readonly string[] | undefined): SearchQuery | Problem {
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) return badQuery('expected a JSON object', '')
+  const given = body as Record<string, unknown>
+  const unknown = Object.keys(given).find((key) => !MEMBERS.has(key))
+  if (unknown !== undefined)
+    return badQuery(`there is no such member: ${unknown.slice(0, 100)}`, `/${unknown.slice(0, 100)}`)
+  const { query, facets, sort, filters: asked } = given
+  if (query !== undefined && query !== null && typeof query !== 'string') return badQuery('expected text', '/query')
+  if (typeof query === 'string' && !query.isWellFormed())
+    return badQuery('the text holds half a surrogate pair', '/query')
+  if (sort !== undefined && typeof sort !== 'string') return badQuery('expected field or -field', '/sort')
+  if (facets !== undefined && !isTexts(facets)) return badQuery('expected a list of field names', '/facets')
+  const limit = readLimit(
+    given['limit'] === undefined ? undefined : typeof given['limit'] === 'number' ? String(given['limit']) : 'no',
+  )
+  if (isProblem(limit)) return limit
+  const cursor = readCursor(
+    given['cursor'] === undefined ? undefined : typeof given['cursor'] === 'string' ? given['cursor'] : '',
+  )
+  if (isProblem(cursor)) return cursor
+  const filters = readFilters(asked)
+  if (isProblem(filters)) return filters
+  const chosen = only ?? given['kinds']
+  if (chosen !== undefined && !(isTexts(chosen) && chosen.every((name) => kindOf(name) !== undefined))) {
+    return badQuery(`expected a list of ${Object.keys(kinds).join(', ')}`, '/kinds')
+  }
+  return {
+    limit,
+    ...(chosen !== undefined && { kinds: chosen }),
+    ...(typeof query === 'string' && query !== '' && { query }),
+    ...(filters !== undefined && { filters }),
+    ...(facets !== undefined && { facets }),
+    ...(typeof sort === 'string' && { sort }),
+    ...(cursor !== undefined && { cursor }),
+  }
+}
+
+function readFilters(filters: unknown): Readonly<Record<string, Value>> | undefined | Problem {
+  if (filters === undefined) return undefined
+  if (typeof filters !== 'object' || filters === null || Array.isArray(filters))
+    return badQuery('expected an object', '/filters')
+  const names = Object.keys(filters)
+  if (names.length > filtersMax) return badQuery(`at most ${filtersMax} filters`, '/filters')
+  const read: Record<string, Value> = Object.create(null)
+  for (const name of names) {
+    const value = valueFromJson((filters as Record<string, unknown>)[name])
+    if (!value.ok) return badQuery('not a value that a record can hold', `/filters/${name}`)
+    read[name] = value.value
+  }
+  return read
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.length <= filtersMax && value.every((item) => typeof item === 'string')
+}
+
+function badQuery(detail: string, pointer: string): Problem {
+  return {
+    problem: 'bad-query',
+    detail: pointer === '' ? detail : `${pointer}: ${detail}`,
+    errors: [{ pointer, message: detail }],
+  }
+}

@@ -1,0 +1,175 @@
+/**
+ * The catalogue: records as people write and read them, over the replica that holds their ops and the index that
+ * finds them. Every face (HTTP, command line, MCP) calls these operations and puts the typed outcomes in its own words.
+ *
+ * A write is decided on the record as it is inside the one writer, so `when` and "does it exist" cannot race. What a
+ * caller's document says wrong is an outcome with its place, never an exception; a failing disk or a full queue
+ * rejects with NodeError.
+ */
+import {
+  type JsonObject,
+  type Kind,
+  kindOf,
+  type Merged,
+  type Op,
+  type OpId,
+  ownerToDid,
+  recordId,
+} from '../crdt/index.ts'
+import { type BatchItem, type BatchOutcome, writeBatch } from './catalogue-batch.ts'
+import {
+  type Identity,
+  missing,
+  notFound,
+  notOwner,
+  type Place,
+  type Refusal,
+  readOnly,
+  type WriteOptions,
+  type Written,
+  writtenFrom,
+} from './catalogue-outcome.ts'
+import { find, type Listed, type ListQuery, type SearchFace } from './catalogue-search.ts'
+import {
+  type Decide,
+  decideMergePatch,
+  decideRegister,
+  decideRemove,
+  decideReplace,
+  localWrite,
+  objectOf,
+  slugOf,
+} from './catalogue-write.ts'
+import { NodeError } from './errors.ts'
+import type { ReplicaFace } from './replica-types.ts'
+import type { QueryProblem } from './search.ts'
+
+export type { BatchItem, BatchOutcome } from './catalogue-batch.ts'
+export type { FieldError, Place, Refusal, RefusalCode, WriteOptions, Written } from './catalogue-outcome.ts'
+export type { Listed, ListQuery, SearchFace } from './catalogue-search.ts'
+
+export type Read = { readonly outcome: 'found'; readonly record: Merged } | Refusal
+
+export class Catalogue {
+  readonly #replica: ReplicaFace
+  readonly #search: SearchFace
+  /** The owner of what this node signs; undefined when it has no key. */
+  readonly #own: string | undefined
+
+  constructor(replica: ReplicaFace, search: SearchFace) {
+    this.#replica = replica
+    this.#search = search
+    this.#own = replica.actor === undefined ? undefined : `01${replica.actor}`
+  }
+
+  /**
+   * Registers a document under its slug (`slug`, else `name`) in this node's own namespace. One op. A deleted record
+   * is restored by a put above the tombstone. Refuses: invalid, exists, precondition, too-large, read-only.
+   */
+  async register(kind: Kind, json: unknown, options: WriteOptions = {}): Promise<Written> {
+    const own = this.#own
+    if (own === undefined) return readOnly
+    const object = objectOf(json)
+    if ('outcome' in object) return object
+    const named = slugOf(object.body)
+    if ('outcome' in named) return named
+    return this.#write(this.#identity(kind, own, named.slug), decideRegister, object.body, options)
+  }
+
+  /**
+   * Makes the document what the record says. Nothing is written when it says so already. A record of ours that does
+   * not exist yet is created when the place names owner and slug, and a deleted one is restored.
+   */
+  async replace(place: Place, json: unknown, options: WriteOptions = {}): Promise<Written> {
+    const identity = await this.#writable(place, { create: true })
+    if ('outcome' in identity) return identity
+    const object = objectOf(json)
+    return 'outcome' in object ? object : this.#write(identity, decideReplace, object.body, options)
+  }
+
+  /** RFC 7396. A path in conflict that the patch names is always written: that is how a conflict is settled. */
+  async mergePatch(place: Place, patch: unknown, options: WriteOptions = {}): Promise<Written> {
+    const identity = await this.#writable(place)
+    if ('outcome' in identity) return identity
+    const object = objectOf(patch)
+    return 'outcome' in object ? object : this.#write(identity, decideMergePatch, object.body, options)
+  }
+
+  /** Writes a tombstone. The history stays readable. */
+  async remove(place: Place, options: WriteOptions = {}): Promise<Written> {
+    const identity = await this.#writable(place)
+    if ('outcome' in identity) return identity
+    return this.#write(identity, (_identity, _json, before) => decideRemove(before, options), {}, options)
+  }
+
+  /** One outcome per item, in order; equal slugs see each other's writes. At most `httpBatchLinesMax` items a call. */
+  async batch(
+    items: readonly BatchItem[],
+    options: { readonly lenient?: boolean; readonly replace?: boolean } = {},
+  ): Promise<readonly BatchOutcome[]> {
+    const own = this.#own
+    if (own === undefined) return items.map(() => ({ outcome: 'refused', refusal: readOnly }))
+    return writeBatch(this.#replica, (kind, slug) => this.#identity(kind, own, slug), items, options)
+  }
+
+  async read(place: Place): Promise<Read> {
+    const record = await this.#record(place)
+    if (record === undefined) return notFound
+    return record.live ? { outcome: 'found', record } : missing(record)
+  }
+
+  /** Live or deleted. */
+  async readAny(place: Place): Promise<Merged | undefined> {
+    return this.#record(place)
+  }
+
+  /** Newest op first; also of a deleted record. `after` is the last op of the page before. */
+  async history(
+    place: Place,
+    options: { readonly limit: number; readonly after?: OpId },
+  ): Promise<{ readonly outcome: 'found'; readonly items: readonly Op[]; readonly next?: OpId } | Refusal> {
+    const record = await this.#record(place)
+    if (record === undefined) return notFound
+    return { outcome: 'found', ...(await this.#replica.history(record.record, options)) }
+  }
+
+  /** Searches and lists (a list is a search without text). Waits up to 1 s for the index to reach the last op. */
+  async find(query: ListQuery): Promise<Listed | QueryProblem> {
+    return find(this.#replica, this.#search, query)
+  }
+
+  #identity(kind: Kind, owner: string, slug: string): Identity {
+    return {
+      kind,
+      id: recordId({ net: this.#replica.net, owner, kind: kind.name, slug }),
+      slug,
+      ownerDid: ownerToDid(owner),
+    }
+  }
+
+  async #record(place: Place): Promise<Merged | undefined> {
+    const id = 'id' in place ? place.id : recordId({ net: this.#replica.net, ...place })
+    const record = await this.#replica.record(id)
+    return record?.kind === place.kind ? record : undefined
+  }
+
+  /** Whether this node may write there. The writer looks again: the record may change while we wait. */
+  async #writable(place: Place, options: { readonly create?: boolean } = {}): Promise<Identity | Refusal> {
+    const own = this.#own
+    if (own === undefined) return readOnly
+    const kind = kindOf(place.kind)
+    if (kind === undefined) return notFound
+    if ('slug' in place) return place.owner === own ? this.#identity(kind, own, place.slug) : notOwner
+    const record = await this.#record(place)
+    if (record === undefined) return notFound
+    if (record.owner !== own) return notOwner
+    if (!record.live && !options.create) return missing(record)
+    return { kind, id: record.record, slug: record.slug ?? '', ownerDid: ownerToDid(own) }
+  }
+
+  async #write(identity: Identity, decide: Decide, json: JsonObject, options: WriteOptions): Promise<Written> {
+    const [outcome] = await this.#replica.write([localWrite(identity, decide, json, options)])
+    if (outcome === undefined) throw new NodeError('store-failed', `no outcome for the write to ${identity.id}`)
+    return writtenFrom(outcome)
+  }
+}

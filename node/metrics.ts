@@ -1,0 +1,163 @@
+/**
+ * What the node counts, in Prometheus form. Label values come from closed sets only: a peer or client can make a
+ * number grow, never the number of series.
+ *
+ * The parts call in (`admitted`, `request`, ...); gauges are read from the parts when somebody scrapes.
+ */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { kinds } from '../crdt/index.ts'
+import type { RequestFacts } from './face.ts'
+import type { Admitted, Source, Verdict } from './replica-types.ts'
+
+/** Read at each scrape. */
+export type Gauges = {
+  readonly records: Readonly<Record<string, number>>
+  readonly ops: number
+  readonly seq: number
+  readonly pendingOps: number
+  readonly pendingBytes: number
+  readonly searchBehind: number
+  readonly peers: number
+}
+
+/** Reasons of SPEC.md section 5 and of the sync protocol; any other is counted as `other`. */
+const REASONS = [
+  'malformed',
+  'too-large',
+  'bad-key',
+  'bad-proof',
+  'bad-signature',
+  'wrong-network',
+  'reserved',
+  'bad-parents',
+  'wrong-record',
+  'not-authorised',
+  'unknown-owner',
+  'clock-ahead',
+  'pending-full',
+  'rate',
+  'timeout',
+  'bad-message',
+] as const
+
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #ops: Counter
+  readonly #refused: Counter
+  readonly #penalties: Counter
+  readonly #syncBytes: Counter
+  readonly #requests: Counter
+  readonly #seconds: Histogram
+
+  /** `gauges` is called at each scrape and must be cheap. `process: false` leaves out memory, CPU and event loop. */
+  constructor(gauges: () => Gauges, options: { readonly process?: boolean } = {}) {
+    const registers = [this.#registry]
+    if (options.process !== false) collectDefaultMetrics({ register: this.#registry })
+    this.#ops = new Counter({
+      name: 'peerage_ops_total',
+      help: 'Ops that arrived, by verdict.',
+      labelNames: ['verdict', 'via'],
+      registers,
+    })
+    this.#refused = new Counter({
+      name: 'peerage_refused_total',
+      help: 'Frames, ops and messages refused, by reason.',
+      labelNames: ['reason', 'via'],
+      registers,
+    })
+    this.#penalties = new Counter({
+      name: 'peerage_peer_penalties_total',
+      help: 'Peers that sent what an honest one never sends.',
+      labelNames: ['reason'],
+      registers,
+    })
+    this.#syncBytes = new Counter({
+      name: 'peerage_sync_bytes_total',
+      help: 'Bytes of sync streams.',
+      labelNames: ['direction'],
+      registers,
+    })
+    this.#requests = new Counter({
+      name: 'peerage_http_requests_total',
+      help: 'HTTP requests answered.',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    })
+    this.#seconds = new Histogram({
+      name: 'peerage_http_request_seconds',
+      help: 'Time to answer an HTTP request.',
+      labelNames: ['method', 'route'],
+      registers,
+      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
+    })
+    new Gauge({
+      name: 'peerage_records',
+      help: 'Live records, by kind.',
+      labelNames: ['kind'],
+      registers,
+      collect() {
+        this.reset()
+        // Kinds without a table are relayed too, and their names are strangers' words: they share one series.
+        let others = 0
+        for (const [kind, count] of Object.entries(gauges().records)) {
+          if (Object.hasOwn(kinds, kind)) this.set({ kind }, count)
+          else others += count
+        }
+        if (others > 0) this.set({ kind: 'other' }, others)
+      },
+    })
+    const gauge = (name: string, help: string, read: (now: Gauges) => number) =>
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read(gauges()))
+        },
+      })
+    gauge('peerage_ops', 'Ops held.', (now) => now.ops)
+    gauge('peerage_seq', 'Last arrival number.', (now) => now.seq)
+    gauge('peerage_pending_ops', 'Ops that wait for a parent.', (now) => now.pendingOps)
+    gauge('peerage_pending_bytes', 'Bytes of ops that wait for a parent.', (now) => now.pendingBytes)
+    gauge('peerage_search_behind', 'Arrivals that the search index has not reached.', (now) => now.searchBehind)
+    gauge('peerage_peers', 'Connected peers.', (now) => now.peers)
+  }
+
+  /** After Replica.admit. */
+  admitted(admitted: Admitted, via: Source['via']): void {
+    const verdicts: Partial<Record<Verdict, number>> = {}
+    for (const { verdict, reason } of admitted.results) {
+      verdicts[verdict] = (verdicts[verdict] ?? 0) + 1
+      if (verdict === 'refused') this.#refused.inc({ reason: known(reason), via })
+    }
+    for (const [verdict, count] of Object.entries(verdicts)) this.#ops.inc({ verdict, via }, count)
+    for (const { reason } of admitted.refusedFrames) this.#refused.inc({ reason: known(reason), via })
+  }
+
+  /** A whole message was refused before it came to ops. */
+  refused(reason: string, via: Source['via']): void {
+    this.#refused.inc({ reason: known(reason), via })
+  }
+
+  penalised(reason: string): void {
+    this.#penalties.inc({ reason: known(reason) })
+  }
+
+  synced(direction: 'in' | 'out', bytes: number): void {
+    this.#syncBytes.inc({ direction }, bytes)
+  }
+
+  request({ method, route, status, seconds }: RequestFacts): void {
+    this.#requests.inc({ method, route, status })
+    this.#seconds.observe({ method, route }, seconds)
+  }
+
+  /** Prometheus text exposition format 0.0.4. */
+  text(): Promise<string> {
+    return this.#registry.metrics()
+  }
+}
+
+function known(reason: string | undefined): string {
+  return (REASONS as readonly (string | undefined)[]).includes(reason) ? (reason as string) : 'other'
+}
