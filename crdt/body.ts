@@ -71,14 +71,15 @@ export function encodeBody(body: Body): Uint8Array {
 
 /** The body of a patch. RangeError for a verb that readers would take for inert. */
 export function encodeVerbs(verbs: readonly Verb[]): Uint8Array {
-  const writes: Write[] = []
-  const values = verbs.map((verb) => {
-    if (verb[0] === 'splice' && !isHex(verb[2], 64)) throw new RangeError(`expected an op id, got ${verb[2]}`)
-    const value = (verb[0] === 'splice' ? verb.with(2, fromHex(verb[2]) as never) : verb) as readonly Value[]
-    expectFit(readVerb(value, writes), verb)
-    return value
+  const values = verbs.map((verb): Value => {
+    if (verb[0] !== 'splice') return verb as readonly Value[]
+    if (!isHex(verb[2], 64)) throw new RangeError(`expected an op id, got ${verb[2]}`)
+    return ['splice', verb[1], fromHex(verb[2]), verb[3], verb[4], verb[5]]
   })
-  return encode(values)
+  const bytes = encode(values)
+  const writes: Write[] = []
+  for (const value of values) expectFit(readVerb(value, writes), value)
+  return bytes
 }
 
 /** What an op writes and splices, in order. */

@@ -3,7 +3,8 @@
  * network, nothing asynchronous. It runs in a browser as it stands.
  *
  * Reading order: SPEC.md says the rules; op.ts and frame.ts how a change looks and is proved; sign.ts how one is made;
- * verify.ts whom to believe; set.ts how two replicas see that they hold the same.
+ * verify.ts whom to believe; body.ts and merge.ts how ops become a record; set.ts how two replicas see that they hold the
+ * same.
  */
 export * from './author.ts'
 export * from './body.ts'
@@ -12,6 +13,7 @@ export * from './cbor.ts'
 export * from './dag.ts'
 export * from './did.ts'
 export * from './equal.ts'
+export { extend } from './fold.ts'
 export * from './frame.ts'
 export * from './json.ts'
 export * from './kind.ts'
@@ -27,6 +29,7 @@ export * from './schema.ts'
 export * from './self-test.ts'
 export * from './set.ts'
 export * from './sign.ts'
+export * from './state.ts'
 export * from './suite.ts'
 export * from './tree.ts'
 export * from './validate.ts'

@@ -1,4 +1,17 @@
-import type { ActorKey, OpId, Owner, RecordId } from './op.ts'
+/**
+ * Merging: a record's ops, in whatever order they came, become its document, conflicts and heads (SPEC.md, "Merge").
+ *
+ * The answer is a function of the set of ops and of nothing else: no clock, no order of arrival, no kind's table. Most
+ * records are one straight line and are folded (fold.ts); the full rules are here, in alive.ts and in shown.ts.
+ */
+import { AliveWrites, compareStamps, type Entry, type Epoch, isPresent, type Stamp } from './alive.ts'
+import { type Content, readBody, type Write } from './body.ts'
+import { Dag } from './dag.ts'
+import { foldLine, slugOf } from './fold.ts'
+import { type ActorKey, OP_TYPES, type Op, type OpId, type Owner, type RecordId } from './op.ts'
+import { type LostText, show } from './shown.ts'
+import { pureSha256, type Sha256 } from './suite.ts'
+import { mergeText, type TextEdit } from './text.ts'
 import type { Doc, Path, Scalar, Value } from './value.ts'
 
 /** A record as merged from its ops: a deterministic function of the set. */
@@ -18,7 +31,7 @@ export type Merged = {
   /** ms; the largest w of a contributing op, of any op when none contributes. Advisory. */
   readonly changedAt: number
   readonly opCount: number
-  /** The ops form one line from one genesis so far, so that the next may be folded on top. */
+  /** The ops form one line from one genesis and no splice on it is lost, so that the next op may be folded on top. */
   readonly line: boolean
   /** The shown texts: which epoch a splice must name, and how many splices it has. */
   readonly texts: readonly { readonly path: Path; readonly epoch: OpId; readonly splices: number }[]
@@ -45,4 +58,154 @@ export type Alternative = {
   readonly actor: ActorKey
   readonly w: number
   readonly op: OpId
+}
+
+/** What authority has to say about ops. Owners only, for now: all count, and none ranks above another. */
+export type Authority = {
+  /** False: the op counts for nothing but heads and pasts. */
+  readonly isEffective: (op: Op) => boolean
+  /** Smaller comes first among concurrent writes; 0 is the owner. */
+  readonly rank: (op: Op) => number
+  /** Whether the op may write at this path; where it may not, its write is inert. */
+  readonly mayWrite: (op: Op, path: Path) => boolean
+}
+
+/**
+ * The record that these ops make, in any order and each once or more often.
+ *
+ * RangeError when there is no genesis, or a parent is missing: a record is merged from ops whose pasts are held.
+ * Costs about what the ops say; where branches meet also what is alive at each place, per write there.
+ */
+export function merge(ops: readonly Op[], sha256: Sha256 = pureSha256, authority?: Authority): Merged {
+  const dag = new Dag(ops)
+  if (dag.isLine && authority === undefined) {
+    const folded = foldLine(dag.ops, sha256)
+    if (folded !== undefined) return folded
+  }
+  return mergeAll(dag, sha256, authority)
+}
+
+/** What a contributing op says. */
+type Said = Omit<Stamp, 'index'> & { readonly writes: readonly Write[] }
+
+function mergeAll(dag: Dag, sha256: Sha256, authority: Authority | undefined): Merged {
+  const contents = dag.ops.map((op) => readAs(op, authority))
+  const said = contributors(dag, contents).map((at): Said => {
+    const op = dag.ops[at] as Op
+    return { op, at, rank: authority?.rank(op) ?? 0, writes: (contents[at] as Content).writes }
+  })
+  const writes = new AliveWrites(dag)
+  for (const by of said) writes.take(by)
+  const alive = writes.alive().map((entry) => ({ entry, value: saidBy(entry, dag) }))
+  const lost = writes.lost().map((entry) => lostText(entry, dag, said))
+  return {
+    ...identityOf(dag.ops, contents, sha256),
+    live: said.some((by) => by.writes.some((write) => write.says !== 'splice')),
+    heads: dag.heads,
+    changedAt: latest(said.length > 0 ? said.map(({ op }) => op) : dag.ops),
+    opCount: dag.ops.length,
+    line: dag.isLine && lost.length === 0,
+    ...show(alive, lost),
+  }
+}
+
+function latest(ops: readonly Op[]): number {
+  return ops.reduce((latest, op) => Math.max(latest, op.header.w), 0)
+}
+
+function readAs(op: Op, authority: Authority | undefined): Content {
+  const content = readBody(op)
+  if (authority === undefined || !content.effective) return content
+  if (!authority.isEffective(op)) return { effective: false, writes: [] }
+  return { ...content, writes: content.writes.filter((write) => authority.mayWrite(op, write.path)) }
+}
+
+/** Indices of the ops that have every effective delete, themselves aside, in their past; in order. */
+function contributors(dag: Dag, contents: readonly Content[]): number[] {
+  const effective: number[] = []
+  for (const [at, content] of contents.entries()) if (content.effective) effective.push(at)
+  // A delete in the past of another comes along with it.
+  const last: number[] = []
+  for (const at of [...effective].reverse()) {
+    if (OP_TYPES[(dag.ops[at] as Op).header.type - 1] !== 'delete') continue
+    if (!last.some((later) => dag.isPast(at, later))) last.push(at)
+  }
+  return effective.filter((at) => last.every((before) => before === at || dag.isPast(before, at)))
+}
+
+/** What a write says is there, its splices made; undefined: nothing. */
+function saidBy({ write, epoch }: Entry, dag: Dag): Value | undefined {
+  switch (write.says) {
+    case 'value':
+      return write.value
+    case 'member':
+      return write.member
+    case 'text':
+      return textOf(epoch as Epoch, dag)
+    default:
+      return undefined
+  }
+}
+
+function textOf({ start, splices }: Epoch, dag: Dag): string {
+  const edits: (TextEdit & { readonly at: number })[] = []
+  let from = 0
+  while (from < splices.length) {
+    const { op, at } = splices[from] as Stamp
+    let to = from
+    while (splices[to]?.at === at) to++
+    edits.push({ op: op.id, at, splices: splices.slice(from, to).map(({ splice }) => splice) })
+    from = to
+  }
+  return mergeText(start, edits, (x, y) => dag.isPast((edits[x] as { at: number }).at, (edits[y] as { at: number }).at))
+}
+
+/** A covered epoch with splices that no covering write has seen. */
+function lostText(entry: Entry, dag: Dag, said: readonly Said[]): LostText {
+  const epoch = entry.epoch as Epoch
+  const [stamp] = [...epoch.unseen].sort(compareStamps)
+  return {
+    path: entry.write.path,
+    text: textOf(epoch, dag),
+    stamp: stamp as Stamp,
+    coveredBy: () => firstCover(entry, dag, said),
+  }
+}
+
+/** Of the writes that cover an entry, the first in sort order. */
+function firstCover({ write, at }: Entry, dag: Dag, said: readonly Said[]): Stamp {
+  let first: Stamp | undefined
+  for (const { writes, ...by } of said) {
+    if (!dag.isPast(at, by.at)) continue
+    for (const [index, other] of writes.entries()) {
+      if (other.says === 'splice' || !coversValue(other, write.path)) continue
+      const stamp = { ...by, index }
+      if (first === undefined || compareStamps(stamp, first) < 0) first = stamp
+    }
+  }
+  return first as Stamp
+}
+
+/** Whether a write, where it comes later, covers a value at this path. */
+function coversValue(write: Entry['write'], path: Path): boolean {
+  const shorter = Math.min(write.path.length, path.length)
+  for (let i = 0; i < shorter; i++) if (write.path[i] !== path[i]) return false
+  return isPresent(write) || (write.says === 'absent' && write.path.length <= path.length)
+}
+
+function identityOf(
+  ops: readonly Op[],
+  contents: readonly Content[],
+  sha256: Sha256,
+): Pick<Merged, 'record' | 'owner' | 'kind' | 'slug' | 'registeredAt'> {
+  const geneses = ops.filter((op) => op.header.genesis !== undefined)
+  const [first] = geneses
+  if (first?.header.genesis === undefined) throw new RangeError(`expected a genesis among ${ops.length} ops`)
+  const { owner, kind, slugHash } = first.header.genesis
+  const registeredAt = geneses.reduce((least, op) => Math.min(least, op.header.w), first.header.w)
+  for (const content of contents) {
+    const slug = slugOf(content, slugHash, sha256)
+    if (slug !== undefined) return { record: first.header.record, owner, kind, slug, registeredAt }
+  }
+  return { record: first.header.record, owner, kind, registeredAt }
 }

@@ -4,10 +4,10 @@
  * All orders here are those of canonical bytes (SPEC.md, "Canonical bytes"), computed without making the bytes where
  * that is easy. Nothing here compares by locale or by UTF-16 units, which differ from bytes above U+FFFF.
  */
-import { compareBytes, equalBytes, toHex, utf8Length } from './bytes.ts'
+import { compareBytes, utf8Length } from './bytes.ts'
 import { encode } from './cbor.ts'
 import { KEY_BYTES_MAX, PATH_SEGMENTS_MAX } from './limits.ts'
-import { isMap, isScalar, type Path, type Scalar, type Value } from './value.ts'
+import type { Path, Scalar, Value } from './value.ts'
 
 /** Whether a stranger's value is a path: 0 to 16 text segments of at most 128 bytes each. */
 export function isPath(value: Value | undefined): value is Path {
@@ -25,11 +25,6 @@ export function isKey(text: string): boolean {
 /** One text a path, for use as the key of a Map. */
 export function pathKey(path: Path): string {
   return path.length === 1 ? `1${path[0]}` : JSON.stringify(path)
-}
-
-/** One text a member, equal iff the canonical bytes are. */
-export function memberKey(member: Scalar): string {
-  return typeof member === 'string' ? `t${member}` : toHex(encode(member))
 }
 
 /** By canonical bytes: shorter in UTF-8 first, then by bytes. The order of the keys of a map. */
@@ -60,22 +55,6 @@ export function comparePaths(a: Path, b: Path): number {
 export function compareMembers(a: Scalar, b: Scalar): number {
   if (typeof a === 'string' && typeof b === 'string') return compareText(a, b)
   return compareBytes(encode(a), encode(b))
-}
-
-/** Whether two values have equal canonical bytes. */
-export function equalValues(a: Value, b: Value): boolean {
-  if (isScalar(a) || isScalar(b)) {
-    if (a instanceof Uint8Array && b instanceof Uint8Array) return equalBytes(a, b)
-    return a === b
-  }
-  if (isMap(a) !== isMap(b)) return false
-  if (isMap(a) && isMap(b)) {
-    const keys = Object.keys(a)
-    if (keys.length !== Object.keys(b).length) return false
-    return keys.every((key) => Object.hasOwn(b, key) && equalValues(a[key] as Value, b[key] as Value))
-  }
-  const [x, y] = [a as readonly Value[], b as readonly Value[]]
-  return x.length === y.length && x.every((item, i) => equalValues(item, y[i] as Value))
 }
 
 /** UTF-8 sorts as code points do, in which what surrogates stand for comes after U+FFFF. */
