@@ -6,6 +6,7 @@
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
 const encoder = new TextEncoder()
+const SHORT = 32
 
 /** Two lower-case digits a byte. */
 export function toHex(bytes: Uint8Array): string {
@@ -64,6 +65,17 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 /** UTF-8 of well-formed text. RangeError for a lone surrogate, which would silently become another character. */
 export function utf8(text: string): Uint8Array {
+  // Most texts here are a few letters, for which the encoder's call costs more than its work.
+  if (text.length <= SHORT) {
+    const bytes = new Uint8Array(text.length)
+    let i = 0
+    for (; i < text.length; i++) {
+      const unit = text.charCodeAt(i)
+      if (unit >= 0x80) break
+      bytes[i] = unit
+    }
+    if (i === text.length) return bytes
+  }
   if (!text.isWellFormed()) throw new RangeError('expected well-formed text, got a lone surrogate')
   return encoder.encode(text)
 }

@@ -9,9 +9,9 @@
  * for a link when it encodes them.
  */
 import { encodeInto, Tokenizer } from 'cborg'
-import { utf8, utf8Length } from './bytes.ts'
+import { utf8Length } from './bytes.ts'
 import { DEPTH_MAX, STATE_DEPTH_MAX } from './limits.ts'
-import { type CborReason, scan, type ValueLimits } from './scan.ts'
+import { type CborReason, scan, textRange, type ValueLimits } from './scan.ts'
 import type { Value, ValueMap } from './value.ts'
 
 export type { CborReason, ValueLimits }
@@ -42,12 +42,15 @@ export function decode(bytes: Uint8Array, limits: ValueLimits = WIRE_LIMITS): De
   return { ok: true, value: read(bytes) }
 }
 
-/** The text that a map holds under `key`; undefined when the bytes are not canonical, no map, or hold no text there. */
-export function textAt(bytes: Uint8Array, key: string): string | undefined {
-  const sought = { key: utf8(key), at: -1 }
+/**
+ * The UTF-8 that a canonical map holds under `key`, which is UTF-8 too; undefined when the bytes are not canonical, no
+ * map, or hold no text there. Nothing is built or copied.
+ */
+export function textAt(bytes: Uint8Array, key: Uint8Array): Uint8Array | undefined {
+  const sought = { key, at: -1 }
   if (scan(bytes, WIRE_LIMITS, sought) !== undefined || sought.at < 0) return undefined
-  const value = read(bytes.subarray(sought.at))
-  return typeof value === 'string' ? value : undefined
+  const range = textRange(bytes, sought.at)
+  return range && bytes.subarray(range.start, range.end)
 }
 
 /** Bytes that `value` takes, which also settles whether it has an encoding at all. */
@@ -145,8 +148,8 @@ function build(bytes: Uint8Array, tokens: Tokenizer): Value {
 
 /** cborg's text decoder takes a leading byte order mark for no part of the text, and drops it. */
 function withMark(bytes: Uint8Array, at: number, text: string): string {
-  const minor = (bytes[at] as number) & 31
-  const start = at + (minor < 24 ? 1 : 1 + (1 << (minor - 24)))
-  if (bytes[start] !== 0xef || minor < 3 || bytes[start + 1] !== 0xbb || bytes[start + 2] !== 0xbf) return text
-  return `\uFEFF${text}`
+  const { start, end } = textRange(bytes, at) as { start: number; end: number }
+  return bytes[start] === 0xef && start < end && bytes[start + 1] === 0xbb && bytes[start + 2] === 0xbf
+    ? `\uFEFF${text}`
+    : text
 }

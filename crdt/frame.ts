@@ -8,17 +8,16 @@
  * and counts are settled before anything is hashed, so that the work is bounded by the bytes that were sent.
  */
 import { concat, equalBytes, fromHex, toHex, u32be, utf8 } from './bytes.ts'
-import { decode, encode, textAt } from './cbor.ts'
+import { decode, encode } from './cbor.ts'
+import { hashFields } from './header.ts'
 import { BATCH_OPS_MAX, FRAME_BYTES_MAX } from './limits.ts'
-import { hashRecord, isSlug } from './names.ts'
+import { hashRecord, slugOf } from './names.ts'
 import {
   type ActorKey,
   checkHeader,
-  encodeFields,
   type FrameReason,
   GENESIS,
   type Header,
-  hashHeader,
   type NetworkId,
   type Op,
   type OpId,
@@ -197,19 +196,8 @@ function deriveOp(
   }
   const grant = entry[type === GENESIS ? 6 : 5] as Uint8Array | undefined
   const bodyLength = body.length
-  const bytes = encodeFields({
-    net: netBytes,
-    type,
-    record,
-    actor: key,
-    parents,
-    grant,
-    w,
-    bodyLength,
-    bodyHash,
-    genesis,
-  })
-  const id = hashHeader(bytes, sha256)
+  const fields = { net: netBytes, type, record, actor: key, parents, grant, w, bodyLength, bodyHash, genesis }
+  const { id, length } = hashFields(fields, sha256)
   const header: Header = {
     net,
     type,
@@ -223,14 +211,8 @@ function deriveOp(
       genesis: { owner: toHex(genesis.owner), kind: genesis.kind, slugHash: toHex(genesis.slugHash) },
     }),
   }
-  const reason = checkHeader(header, bytes.length, grant !== undefined)
+  const reason = checkHeader(header, length, grant !== undefined)
   return { id, op: { id: toHex(id), header, body }, reason }
-}
-
-/** The slug that a genesis body tells, as UTF-8, when it is canonical and has one. */
-function slugOf(body: Uint8Array): Uint8Array | undefined {
-  const slug = textAt(body, 'slug')
-  return slug !== undefined && isSlug(slug) ? utf8(slug) : undefined
 }
 
 function isEntry(entry: Value | undefined): entry is RawEntry {

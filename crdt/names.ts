@@ -8,6 +8,7 @@ import { base32 } from 'multiformats/bases/base32'
 import { CID } from 'multiformats/cid'
 import { create as createDigest } from 'multiformats/hashes/digest'
 import { concat, fromHex, isHex, toHex, utf8, utf8Length } from './bytes.ts'
+import { textAt } from './cbor.ts'
 import { KIND_BYTES_MAX, SLUG_BYTES_MAX } from './limits.ts'
 import type { ActorKey, NetworkId, OpId, Owner, RecordId } from './op.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
@@ -18,6 +19,8 @@ const SALT_HEX_DIGITS = 32
 const NET_PREFIX = utf8('peerage/1/net\0')
 const RECORD_PREFIX = utf8('peerage/1/rec\0')
 const NUL = Uint8Array.of(0)
+const SLUG_KEY = utf8('slug')
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
 const DAG_CBOR = 0x71
 const SHA2_256 = 0x12
 const CID_TEXT_LENGTH = 59
@@ -66,6 +69,14 @@ export function ownerOfKey(key: ActorKey): Owner {
 /** A kind's name may be one that this program has no table for. */
 export function isKind(text: string): boolean {
   return text.length <= KIND_BYTES_MAX && /^[a-z0-9-]+$/.test(text)
+}
+
+/** The slug that a genesis body tells, as UTF-8; undefined when the body is not canonical or tells none. */
+export function slugOf(body: Uint8Array): Uint8Array | undefined {
+  const slug = textAt(body, SLUG_KEY)
+  if (slug === undefined || slug.length > SLUG_BYTES_MAX) return undefined
+  // Most slugs show by one plain letter that they are not blank, without becoming a string.
+  return slug.some((byte) => byte > 0x20 && byte < 0x7f) || /\S/.test(decoder.decode(slug)) ? slug : undefined
 }
 
 /** Well-formed, 1 to 256 bytes of UTF-8, not only white space. */

@@ -5,12 +5,11 @@
  * may build one by hand. Whether its actor may make this change is for node/admit.ts to say.
  */
 
-import { concat, fromHex, toHex, utf8 } from './bytes.ts'
-import { encode } from './cbor.ts'
+import { fromHex, toHex } from './bytes.ts'
+import { encodeFields, type HeaderFields, hashFields } from './header.ts'
 import { BODY_BYTES_MAX, HEADER_BYTES_MAX, PARENTS_MAX, TIME_MS_LIMIT } from './limits.ts'
 import { isKind } from './names.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
-import type { Value } from './value.ts'
 
 /** 64 lower-case hex digits; sorts as its bytes do. */
 export type OpId = string
@@ -64,70 +63,13 @@ export type Op = {
   readonly body: Uint8Array
 }
 
-/**
- * The canonical bytes of a header: what the op id is the hash of. `grant` is the reserved field `a`.
- *
- * RangeError when an id of ours has the wrong length; whether the header is one that SPEC.md allows, `checkHeader` says.
- */
-export function encodeHeader(header: Header, grant?: Uint8Array): Uint8Array {
-  const { genesis } = header
-  return encodeFields({
-    net: fromHex(header.net),
-    type: header.type,
-    record: fromHex(header.record),
-    actor: fromHex(header.actor),
-    parents: header.parents.map(fromHex),
-    grant,
-    w: header.w,
-    bodyLength: header.bodyLength,
-    bodyHash: fromHex(header.bodyHash),
-    genesis: genesis && { owner: fromHex(genesis.owner), kind: genesis.kind, slugHash: fromHex(genesis.slugHash) },
-  })
+/** The canonical bytes of a header of our own: what its op id is the hash of. RangeError for an id that is not hex. */
+export function encodeHeader(header: Header): Uint8Array {
+  return encodeFields(fieldsOf(header))
 }
 
-/** A header as bytes, for those who have no need of hex. */
-export type HeaderFields = {
-  readonly net: Uint8Array
-  readonly type: number
-  readonly record: Uint8Array
-  readonly actor: Uint8Array
-  readonly parents: readonly Uint8Array[]
-  readonly grant?: Uint8Array | undefined
-  readonly w: number
-  readonly bodyLength: number
-  readonly bodyHash: Uint8Array
-  readonly genesis?: { readonly owner: Uint8Array; readonly kind: string; readonly slugHash: Uint8Array } | undefined
-}
-
-export function encodeFields(fields: HeaderFields): Uint8Array {
-  const { genesis, grant } = fields
-  const map: Record<string, Value> = {
-    v: HEADER_VERSION,
-    n: fields.net,
-    t: fields.type,
-    r: fields.record,
-    k: fields.actor,
-    p: fields.parents,
-    w: fields.w,
-    l: fields.bodyLength,
-    h: fields.bodyHash,
-  }
-  if (grant !== undefined) map['a'] = grant
-  if (genesis !== undefined) {
-    map['o'] = genesis.owner
-    map['kd'] = genesis.kind
-    map['sh'] = genesis.slugHash
-  }
-  return encode(map)
-}
-
-/** The op id of header bytes, as bytes. */
-export function hashHeader(header: Uint8Array, sha256: Sha256): Uint8Array {
-  return sha256(concat(OP_PREFIX, header))
-}
-
-export function opId(header: Uint8Array, sha256: Sha256 = pureSha256): OpId {
-  return toHex(hashHeader(header, sha256))
+export function opId(header: Header, sha256: Sha256 = pureSha256): OpId {
+  return toHex(hashFields(fieldsOf(header), sha256).id)
 }
 
 /**
@@ -156,10 +98,23 @@ export function checkHeader(header: Header, headerBytes: number, grant = false):
   return undefined
 }
 
-const HEADER_VERSION = 1
-const OP_PREFIX = utf8('peerage/1/op\0')
 const FIRST_RESERVED = 5
 const LAST_RESERVED = OP_TYPES.length
+
+function fieldsOf(header: Header): HeaderFields {
+  const { net, type, record, actor, parents, w, bodyLength, bodyHash, genesis } = header
+  return {
+    net: fromHex(net),
+    type,
+    record: fromHex(record),
+    actor: fromHex(actor),
+    parents: parents.map(fromHex),
+    w,
+    bodyLength,
+    bodyHash: fromHex(bodyHash),
+    genesis: genesis && { owner: fromHex(genesis.owner), kind: genesis.kind, slugHash: fromHex(genesis.slugHash) },
+  }
+}
 
 /** Why a single op of an authentic frame was refused; `pending` is not a refusal. */
 export type OpReason =

@@ -20,15 +20,12 @@ export type CborReason =
 /** How large a value may be: containers within one another, and items of one container. */
 export type ValueLimits = { readonly depth: number; readonly items: number }
 
-/** Asks for the place of one value of the outermost map. */
+/** Asks where the value of one key of the outermost map begins. */
 export type Sought = { readonly key: Uint8Array; at: number }
 
-export const UNSIGNED = 0
-export const NEGATIVE = 1
-export const BYTES = 2
-export const TEXT = 3
-export const ARRAY = 4
-export const MAP = 5
+const NEGATIVE = 1
+const TEXT = 3
+const MAP = 5
 const TAG = 6
 
 /** The reason why the bytes are refused, undefined when they are canonical. */
@@ -103,6 +100,18 @@ export function scan(bytes: Uint8Array, limits: ValueLimits, sought?: Sought): C
   } while (depth > 0)
 
   return at === end ? undefined : 'trailing-bytes'
+}
+
+/** Where the text that begins at `at` has its UTF-8; undefined when something else begins there. For scanned bytes. */
+export function textRange(bytes: Uint8Array, at: number): { start: number; end: number } | undefined {
+  const head = bytes[at] as number
+  if (head >> 5 !== TEXT) return undefined
+  const minor = head & 31
+  const size = minor < 24 ? 0 : 1 << (minor - 24)
+  let length = size === 0 ? minor : 0
+  for (let i = 1; i <= size; i++) length = length * 256 + (bytes[at + i] as number)
+  const start = at + 1 + size
+  return { start, end: start + length }
 }
 
 /** The smallest number that may be written in 1, 2, 4 or 8 bytes after the head. */

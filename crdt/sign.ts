@@ -71,10 +71,9 @@ export function draftOp(draft: Draft, options: DraftOptions): Op {
     const type = OP_TYPES.indexOf(draft.type) + 1
     header = { ...common, type, record: draft.record, parents: draft.parents.toSorted() }
   }
-  const bytes = encodeHeader(header)
-  const reason = checkHeader(header, bytes.length)
+  const reason = checkHeader(header, encodeHeader(header).length)
   if (reason !== undefined) throw new RangeError(`expected a draft that replicas take, got one that is ${reason}`)
-  return { id: opId(bytes, sha256), header, body }
+  return { id: opId(header, sha256), header, body }
 }
 
 /** Signs drafts in as few batches as the limits allow, in order. RangeError as in `draftOp`. */

@@ -9,18 +9,19 @@ import type { Sha256 } from './suite.ts'
 
 const HASH_BYTES = 32
 
+// Filled anew for each hash: a batch takes hundreds of them.
+const leafBytes = Uint8Array.of(0, ...new Uint8Array(HASH_BYTES))
+const innerBytes = Uint8Array.of(1, ...new Uint8Array(2 * HASH_BYTES))
+
 export function leafHash(id: Uint8Array, sha256: Sha256): Uint8Array {
-  const bytes = new Uint8Array(1 + HASH_BYTES)
-  bytes.set(id, 1)
-  return sha256(bytes)
+  leafBytes.set(id, 1)
+  return sha256(leafBytes)
 }
 
 export function innerHash(left: Uint8Array, right: Uint8Array, sha256: Sha256): Uint8Array {
-  const bytes = new Uint8Array(1 + 2 * HASH_BYTES)
-  bytes[0] = 1
-  bytes.set(left, 1)
-  bytes.set(right, 1 + HASH_BYTES)
-  return sha256(bytes)
+  innerBytes.set(left, 1)
+  innerBytes.set(right, 1 + HASH_BYTES)
+  return sha256(innerBytes)
 }
 
 /** The root over at least one id. */
