@@ -1,0 +1,237 @@
+/**
+ * The answering half of a sync session: streams the log and looks up ids, as far as the asker's window goes.
+ *
+ * One log stream and a short queue of lookups run at a time. Nothing is read from disk before the window has room, so
+ * a slow or silent asker costs one packet of memory; it is dropped when it grants nothing for syncIdleTimeoutMs.
+ */
+import type { OpId } from '../crdt/index.ts'
+import { FRAME_BYTES_MAX } from '../crdt/index.ts'
+import type { Clock } from './environment.ts'
+import {
+  syncFirstIds,
+  syncFirstPacketBytes,
+  syncGetsQueuedMax,
+  syncIdleTimeoutMs,
+  syncIdsPerMessage,
+  syncPacketBytes,
+  syncSincesMax,
+  syncWindowMax,
+} from './limits.ts'
+import { type PacketCodec, pack } from './packet.ts'
+import type { ReplicaFace } from './replica-types.ts'
+import type { Link } from './sync-link.ts'
+import { type Get, type Since, writeMessage } from './sync-messages.ts'
+
+export type ServeOptions = {
+  readonly link: Link
+  readonly replica: ReplicaFace
+  readonly codec: PacketCodec
+  readonly clock: Clock
+  /** Asked when the whole log is wanted; false ends the session as busy. */
+  readonly mayReadAll: () => boolean
+}
+
+export class Server {
+  readonly #options: ServeOptions
+  readonly #windows = new Map<number, Window>()
+  #since: Window | undefined
+  #sinces = 0
+  #gets = 0
+  #getting: Promise<void> = Promise.resolve()
+  /** Grants for requests that are already answered: they cross on the way, but not without end. */
+  #strayGrants = 0
+
+  constructor(options: ServeOptions) {
+    this.#options = options
+  }
+
+  /** Starts to stream the log; a stream under way stops without an `end`. */
+  since(message: Since): void {
+    const { link, mayReadAll } = this.#options
+    if (++this.#sinces > syncSincesMax) throw link.fail('misbehaved', 'too many requests for the log', 'protocol')
+    if ((message.from === 0 || message.all) && !mayReadAll()) {
+      void link.send(writeMessage({ m: 'bye', reason: 'busy' })).catch(() => {})
+      throw link.fail('busy', 'the whole log, too often')
+    }
+    this.#since?.close()
+    const window = this.#open(message.q, message.window)
+    this.#since = window
+    const stream = message.mode === 'frames' ? this.#frames(message, window) : this.#ids(message, window)
+    stream.catch((error) => link.failWith(error)).finally(() => this.#windows.delete(message.q))
+  }
+
+  get(message: Get): void {
+    const { link } = this.#options
+    if (++this.#gets > syncGetsQueuedMax) throw link.fail('misbehaved', 'too many requests at a time', 'protocol')
+    const window = this.#open(message.q, message.window)
+    this.#getting = this.#getting
+      .then(() => this.#lookup(message.q, message.ids, window))
+      .catch((error) => void link.failWith(error))
+      .finally(() => {
+        this.#gets--
+        this.#windows.delete(message.q)
+      })
+  }
+
+  more(q: number, n: number): void {
+    const { link } = this.#options
+    const window = this.#windows.get(q)
+    if (window ? !window.grant(n) : ++this.#strayGrants > 16 * syncWindowMax) {
+      throw link.fail('misbehaved', 'granted more than a window', 'protocol')
+    }
+  }
+
+  #open(q: number, size: number): Window {
+    const { link, clock } = this.#options
+    if (this.#windows.has(q)) throw link.fail('misbehaved', 'a request number twice', 'protocol')
+    const window = new Window(size, link, clock)
+    this.#windows.set(q, window)
+    return window
+  }
+
+  async #frames({ q, from, all }: Since, window: Window): Promise<void> {
+    const { link, replica } = this.#options
+    const upTo = replica.counts().seq
+    let covered = Math.min(from, upTo)
+    let frames: Uint8Array[] = []
+    let ops = 0
+    let bytes = 0
+    let fill = syncFirstPacketBytes
+    const flush = async () => {
+      await this.#packet(q, covered, frames, window)
+      link.opsOut += ops
+      frames = []
+      ops = 0
+      bytes = 0
+      fill = syncPacketBytes
+    }
+    await window.take()
+    for await (const item of replica.log(from, all ? {} : { notFrom: link.peer })) {
+      if (window.closed || link.signal.aborted) return
+      if (frames.length > 0 && bytes + 4 + item.bytes.length > FRAME_BYTES_MAX) {
+        await flush()
+        await window.take()
+      }
+      frames.push(item.bytes)
+      ops += item.ids.length
+      bytes += 4 + item.bytes.length
+      covered = item.seq
+      if (bytes >= fill) {
+        await flush()
+        await window.take()
+      }
+      if (item.seq >= upTo) break
+    }
+    if (window.closed) return
+    if (frames.length > 0) await flush()
+    await link.send(writeMessage({ m: 'end', q, seq: Math.max(covered, upTo) }))
+  }
+
+  async #ids({ q, from, all }: Since, window: Window): Promise<void> {
+    const { link, replica } = this.#options
+    const upTo = replica.counts().seq
+    let covered = Math.min(from, upTo)
+    let ids: OpId[] = []
+    let fill = syncFirstIds
+    await window.take()
+    for await (const item of replica.log(from, all ? {} : { notFrom: link.peer })) {
+      if (window.closed || link.signal.aborted) return
+      ids.push(...item.ids)
+      covered = item.seq
+      if (ids.length >= fill) {
+        await link.send(writeMessage({ m: 'ids', q, seq: covered, ids }))
+        ids = []
+        fill = syncIdsPerMessage
+        await window.take()
+      }
+      if (item.seq >= upTo) break
+    }
+    if (window.closed) return
+    if (ids.length > 0) await link.send(writeMessage({ m: 'ids', q, seq: covered, ids }))
+    await link.send(writeMessage({ m: 'end', q, seq: Math.max(covered, upTo) }))
+  }
+
+  async #lookup(q: number, ids: readonly OpId[], window: Window): Promise<void> {
+    const { link, replica } = this.#options
+    let wanted: readonly OpId[] = ids
+    while (wanted.length > 0) {
+      await window.take()
+      const { frames, left } = await replica.frames(wanted, syncPacketBytes)
+      if (frames.length > 0) await this.#packet(q, 0, frames, window)
+      link.opsOut += Math.max(0, wanted.length - left.length)
+      // Nothing came and nothing was ticked off: the rest is not to be had.
+      if (left.length >= wanted.length) break
+      wanted = left
+    }
+    await link.send(writeMessage({ m: 'end', q, seq: 0 }))
+  }
+
+  /** Sends frames in as many packets as they need; the room for the first is taken. */
+  async #packet(q: number, seq: number, frames: readonly Uint8Array[], window: Window): Promise<void> {
+    const { link, codec } = this.#options
+    let from = 0
+    while (from < frames.length) {
+      let to = from
+      let bytes = 0
+      while (to < frames.length && (to === from || bytes + 4 + frames[to]!.length <= FRAME_BYTES_MAX)) {
+        bytes += 4 + frames[to]!.length
+        to++
+      }
+      if (from > 0) await window.take()
+      // Only the last packet of a group covers it; those before say where the log was.
+      const z = await pack(frames.slice(from, to), codec)
+      await link.send(writeMessage({ m: 'packet', q, seq: to === frames.length ? seq : 0, z }))
+      from = to
+    }
+  }
+}
+
+/** How many more answers to one request the asker has room for. */
+class Window {
+  #room: number
+  #wake: (() => void) | undefined
+  readonly #link: Link
+  readonly #clock: Clock
+  #closed = false
+
+  constructor(size: number, link: Link, clock: Clock) {
+    this.#room = size
+    this.#link = link
+    this.#clock = clock
+  }
+
+  /** False when the asker has granted more than it may. */
+  grant(n: number): boolean {
+    this.#room += n
+    this.#wake?.()
+    return this.#room <= syncWindowMax
+  }
+
+  /** The asker has asked anew: whoever waits here goes on, sees it and stops. */
+  close(): void {
+    this.#closed = true
+    this.#wake?.()
+  }
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  async take(): Promise<void> {
+    while (this.#room === 0 && !this.#closed) {
+      const cancel = this.#clock.after(syncIdleTimeoutMs, () => {
+        this.#link.fail('gone', 'the peer takes nothing', 'slow')
+      })
+      try {
+        await this.#link.until(
+          new Promise<void>((resolve) => {
+            this.#wake = resolve
+          }),
+        )
+      } finally {
+        cancel()
+        this.#wake = undefined
+      }
+    }
+    this.#room--
+  }
+}

@@ -1,0 +1,457 @@
+/**
+ * Anti-entropy: when to hold a sync session with whom, and what is known of each peer.
+ *
+ * On every connect, then with one random peer a minute, and at once when there is news. Liveness rests on this and
+ * never on gossip: whatever gossip loses, one honest peer within reach brings. A peer whose session failed is left
+ * alone for a while, the others are not. Time and chance come from the environment, so a seed decides the schedule.
+ */
+import type { OpId } from '../crdt/index.ts'
+import { type Counters, countsOf } from './counters.ts'
+import type { Environment } from './environment.ts'
+import {
+  fetchElsewhereMs,
+  fetchPauseMs,
+  fetchQueueMax,
+  syncAgainMax,
+  syncAgainMs,
+  syncBackoffMs,
+  syncBackoffMsMax,
+  syncBulkMax,
+  syncBulkMs,
+  syncConnectGraceMs,
+  syncDeepMs,
+  syncDeepMsMax,
+  syncGetIdsMax,
+  syncIntervalMs,
+  syncOpenMax,
+  syncPeersMax,
+  syncSessionsMax,
+  syncUnequalMax,
+} from './limits.ts'
+import { type PacketCodec, zstdPackets } from './packet.ts'
+import { syncProtocol } from './protocols.ts'
+import type { Log, ReplicaFace } from './replica-types.ts'
+import { Cursors } from './sync-cursors.ts'
+import { SESSION_ENDS } from './sync-link.ts'
+import { Session, type SessionOptions, type SessionResult } from './sync-session.ts'
+import { type Channel, MISDEEDS, type Misdeed, type Transport } from './transport.ts'
+import { NodeError } from './errors.ts'
+
+export type SyncOptions = {
+  readonly replica: ReplicaFace
+  readonly transport: Transport
+  readonly environment: Environment
+  readonly codec?: PacketCodec
+  readonly log?: Log
+  /** Called after every session, with what it moved. */
+  readonly onSession?: (result: SessionResult) => void
+}
+
+/** A connected peer, for /v1/status; what was compared is missing before the first comparison. */
+export type SyncPeer = {
+  readonly peer_id: string
+  readonly multiaddr?: string
+  readonly root_equal?: boolean
+  readonly ops_behind?: number
+}
+
+type PeerState = {
+  running?: Session
+  /** A session is wanted as soon as the one under way, or the back-off, is over. */
+  wanted: boolean
+  cancelTimer?: () => void
+  /** By the monotonic clock. */
+  notBefore: number
+  lastStart: number
+  failures: number
+  again: number
+  unequal: number
+  deepNotBefore: number
+  deeps: number
+  bulks: number[]
+  rootEqual?: boolean
+  theirOps?: number
+  fetches: Set<OpId>
+  fetching?: Promise<void>
+  fetchNotBefore: number
+}
+
+export class Sync implements AsyncDisposable {
+  readonly #options: SyncOptions
+  readonly #codec: PacketCodec
+  readonly #peers = new Map<string, PeerState>()
+  readonly #sessions = new Set<Session>()
+  /** Ids asked of somebody, and until when nobody else is asked. */
+  readonly #fetching = new Map<OpId, number>()
+  readonly #sessionCounts = countsOf(SESSION_ENDS)
+  readonly #misdeeds = countsOf(MISDEEDS)
+  readonly #bytes = countsOf(['in', 'out'])
+  readonly #ops = countsOf(['in', 'out'])
+  readonly #stops: (() => void)[] = []
+  #cursors: Cursors | undefined
+  #inbound = 0
+  #open = 0
+  #stopped = false
+
+  constructor(options: SyncOptions) {
+    this.#options = options
+    this.#codec = options.codec ?? zstdPackets
+  }
+
+  /** Answers peers and begins the schedule. Call before the transport starts to dial. */
+  async start(): Promise<void> {
+    const { replica, transport } = this.#options
+    this.#cursors = await Cursors.open(replica)
+    transport.handle(syncProtocol(replica.net), (channel) => void this.#answer(channel))
+    this.#stops.push(
+      transport.onPeer((peer) => this.#met(peer)),
+      transport.onPeerGone((peer) => this.#left(peer)),
+    )
+    for (const peer of transport.peers()) this.#met(peer)
+    this.#tick()
+  }
+
+  /** Names and closed label sets, for the metrics page. */
+  get counters(): Counters {
+    return {
+      sync_sessions: this.#sessionCounts,
+      sync_bytes: this.#bytes,
+      sync_ops: this.#ops,
+      sync_misdeeds: this.#misdeeds,
+    }
+  }
+
+  get running(): number {
+    return this.#sessions.size
+  }
+
+  peers(): readonly SyncPeer[] {
+    const { transport, replica } = this.#options
+    const { ops } = replica.counts()
+    return transport.peers().map((peer) => {
+      const multiaddr = transport.address(peer)
+      const { rootEqual, theirOps } = this.#peers.get(peer) ?? {}
+      return {
+        peer_id: peer,
+        ...(multiaddr === undefined ? {} : { multiaddr }),
+        ...(rootEqual === undefined ? {} : { root_equal: rootEqual }),
+        ...(theirOps === undefined ? {} : { ops_behind: rootEqual ? 0 : Math.max(0, theirOps - ops) }),
+      }
+    })
+  }
+
+  /** Holds a session with this peer now, whatever the schedule says; undefined when one is under way. */
+  async sync(peer: string): Promise<SessionResult | undefined> {
+    const state = this.#state(peer)
+    if (state.running || this.#stopped) return undefined
+    return this.#hold(peer, state)
+  }
+
+  /** A session with this peer is wanted: soon, once for many calls, and not before its back-off is over. */
+  soon(peer: string, delayMs = 0): void {
+    if (this.#stopped) return
+    const { clock } = this.#options.environment
+    const state = this.#state(peer)
+    state.wanted = true
+    if (state.running || state.cancelTimer) return
+    const now = clock.monotonic()
+    const wait = Math.max(delayMs, state.notBefore - now, state.lastStart + syncAgainMs - now, 0)
+    state.cancelTimer = clock.after(wait, () => {
+      delete state.cancelTimer
+      if (!state.wanted || this.#stopped || !this.#isConnected(peer)) return
+      if (state.running || this.#open >= syncOpenMax) return this.soon(peer, syncAgainMs)
+      void this.#hold(peer, state)
+    })
+  }
+
+  /** Tells all connected peers that we hold what they may lack: each is asked for a session, which goes both ways. */
+  news(except?: string): void {
+    for (const peer of this.#options.transport.peers()) if (peer !== except) this.soon(peer)
+  }
+
+  /**
+   * Fetches ops from one peer: parents that its ops need, or ops it announced by id. What is held, or asked of
+   * another peer a moment ago, is left out; a peer that did not deliver is not asked for a while. Never rejects.
+   */
+  async fetch(peer: string, ids: readonly OpId[]): Promise<void> {
+    const { clock } = this.#options.environment
+    const state = this.#state(peer)
+    const now = clock.monotonic()
+    if (this.#stopped || now < state.fetchNotBefore) return
+    for (const [id, until] of this.#fetching) {
+      if (until > now) break
+      this.#fetching.delete(id)
+    }
+    for (const id of ids) {
+      if (state.fetches.size >= fetchQueueMax) break
+      if ((this.#fetching.get(id) ?? 0) > now) continue
+      state.fetches.add(id)
+      this.#fetching.delete(id)
+      this.#fetching.set(id, now + fetchElsewhereMs)
+    }
+    if (state.fetches.size === 0) return
+    state.fetching ??= this.#fetchAll(peer, state).finally(() => {
+      delete state.fetching
+    })
+    await state.fetching
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true
+    for (const stop of this.#stops) stop()
+    for (const state of this.#peers.values()) state.cancelTimer?.()
+    for (const session of this.#sessions) session.stop()
+  }
+
+  #met(peer: string): void {
+    const { transport } = this.#options
+    const state = this.#state(peer)
+    state.again = 0
+    // One session goes both ways: who has the smaller id opens it, the other only if that does not happen.
+    this.soon(peer, transport.self < peer ? 0 : syncConnectGraceMs)
+  }
+
+  #left(peer: string): void {
+    const state = this.#peers.get(peer)
+    if (!state) return
+    state.cancelTimer?.()
+    delete state.cancelTimer
+    state.wanted = false
+    state.fetches.clear()
+  }
+
+  /** Once a minute, more or less, one random peer. */
+  #tick(): void {
+    const { environment, transport } = this.#options
+    const { clock, random } = environment
+    const stop = clock.after(syncIntervalMs * (0.75 + random.float() / 2), () => {
+      this.#stops.splice(this.#stops.indexOf(stop), 1)
+      const now = clock.monotonic()
+      const peers = transport.peers().filter((peer) => now >= this.#state(peer).notBefore)
+      const peer = peers[Math.floor(random.float() * peers.length)]
+      if (peer !== undefined) this.soon(peer)
+      this.#tick()
+    })
+    this.#stops.push(stop)
+  }
+
+  async #hold(peer: string, state: PeerState): Promise<SessionResult> {
+    const { clock } = this.#options.environment
+    state.wanted = false
+    state.lastStart = clock.monotonic()
+    this.#open++
+    const hold = new AbortController()
+    try {
+      const deep =
+        clock.monotonic() < state.deepNotBefore ? 'no' : state.unequal >= syncUnequalMax ? 'now' : 'when-quiet'
+      const result = await this.#session(peer, state, { inbound: false, deep })
+      this.#judge(result, state)
+      return result
+    } finally {
+      hold.abort()
+      this.#open--
+    }
+  }
+
+  /** Opens a channel and runs one session over it. */
+  async #session(
+    peer: string,
+    state: PeerState,
+    options: Pick<SessionOptions, 'inbound' | 'deep' | 'wants'>,
+  ): Promise<SessionResult> {
+    const { replica, transport } = this.#options
+    let channel: Channel
+    try {
+      channel = await transport.open(peer, syncProtocol(replica.net))
+    } catch (error) {
+      const end = error instanceof NodeError && error.code === 'peer-misbehaved' ? 'unsupported' : 'gone'
+      const why = error instanceof Error ? error.message : String(error)
+      return this.#ended({ peer, inbound: false, opsIn: 0, opsOut: 0, bytesIn: 0, bytesOut: 0, ms: 0, end, why, deep: false })
+    }
+    return this.#run(channel, state, options)
+  }
+
+  async #run(
+    channel: Channel,
+    state: PeerState,
+    options: Pick<SessionOptions, 'inbound' | 'deep' | 'wants' | 'admitPeer'>,
+  ): Promise<SessionResult> {
+    const { replica, environment } = this.#options
+    const session = new Session({
+      ...options,
+      channel,
+      replica,
+      cursors: this.#cursors as Cursors,
+      codec: this.#codec,
+      clock: environment.clock,
+      mayReadAll: () => this.#mayReadAll(state),
+      penalise: (misdeed) => this.#penalise(channel.peer, misdeed),
+    })
+    const counts = options.wants === undefined && !options.inbound
+    if (counts) state.running = session
+    this.#sessions.add(session)
+    try {
+      if (this.#stopped) session.stop()
+      return this.#ended(await session.run())
+    } finally {
+      this.#sessions.delete(session)
+      if (state.running === session) delete state.running
+    }
+  }
+
+  #ended(result: SessionResult): SessionResult {
+    this.#sessionCounts[result.end]++
+    this.#bytes.in += result.bytesIn
+    this.#bytes.out += result.bytesOut
+    this.#ops.in += result.opsIn
+    this.#ops.out += result.opsOut
+    const state = this.#state(result.peer)
+    if (result.theirs) state.theirOps = result.theirs.ops
+    if (result.rootEqual !== undefined) state.rootEqual = result.rootEqual
+    this.#options.log?.('info', 'sync session', { ...result })
+    this.#options.onSession?.(result)
+    // What came by a session was not gossiped to us, and may be news to others too.
+    if (result.opsIn > 0) this.news(result.peer)
+    return result
+  }
+
+  /** What a session we opened means for when to hold the next one. */
+  #judge(result: SessionResult, state: PeerState): void {
+    const { clock, random } = this.#options.environment
+    const now = clock.monotonic()
+    if (result.deep) {
+      state.deepNotBefore = now + Math.min(syncDeepMsMax, syncDeepMs * 2 ** state.deeps++)
+      state.unequal = 0
+    }
+    if (result.end === 'done') {
+      state.failures = 0
+      const moved = result.opsIn + result.opsOut > 0
+      if (result.rootEqual) {
+        state.unequal = 0
+        state.deeps = 0
+        state.again = 0
+      } else {
+        state.unequal++
+        if (moved && state.again++ < syncAgainMax) this.soon(result.peer, syncAgainMs * (1 + random.float()))
+      }
+    } else if (result.end !== 'stopped' && !(result.end === 'busy' && this.#isServing(result.peer))) {
+      const wait = Math.min(syncBackoffMsMax, syncBackoffMs * 2 ** state.failures++)
+      state.notBefore = now + (result.end === 'unsupported' ? syncBackoffMsMax : wait * (0.75 + random.float() / 2))
+      // A peer that was cut off half-way has more: the cursor stands where it was cut.
+      if (result.end !== 'unsupported' && result.end !== 'refused') this.soon(result.peer)
+      return
+    }
+    if (state.wanted) this.soon(result.peer)
+  }
+
+  async #answer(channel: Channel): Promise<void> {
+    const state = this.#state(channel.peer)
+    const full = this.#inbound >= syncSessionsMax
+    this.#inbound++
+    try {
+      const session = this.#run(channel, state, {
+        inbound: true,
+        deep: this.#options.environment.clock.monotonic() < state.deepNotBefore ? 'no' : 'when-quiet',
+        admitPeer: (theirs) => {
+          if (full || this.#stopped) return false
+          if (theirs.only) return true
+          // Both opened one: that of the smaller id stands.
+          if (state.running && this.#options.transport.self < channel.peer) return false
+          if (this.#isServing(channel.peer)) return false
+          this.#serving.add(channel.peer)
+          serving = true
+          return true
+        },
+      })
+      let serving = false
+      const result = await session.finally(() => {
+        if (serving) this.#serving.delete(channel.peer)
+      })
+      if (result.deep) state.deepNotBefore = this.#options.environment.clock.monotonic() + syncDeepMs
+      if (result.end === 'done' && result.rootEqual !== undefined) {
+        state.failures = 0
+        state.wanted = false
+      }
+    } finally {
+      this.#inbound--
+    }
+  }
+
+  /** Peers whose full session we answer now: one each. */
+  readonly #serving = new Set<string>()
+  #isServing(peer: string): boolean {
+    return this.#serving.has(peer)
+  }
+
+  async #fetchAll(peer: string, state: PeerState): Promise<void> {
+    const { replica, environment } = this.#options
+    while (state.fetches.size > 0 && !this.#stopped) {
+      const some = [...state.fetches].slice(0, syncGetIdsMax)
+      for (const id of some) state.fetches.delete(id)
+      try {
+        const held = await replica.has(some)
+        const wants = some.filter((_, i) => !held[i])
+        if (wants.length === 0) continue
+        const result = await this.#session(peer, state, { inbound: false, wants })
+        if (result.end !== 'done') {
+          state.fetchNotBefore = environment.clock.monotonic() + fetchPauseMs
+          state.fetches.clear()
+        }
+      } catch (error) {
+        this.#options.log?.('error', "couldn't fetch ops", { peer, error: String(error) })
+        state.fetches.clear()
+      } finally {
+        for (const id of some) this.#fetching.delete(id)
+      }
+    }
+  }
+
+  /** The whole log costs us much and a liar nothing, so each peer has it a few times in ten minutes. */
+  #mayReadAll(state: PeerState): boolean {
+    const now = this.#options.environment.clock.monotonic()
+    state.bulks = state.bulks.filter((at) => at > now - syncBulkMs)
+    if (state.bulks.length >= syncBulkMax) return false
+    state.bulks.push(now)
+    return true
+  }
+
+  #penalise(peer: string, misdeed: Misdeed): void {
+    this.#misdeeds[misdeed]++
+    this.#options.transport.penalise(peer, misdeed)
+  }
+
+  #isConnected(peer: string): boolean {
+    return this.#options.transport.peers().includes(peer)
+  }
+
+  #state(peer: string): PeerState {
+    let state = this.#peers.get(peer)
+    if (state) return state
+    state = {
+      wanted: false,
+      notBefore: 0,
+      lastStart: Number.NEGATIVE_INFINITY,
+      failures: 0,
+      again: 0,
+      unequal: 0,
+      deepNotBefore: 0,
+      deeps: 0,
+      bulks: [],
+      fetches: new Set(),
+      fetchNotBefore: 0,
+    }
+    this.#peers.set(peer, state)
+    if (this.#peers.size > syncPeersMax) this.#forget()
+    return state
+  }
+
+  /** Drops the peer that was met first among those that are gone and idle. */
+  #forget(): void {
+    const connected = new Set(this.#options.transport.peers())
+    for (const [peer, state] of this.#peers) {
+      if (connected.has(peer) || state.running || state.fetching) continue
+      this.#peers.delete(peer)
+      return
+    }
+  }
+}
