@@ -1,15 +1,387 @@
 /**
  * The truth on disk: every op this replica holds, in the frames they arrived in, and what follows from them.
  *
- *   key                       value
+ *   key                       value (all but o and k sealed, rows.ts)
  *   m                         meta: format, network, epoch (16 random bytes, new when the arrival log starts anew)
- *   n                         counts: seq, ops, records by kind; rewritten in every batch
+ *   n                         counts: seq, ops, live records by kind; rewritten in every batch
  *   c                         clean-shutdown marker: ops, root, seq; removed at open, written at close
- *   f <seq 6>                 a frame: its first op has arrival number seq; origin, then the frame's bytes (zstd when larger)
- *   o <op id 32>              where it is: first seq of its frame, its place in it
+ *   f <seq 6>                 a frame: its first op has arrival number seq; origin, then the frame (packed when smaller)
+ *   o <op id 32>              where it is: first seq of its frame, its place among the frame's ops
  *   r <record id 32>          the merged record (crdt encodeMerged)
- *   g <peer> / y <...>        small rows of other parts (sync cursors, known peers)
+ *   k <kind> 0 <record id>    empty; the records of a kind
+ *   g <name>                  small rows of other parts (sync cursors, known peers)
  *
  * Everything but f can be rebuilt from f. One atomic batch per group of frames carries all their rows, so a kill
  * leaves all of a group or nothing of it.
+ *
+ * A row that does not read back as written is never served: a record is merged again from its ops, and the ops of a
+ * damaged frame count as not held until a good copy of them is appended again.
  */
+import {
+  decodeMerged,
+  type Merged,
+  merge,
+  type NetworkId,
+  type Op,
+  type OpId,
+  type ParsedFrame,
+  parseFrame,
+  type RecordId,
+  type Sha256,
+  toHex,
+} from '../crdt/index.ts'
+import type { Del, Disk, Put } from './disk.ts'
+import type { Environment } from './environment.ts'
+import { NodeError } from './errors.ts'
+import { frameCacheBytesMax, frameRowBytesMax, recordCacheBytesMax } from './limits.ts'
+import { Lru } from './lru.ts'
+import type { Codec, Log } from './replica-types.ts'
+import {
+  type Counts,
+  countsKey,
+  countsRow,
+  FORMAT,
+  frameKey,
+  framesFrom,
+  idOfKey,
+  kindAfter,
+  type Location,
+  type Marker,
+  type Meta,
+  markerKey,
+  markerRow,
+  metaKey,
+  metaRow,
+  noteKey,
+  opKey,
+  opRows,
+  readCounts,
+  readFrameRow,
+  readLocation,
+  readMarker,
+  readMeta,
+  recordKey,
+  recordsAfter,
+  sealed,
+  seqOfFrameKey,
+  unsealed,
+  unsealedUnchecked,
+} from './rows.ts'
+
+export type StoreOptions = {
+  readonly disk: Disk
+  readonly environment: Environment
+  readonly net: NetworkId
+  readonly sha256: Sha256
+  readonly codec: Codec
+  readonly log: Log
+}
+
+export type StoredFrame = { readonly seq: number; readonly frame: ParsedFrame; readonly origin?: string }
+/** Ops by id, or the ids of those that are damaged: then none can be merged. */
+export type Loaded = { readonly ops: readonly Op[] } | { readonly damaged: readonly OpId[] }
+/** What one group changes, ready for the disk and then for the caches. */
+export type Prepared = {
+  readonly changes: readonly (Put | Del)[]
+  readonly counts: Counts
+  readonly frames: readonly StoredFrame[]
+  /** How many of the frames came from others; the rest are our own. */
+  readonly remote: number
+  readonly records: readonly { readonly merged: Merged; readonly bytes: number }[]
+  /** Stored again because their row is damaged. */
+  readonly repaired: readonly OpId[]
+}
+
+export class Store {
+  readonly sha256: Sha256
+  readonly codec: Codec
+  readonly meta: Meta
+  /** As the last clean shutdown left it; undefined after any other end. */
+  readonly marker: Marker | undefined
+  readonly #disk: Disk
+  readonly #log: Log
+  readonly #frames = new Lru<number, StoredFrame>(frameCacheBytesMax)
+  readonly #records = new Lru<RecordId, Merged>(recordCacheBytesMax)
+  readonly #damagedFrames = new Set<number>()
+  readonly #damagedOps = new Set<OpId>()
+  #counts: Counts
+  /** Grows with each commit: a record row read before one must not enter the cache after it. */
+  #commits = 0
+
+  private constructor(options: StoreOptions, meta: Meta, counts: Counts, marker: Marker | undefined) {
+    this.sha256 = options.sha256
+    this.codec = options.codec
+    this.meta = meta
+    this.marker = marker
+    this.#disk = options.disk
+    this.#log = options.log
+    this.#counts = counts
+  }
+
+  /** NodeError: 'wrong-network', 'store-format' (a newer version's folder), 'store-corrupt', or the disk's own. */
+  static async open(options: StoreOptions): Promise<Store> {
+    const { disk, environment, net, sha256 } = options
+    const rows = await disk.getMany([metaKey, countsKey, markerKey])
+    const [metaBytes, countsBytes, markerBytes] = rows.map((row) => row && unsealed(row, sha256))
+    if (rows[0] === undefined) {
+      for await (const _ of disk.keys({ limit: 1 })) throw corrupt('the store has rows but no meta row')
+      const meta = { format: FORMAT, net, epoch: toHex(environment.random.bytes(16)) }
+      const counts: Counts = { seq: 0, ops: 0, records: Object.create(null) }
+      await disk.batch(
+        [
+          { key: metaKey, value: sealed(metaRow(meta), sha256) },
+          { key: countsKey, value: sealed(countsRow(counts), sha256) },
+        ],
+        { sync: true },
+      )
+      return new Store(options, meta, counts, undefined)
+    }
+    const meta = metaBytes && readMeta(metaBytes)
+    if (meta === undefined) throw corrupt("the store's meta row is damaged")
+    if (meta.format > FORMAT) {
+      throw new NodeError(
+        'store-format',
+        `the store has format ${meta.format}, this program knows ${FORMAT}; use a newer one`,
+      )
+    }
+    if (meta.net !== net) {
+      throw new NodeError('wrong-network', `the store belongs to network ${meta.net}, not to ${net}`)
+    }
+    const counts = countsBytes && readCounts(countsBytes)
+    if (counts === undefined) throw corrupt("the store's counts are damaged")
+    if (rows[2] !== undefined) await disk.batch([{ key: markerKey }], { sync: true })
+    return new Store(options, meta, counts, markerBytes && readMarker(markerBytes))
+  }
+
+  get counts(): Counts {
+    return this.#counts
+  }
+
+  get damage(): { readonly frames: number; readonly ops: number } {
+    return { frames: this.#damagedFrames.size, ops: this.#damagedOps.size }
+  }
+
+  /** Writes a group: all of it or, when this rejects, nothing of it, in memory too. */
+  async commit(prepared: Prepared, sync: boolean): Promise<void> {
+    await this.#disk.batch(prepared.changes, { sync })
+    this.#commits++
+    this.#counts = prepared.counts
+    for (const frame of prepared.frames) this.#frames.set(frame.seq, frame, frame.frame.bytes.length)
+    for (const { merged, bytes } of prepared.records) this.#records.set(merged.record, merged, bytes)
+    for (const id of prepared.repaired) this.#damagedOps.delete(id)
+  }
+
+  async writeMarker(root: string): Promise<void> {
+    const { ops, seq } = this.#counts
+    await this.#disk.batch([{ key: markerKey, value: sealed(markerRow({ ops, root, seq }), this.sha256) }], {
+      sync: true,
+    })
+  }
+
+  async locate(ids: readonly OpId[]): Promise<(Location | undefined)[]> {
+    return (await this.#disk.getMany(ids.map(opKey))).map((row) => row && readLocation(row))
+  }
+
+  /** Known to be unreadable: not served, and to be stored again from any good copy. */
+  isDamaged(id: OpId): boolean {
+    return this.#damagedOps.has(id)
+  }
+
+  /** The ops of these that are held, by the first number of their frame. */
+  async byFrame(ids: readonly OpId[]): Promise<Map<number, OpId[]>> {
+    const unique = [...new Set(ids)]
+    const bySeq = new Map<number, OpId[]>()
+    for (const [i, location] of (await this.locate(unique)).entries()) {
+      if (location === undefined) continue
+      const others = bySeq.get(location.seq)
+      if (others === undefined) bySeq.set(location.seq, [unique[i]!])
+      else others.push(unique[i]!)
+    }
+    return bySeq
+  }
+
+  /** A frame that is said to hold these ops, and those of them that it does hold. What it lacks is noted as damaged. */
+  async frameWith(
+    seq: number,
+    ids: readonly OpId[],
+  ): Promise<{ readonly stored: StoredFrame; readonly ids: readonly OpId[] } | undefined> {
+    const stored = await this.frame(seq)
+    const inside = new Set(stored?.frame.entries.map(({ op }) => op.id))
+    const lost = ids.filter((id) => !inside.has(id))
+    for (const id of lost) this.#damagedOps.add(id)
+    if (stored === undefined) return undefined
+    // The op's row points to the wrong frame, so it is the row that is damaged; the op is as lost.
+    if (lost.length > 0) this.#log('error', 'a row on disk points to a frame that lacks its op', { seq, op: lost[0] })
+    return { stored, ids: lost.length === 0 ? ids : ids.filter((id) => inside.has(id)) }
+  }
+
+  async ops(ids: readonly OpId[]): Promise<Map<OpId, Op>> {
+    const ops = new Map<OpId, Op>()
+    for (const [seq, some] of await this.byFrame(ids)) {
+      const found = await this.frameWith(seq, some)
+      const wanted = new Set(found?.ids)
+      for (const { op } of found?.stored.frame.entries ?? []) if (wanted.has(op.id)) ops.set(op.id, op)
+    }
+    return ops
+  }
+
+  /** All ops below these heads, themselves included: for the heads of a record, all its ops. */
+  async opsBelow(heads: readonly OpId[]): Promise<Loaded> {
+    const ops = new Map<OpId, Op>()
+    for (let wanted = [...heads]; wanted.length > 0; ) {
+      const found = await this.ops(wanted)
+      const damaged = wanted.filter((id) => !found.has(id))
+      if (damaged.length > 0) {
+        for (const id of damaged) this.#damagedOps.add(id)
+        return { damaged }
+      }
+      const next = new Set<OpId>()
+      for (const [id, op] of found) ops.set(id, op)
+      for (const op of found.values()) for (const parent of op.header.parents) if (!ops.has(parent)) next.add(parent)
+      wanted = [...next]
+    }
+    return { ops: [...ops.values()] }
+  }
+
+  /** The frame whose first op has this arrival number; undefined when there is none, or it is damaged. */
+  async frame(seq: number): Promise<StoredFrame | undefined> {
+    const cached = this.#frames.get(seq)
+    if (cached !== undefined) return cached
+    const row = await this.#disk.get(frameKey(seq))
+    return row && this.#readFrame(seq, row)
+  }
+
+  /**
+   * Frames in arrival order, from the one that holds `since` + 1, without those that came from `notFrom`. Damaged ones
+   * are left out and counted.
+   */
+  async *framesSince(since: number, notFrom?: string): AsyncIterable<StoredFrame> {
+    let first = since + 1
+    for await (const key of this.#disk.keys({ gte: frameKey(0), lte: frameKey(since + 1), reverse: true, limit: 1 }))
+      first = seqOfFrameKey(key)
+    for await (const [key, row] of this.#disk.entries(framesFrom(first))) {
+      const seq = seqOfFrameKey(key)
+      if (notFrom !== undefined && originOf(row) === notFrom) continue
+      const stored = this.#frames.get(seq) ?? this.#readFrame(seq, row)
+      if (stored !== undefined && stored.seq + stored.frame.entries.length > since + 1) yield stored
+    }
+  }
+
+  async record(id: RecordId): Promise<Merged | undefined> {
+    return (await this.records([id]))[0]
+  }
+
+  async records(ids: readonly RecordId[]): Promise<(Merged | undefined)[]> {
+    const found = ids.map((id) => this.#records.get(id))
+    const absent = ids.flatMap((id, at) => (found[at] === undefined ? [{ id, at }] : []))
+    if (absent.length === 0) return found
+    const commits = this.#commits
+    const rows = await this.#disk.getMany(absent.map(({ id }) => recordKey(id)))
+    for (const [i, { id, at }] of absent.entries()) {
+      const row = rows[i]
+      if (row === undefined) continue
+      const merged = await this.#readRecord(id, row)
+      found[at] = merged
+      if (merged !== undefined && commits === this.#commits) this.#records.set(id, merged, row.length)
+    }
+    return found
+  }
+
+  /** Records in order of id, of one kind or all. */
+  async *recordsFrom(kind: string | undefined, from: RecordId | undefined): AsyncIterable<Merged> {
+    if (kind === undefined) {
+      for await (const [key, row] of this.#disk.entries(recordsAfter(from))) {
+        const id = idOfKey(key)
+        const merged = await this.#readRecord(id, row)
+        if (merged !== undefined) yield merged
+      }
+      return
+    }
+    let ids: RecordId[] = []
+    for await (const key of this.#disk.keys(kindAfter(kind, from))) {
+      ids.push(idOfKey(key))
+      if (ids.length < READ_AHEAD) continue
+      for (const merged of await this.records(ids)) if (merged !== undefined) yield merged
+      ids = []
+    }
+    for (const merged of await this.records(ids)) if (merged !== undefined) yield merged
+  }
+
+  async note(name: string): Promise<Uint8Array | undefined> {
+    const row = await this.#disk.get(noteKey(name))
+    return row && unsealed(row, this.sha256)
+  }
+
+  async setNote(name: string, value: Uint8Array | undefined): Promise<void> {
+    const key = noteKey(name)
+    await this.#disk.batch([value === undefined ? { key } : { key, value: sealed(value, this.sha256) }])
+  }
+
+  #readFrame(seq: number, row: Uint8Array): StoredFrame | undefined {
+    const stored = this.#decodeFrame(seq, row)
+    if (stored === undefined) this.#damagedAt(seq)
+    else this.#frames.set(seq, stored, stored.frame.bytes.length)
+    return stored
+  }
+
+  #decodeFrame(seq: number, row: Uint8Array): StoredFrame | undefined {
+    const value = unsealed(row, this.sha256)
+    const read = value && readFrameRow(value)
+    if (read === undefined) return undefined
+    try {
+      const bytes = read.packed ? this.codec.decompress(read.bytes, frameRowBytesMax) : read.bytes
+      const parsed = parseFrame(bytes, this.meta.net, this.sha256)
+      return parsed.ok && parsed.frame.entries.length === read.count
+        ? { seq, frame: parsed.frame, origin: read.origin }
+        : undefined
+    } catch {
+      // The codec throws on bytes that it did not write; that is damage like any other.
+      return undefined
+    }
+  }
+
+  #damagedAt(seq: number): void {
+    if (this.#damagedFrames.has(seq)) return
+    this.#damagedFrames.add(seq)
+    this.#log('error', 'a frame on disk is damaged; its ops are not served until a peer sends them again', { seq })
+    // Which ops it held only their own rows can say.
+    this.#findOpsOf(seq).catch((error) =>
+      this.#log('warn', "couldn't list the ops of a damaged frame", { seq, error: String(error) }),
+    )
+  }
+
+  async #findOpsOf(seq: number): Promise<void> {
+    for await (const [key, row] of this.#disk.entries(opRows)) {
+      if (readLocation(row)?.seq === seq) this.#damagedOps.add(idOfKey(key))
+    }
+  }
+
+  async #readRecord(id: RecordId, row: Uint8Array): Promise<Merged | undefined> {
+    const value = unsealed(row, this.sha256)
+    if (value !== undefined) return decodeMerged(value)
+    this.#log('error', 'a record on disk is damaged; merging it again from its ops', { record: id })
+    return this.#rebuild(id)
+  }
+
+  /** The record from all its ops, found by reading every frame: the slow way, for when its row is lost. */
+  async #rebuild(id: RecordId): Promise<Merged | undefined> {
+    const ops: Op[] = []
+    for await (const { frame } of this.framesSince(0)) {
+      for (const { op } of frame.entries) if (op.header.record === id) ops.push(op)
+    }
+    const distinct = [...new Map(ops.map((op) => [op.id, op])).values()]
+    return distinct.length === 0 ? undefined : merge(distinct, this.sha256)
+  }
+}
+
+/** Records read at once when a kind is listed. */
+const READ_AHEAD = 64
+
+/** Who sent it, without reading the frame; of a damaged row anything. */
+function originOf(row: Uint8Array): string | undefined {
+  return readFrameRow(unsealedUnchecked(row))?.origin
+}
+
+function corrupt(what: string): NodeError {
+  return new NodeError('store-corrupt', what)
+}

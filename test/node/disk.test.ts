@@ -145,7 +145,7 @@ describe('level', () => {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     try {
-      await once(holder.stdout, 'data')
+      await Promise.race([once(holder.stdout, 'data'), once(holder, 'exit')])
       const refused = await LevelDisk.open(folder).catch((error) => error)
       expect(refused).toMatchObject({ name: 'NodeError', code: 'store-locked' })
       expect(refused.message).toContain(`process ${holder.pid} has the store`)

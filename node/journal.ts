@@ -1,0 +1,199 @@
+/**
+ * The signing journal: a file that remembers what the custodial key has signed.
+ *
+ * The store alone cannot tell that it was set back: after a backup is restored it would sign a second history beside
+ * the one its peers hold. The journal only grows, and is kept outside what a backup of the store restores.
+ *
+ *   record (69 bytes)   type 1; record id 32; op id 32 (zeros but in type 1); check 4
+ *   type                1 = signed; 2 = what was signed since the last 2 or 3 is in the store; 3 = it never got there
+ *
+ * The check is the first bytes of the SHA-256 of the 65 before it. What a crash left half written at the end is cut off
+ * at open: nobody was told of those ops. Damage anywhere else is NodeError('key-journal').
+ */
+import { type FileHandle, open } from 'node:fs/promises'
+import { fromHex, type OpId, type RecordId, toHex } from '../crdt/index.ts'
+import { NodeError } from './errors.ts'
+import { nativeSuite } from './native.ts'
+import type { Journal, JournalEntry } from './replica-types.ts'
+
+const SIZE = 69
+const SIGNED = 1
+const SETTLED = 2
+const ABANDONED = 3
+/** Records read at once. */
+const CHUNK = 4096
+
+export class FileJournal implements Journal, AsyncDisposable {
+  readonly #path: string
+  readonly #file: FileHandle
+  /** Bytes that count; a failed append leaves what it wrote beyond, to be written over. */
+  #end: number
+  /** Where the fate of what was signed is known up to. */
+  #settled: number
+  /** What never got into the store: from, to. */
+  readonly #abandoned: (readonly [number, number])[]
+
+  private constructor(
+    path: string,
+    file: FileHandle,
+    end: number,
+    settled: number,
+    abandoned: (readonly [number, number])[],
+  ) {
+    this.#path = path
+    this.#file = file
+    this.#end = end
+    this.#settled = settled
+    this.#abandoned = abandoned
+  }
+
+  /** Opens or makes the file (mode 0600). NodeError('key-journal') when it is damaged, 'store-failed' when unreadable. */
+  static async open(path: string): Promise<FileJournal> {
+    const file = await openFile(path)
+    try {
+      let end = 0
+      let settled = 0
+      let bad: number | undefined
+      const abandoned: [number, number][] = []
+      for await (const { at, type } of recordsOf(file, 0, (await file.stat()).size)) {
+        if (type === undefined) bad ??= at
+        else if (bad !== undefined) throw damaged(path, bad)
+        else end = at + SIZE
+        if (type === ABANDONED) abandoned.push([settled, end])
+        if (type === SETTLED || type === ABANDONED) settled = end
+      }
+      await file.truncate(end)
+      return new FileJournal(path, file, end, settled, abandoned)
+    } catch (cause) {
+      await file.close()
+      throw cause instanceof NodeError ? cause : failed(path, 'read', cause)
+    }
+  }
+
+  async *entries(): AsyncIterable<JournalEntry> {
+    const settled = this.#settled
+    for await (const { at, type, bytes } of recordsOf(this.#file, 0, this.#end)) {
+      if (type === undefined) throw damaged(this.#path, at)
+      if (type === SIGNED && !this.#abandoned.some(([from, to]) => from <= at && at < to)) {
+        yield { record: toHex(bytes.subarray(1, 33)), op: toHex(bytes.subarray(33, 65)), settled: at < settled }
+      }
+    }
+  }
+
+  async append(entries: readonly { readonly record: RecordId; readonly op: OpId }[]): Promise<void> {
+    const bytes = new Uint8Array(entries.length * SIZE)
+    entries.forEach(({ record, op }, i) => {
+      const at = i * SIZE
+      bytes[at] = SIGNED
+      bytes.set(fromHex(record), at + 1)
+      bytes.set(fromHex(op), at + 33)
+      seal(bytes.subarray(at, at + SIZE))
+    })
+    try {
+      await this.#write(bytes)
+      await this.#file.datasync()
+    } catch (cause) {
+      throw failed(this.#path, 'write', cause)
+    }
+    this.#end += bytes.length
+  }
+
+  async settle(): Promise<void> {
+    await this.#mark(SETTLED)
+  }
+
+  async abandon(): Promise<void> {
+    const from = this.#settled
+    await this.#mark(ABANDONED)
+    this.#abandoned.push([from, this.#settled])
+  }
+
+  async #mark(type: number): Promise<void> {
+    if (this.#settled === this.#end) return
+    const bytes = new Uint8Array(SIZE)
+    bytes[0] = type
+    seal(bytes)
+    try {
+      await this.#write(bytes)
+    } catch (cause) {
+      throw failed(this.#path, 'write', cause)
+    }
+    this.#end += SIZE
+    this.#settled = this.#end
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#file.close()
+  }
+
+  async #write(bytes: Uint8Array): Promise<void> {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await this.#file.write(bytes, done, bytes.length - done, this.#end + done)
+      done += bytesWritten
+    }
+  }
+}
+
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    // Not 'a': on Linux that appends whatever the position says, and a failed append must be written over.
+    return await open(path, 'r+').catch((error) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return open(path, 'wx+', 0o600)
+      throw error
+    })
+  } catch (cause) {
+    throw failed(path, 'open', cause)
+  }
+}
+
+type Rec = { readonly at: number; readonly type: number | undefined; readonly bytes: Uint8Array }
+
+/** Whole records; `type` is undefined where the bytes are not one. */
+async function* recordsOf(file: FileHandle, from: number, to: number): AsyncIterable<Rec> {
+  const chunk = new Uint8Array(SIZE * CHUNK)
+  for (let start = from; start < to; ) {
+    let length = 0
+    while (length < chunk.length && start + length < to) {
+      const wanted = Math.min(chunk.length, to - start) - length
+      const { bytesRead } = await file.read(chunk, length, wanted, start + length)
+      if (bytesRead === 0) break
+      length += bytesRead
+    }
+    if (length < SIZE) return
+    for (let at = 0; at + SIZE <= length; at += SIZE) {
+      const bytes = chunk.subarray(at, at + SIZE)
+      yield { at: start + at, type: isSealed(bytes) ? bytes[0] : undefined, bytes }
+    }
+    start += Math.floor(length / SIZE) * SIZE
+  }
+}
+
+function seal(record: Uint8Array): void {
+  record.set(checkOf(record), SIZE - 4)
+}
+
+function isSealed(record: Uint8Array): boolean {
+  const type = record[0]
+  return (
+    type !== undefined &&
+    type >= SIGNED &&
+    type <= ABANDONED &&
+    checkOf(record).every((byte, i) => byte === record[SIZE - 4 + i])
+  )
+}
+
+function checkOf(record: Uint8Array): Uint8Array {
+  return nativeSuite.sha256(record.subarray(0, SIZE - 4)).subarray(0, 4)
+}
+
+function damaged(path: string, at: number): NodeError {
+  return new NodeError(
+    'key-journal',
+    `the signing journal ${path} is damaged at byte ${at}; nothing is signed without it`,
+  )
+}
+
+function failed(path: string, what: string, cause: unknown): NodeError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new NodeError('store-failed', `couldn't ${what} the signing journal ${path}: ${why}`, { cause })
+}

@@ -1,0 +1,99 @@
+/**
+ * What the machine does faster than JavaScript: hashing, signatures, compression; and its clock and chance.
+ *
+ * The answers are those of the pure code (SPEC.md, "Signatures"): `crypto.verify` alone accepts other signatures than
+ * the rule does, so the rule's byte checks stand in front of it, and `checkRuntime` refuses a runtime on which the two
+ * together still answer wrongly.
+ */
+import { createPrivateKey, createPublicKey, hash, type KeyObject, randomBytes, sign, verify } from 'node:crypto'
+import { promisify } from 'node:util'
+import { constants, zstdCompress, zstdDecompressSync } from 'node:zlib'
+import { concat, fromHex, prefilter, type Suite, selfTest, toHex } from '../crdt/index.ts'
+import type { Clock, Environment, Random } from './environment.ts'
+import { NodeError } from './errors.ts'
+import { keyObjectsMax } from './limits.ts'
+import type { Codec, Signer } from './replica-types.ts'
+
+export const nativeSuite: Suite = { sha256: nativeSha256, verify: nativeVerify }
+
+/** NodeError('bad-runtime') when this runtime would accept or refuse other signatures than all others do. */
+export function checkRuntime(): void {
+  const wrong = selfTest(nativeVerify)
+  if (wrong === undefined) return
+  throw new NodeError(
+    'bad-runtime',
+    `Node ${process.version} answers a signature test wrongly (${wrong}); use another Node`,
+  )
+}
+
+/** The signer that a 32-byte seed makes (RFC 8032). RangeError for any other length. */
+export function signerFromSeed(seed: Uint8Array): Signer {
+  if (seed.length !== 32) throw new RangeError(`expected a seed of 32 bytes, got ${seed.length}`)
+  const key = createPrivateKey({ key: Buffer.from(concat(PRIVATE_KEY_DER, seed)), format: 'der', type: 'pkcs8' })
+  const spki = createPublicKey(key).export({ format: 'der', type: 'spki' })
+  return {
+    key: toHex(spki.subarray(PUBLIC_KEY_DER.length)),
+    sign: (message) => plain(sign(null, message, key)),
+  }
+}
+
+/** Level 3: what a higher level saves on frames of records costs more than the disk it saves. */
+export const zstdCodec: Codec = {
+  compress: async (bytes) => plain(await compress(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 3 } })),
+  decompress: (bytes, maxBytes) => plain(zstdDecompressSync(bytes, { maxOutputLength: maxBytes })),
+}
+
+export const machineClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after: (ms, call) => {
+    const timer = setTimeout(call, ms)
+    timer.unref()
+    return () => clearTimeout(timer)
+  },
+}
+
+export const machineRandom: Random = { bytes: (length) => plain(randomBytes(length)), float: () => Math.random() }
+
+export const machineEnvironment: Environment = { clock: machineClock, random: machineRandom }
+
+const compress = promisify(zstdCompress)
+/** What stands before the 32 bytes in the DER forms of Ed25519 keys (RFC 8410). */
+const PUBLIC_KEY_DER = fromHex('302a300506032b6570032100')
+const PRIVATE_KEY_DER = fromHex('302e020100300506032b657004220420')
+
+function nativeSha256(bytes: Uint8Array): Uint8Array {
+  return plain(hash('sha256', bytes, 'buffer'))
+}
+
+function nativeVerify(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
+  if (!prefilter(key, signature)) return false
+  try {
+    return verify(null, message, keyObject(key), signature)
+  } catch {
+    // A key that OpenSSL will not take; the rule's last step could not hold for it either.
+    return false
+  }
+}
+
+// Importing a key costs a third as much as a verification, and catalogues come from few keys. Oldest use goes first.
+const keyObjects = new Map<string, KeyObject>()
+
+function keyObject(key: Uint8Array): KeyObject {
+  const name = Buffer.from(key.buffer, key.byteOffset, key.length).latin1Slice()
+  const known = keyObjects.get(name)
+  if (known !== undefined) {
+    keyObjects.delete(name)
+    keyObjects.set(name, known)
+    return known
+  }
+  const made = createPublicKey({ key: Buffer.from(concat(PUBLIC_KEY_DER, key)), format: 'der', type: 'spki' })
+  keyObjects.set(name, made)
+  if (keyObjects.size > keyObjectsMax) keyObjects.delete(keyObjects.keys().next().value!)
+  return made
+}
+
+/** A Buffer's bytes as a plain array: `slice` of a Buffer is a view, of a Uint8Array a copy. */
+function plain(buffer: Uint8Array): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length)
+}

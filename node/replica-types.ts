@@ -1,0 +1,167 @@
+/**
+ * The replica as those who build on it see it: what it takes, what it answers. The class is replica.ts.
+ */
+import type { ActorKey, Body, Merged, NetworkId, Op, OpId, ParsedFrame, RecordId, Suite, Verb } from '../crdt/index.ts'
+import type { Disk } from './disk.ts'
+import type { Environment } from './environment.ts'
+
+/** One signature to check. */
+export type Signature = { readonly key: Uint8Array; readonly message: Uint8Array; readonly signature: Uint8Array }
+
+/** Signatures in groups, off the main thread (Verifier) or at once (simulation). */
+export interface SignatureChecker {
+  verify(items: readonly Signature[]): Promise<readonly boolean[]>
+}
+/** The custodial key. `sign` is called once per batch. */
+export interface Signer {
+  readonly key: ActorKey
+  sign(message: Uint8Array): Uint8Array
+}
+/** An op that the custodial key signed. `settled`: it was in the store, durably, before anyone was told of it. */
+export type JournalEntry = { readonly record: RecordId; readonly op: OpId; readonly settled: boolean }
+/**
+ * Memory of what the custodial key has signed, apart from the store: a data folder restored from a backup then shows,
+ * and the key does not fork its own history. Used by one writer, one call at a time.
+ */
+export interface Journal {
+  /** What was signed and not abandoned, oldest first. */
+  entries(): AsyncIterable<JournalEntry>
+  /** Durable when it resolves. */
+  append(entries: readonly { readonly record: RecordId; readonly op: OpId }[]): Promise<void>
+  /** What was appended since the last mark is in the store. Need not be durable: without it the store is asked. */
+  settle(): Promise<void>
+  /** What was appended since the last mark never got into the store, and nobody was told of it. */
+  abandon(): Promise<void>
+}
+
+/** Makes frames smaller on disk. Both directions for our own bytes; `maxBytes` guards against a damaged row. */
+export interface Codec {
+  compress(bytes: Uint8Array): Uint8Array | Promise<Uint8Array>
+  decompress(bytes: Uint8Array, maxBytes: number): Uint8Array
+}
+
+export type Log = (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void
+
+export type ReplicaOptions = {
+  readonly disk: Disk
+  readonly environment: Environment
+  readonly suite: Suite
+  readonly checker: SignatureChecker
+  readonly net: NetworkId
+  readonly signer?: Signer
+  readonly journal?: Journal
+  /** Left out: frames are stored as they are. */
+  readonly codec?: Codec
+  readonly log?: Log
+}
+
+export type Source = { readonly via: 'gossip' | 'sync' | 'http' | 'file'; readonly peer?: string }
+export type Verdict = 'applied' | 'duplicate' | 'pending' | 'refused'
+export type OpResult = { readonly op: OpId; readonly verdict: Verdict; readonly reason?: string }
+export type Admitted = {
+  /** One per op whose frame could be read, in order. */
+  readonly results: readonly OpResult[]
+  /** Frames refused as a whole: position in the call, reason. */
+  readonly refusedFrames: readonly { readonly at: number; readonly reason: string }[]
+  /** Parents that pending ops wait for and we lack: ask the sender. */
+  readonly missing: readonly OpId[]
+  /** True when an honest peer never sends this (malformed, bad signature, wrong record, ...). */
+  readonly misbehaved: boolean
+}
+
+/** What a local write wants, decided on the record as it is at that moment, inside the one writer. */
+export type Intent =
+  | { readonly do: 'genesis' | 'put'; readonly body: Body }
+  | { readonly do: 'patch'; readonly verbs: readonly Verb[] }
+  | { readonly do: 'delete' }
+  | { readonly do: 'nothing' }
+  | { readonly do: 'refuse'; readonly problem: unknown }
+export type LocalWrite = {
+  /** The record to write; for a genesis, kind and slug name it (owner = our key). */
+  readonly record: RecordId
+  readonly kind: string
+  readonly slug: string
+  readonly decide: (before: Merged | undefined) => Intent
+}
+export type WriteOutcome =
+  | { readonly outcome: 'written'; readonly op: OpId; readonly before: Merged | undefined; readonly after: Merged }
+  | { readonly outcome: 'unchanged'; readonly after: Merged | undefined }
+  | { readonly outcome: 'refused'; readonly problem: unknown; readonly before: Merged | undefined }
+
+export type Appended = {
+  /** Arrival numbers of the new ops, first and last. */
+  readonly first: number
+  readonly last: number
+  readonly local: boolean
+  readonly frames: readonly { readonly frame: ParsedFrame; readonly seq: number; readonly origin?: string }[]
+  /** Each changed record, as merged now. */
+  readonly records: readonly Merged[]
+}
+
+export type Change = {
+  readonly seq: number
+  readonly op: OpId
+  readonly kind: string
+  readonly record: RecordId
+  readonly type: string
+  readonly actor: ActorKey
+  readonly w: number
+}
+
+export type Health = {
+  /** 'differs': the ops on disk are not those that the last shutdown, or the last commit, counted. */
+  readonly set: 'loading' | 'good' | 'differs'
+  /** Rows that did not read back as written. Their ops are not served, and are taken again from any peer. */
+  readonly damagedFrames: number
+  readonly damagedOps: number
+  /** Records in which the journal knows an op of our own that the store lacks: not signed in until it arrives. */
+  readonly forkedRecords: number
+}
+
+export interface ReplicaFace extends AsyncDisposable {
+  readonly net: NetworkId
+  /** New when the arrival log starts anew; a peer's cursor is good only within one epoch. 32 hex digits. */
+  readonly epoch: string
+  readonly actor: ActorKey | undefined
+  /** The op set is loaded and compared with what the last shutdown stored; root() and sync wait for it, reads do not. */
+  readonly ready: Promise<void>
+  /** Ops held; last arrival number (monotonic, starts at 1); records that are live, by kind. */
+  counts(): { readonly ops: number; readonly seq: number; readonly records: Readonly<Record<string, number>> }
+  /** SPEC.md section 8; 32 hex digits. */
+  root(): string
+  pending(): { readonly ops: number; readonly bytes: number }
+  health(): Health
+
+  /** Strangers' frames in, verdicts out; never throws for what they hold. Durable enough to be fetched again; `sync: true` waits for the disk. */
+  admit(frames: readonly Uint8Array[], source: Source, options?: { sync?: boolean }): Promise<Admitted>
+  /** Our own writes: signed in batches of up to 256, acknowledged after one synced commit for all that wait. Outcomes in order. */
+  write(writes: readonly LocalWrite[]): Promise<readonly WriteOutcome[]>
+  /** Subscribes to what was appended, in order, after it is on disk. Returns how to stop. */
+  onAppended(call: (appended: Appended) => void): () => void
+
+  record(id: RecordId): Promise<Merged | undefined>
+  records(ids: readonly RecordId[]): Promise<(Merged | undefined)[]>
+  /** Records of one kind (or all), live or not, by id, from after `after`. */
+  list(options: { kind?: string; after?: RecordId; limit: number; live?: boolean }): Promise<readonly Merged[]>
+  has(ids: readonly OpId[]): Promise<readonly boolean[]>
+  op(id: OpId): Promise<Op | undefined>
+  /** Frames that carry exactly these ops (those of them we hold), re-hashed; at most `bytesMax` in all, the rest in `left`. */
+  frames(ids: readonly OpId[], bytesMax?: number): Promise<{ frames: Uint8Array[]; left: OpId[] }>
+  /** The record's ops, newest first (children before parents; by w, then id). */
+  history(record: RecordId, options: { limit: number; after?: OpId }): Promise<{ items: readonly Op[]; next?: OpId }>
+  /** Ops in arrival order after `since`. */
+  changes(since: number, limit: number): Promise<readonly Change[]>
+  /**
+   * The arrival log as frames, in order, from after `since`, leaving out frames that came from `notFrom`. `seq` is the last arrival
+   * number covered so far (also by what was left out).
+   */
+  log(
+    since: number,
+    options?: { notFrom?: string },
+  ): AsyncIterable<{ readonly seq: number; readonly bytes: Uint8Array; readonly ids: readonly OpId[] }>
+  /** SPEC.md, "State hash"; walks every record. */
+  stateHash(): Promise<string>
+  /** Small durable rows of other parts: sync cursors, known peers. */
+  note(name: string): Promise<Uint8Array | undefined>
+  setNote(name: string, value: Uint8Array | undefined): Promise<void>
+}

@@ -1,0 +1,313 @@
+/**
+ * A replica: the set of ops this node holds, the records they make, and the one way in for more.
+ *
+ *   strangers   frames -> authenticate (admit.ts) -> settle (settle.ts) \
+ *                                                                        one writer (writer.ts) -> one batch (append.ts, store.ts)
+ *   ourselves   writes -> decide, sign (write.ts)                       /
+ *
+ * Clock, chance, disk and signatures are arguments, so that a simulation runs this very code. Reads answer from what is
+ * on disk and never wait for the writer. The replica closes nothing it was given: whoever opened the disk closes it.
+ */
+import {
+  type Merged,
+  type NetworkId,
+  OP_TYPES,
+  type Op,
+  type OpId,
+  type RecordId,
+  recordStateHash,
+  SEM,
+  selectFromFrame,
+  stateHash,
+} from '../crdt/index.ts'
+import { Admission } from './admit.ts'
+import type { Clock } from './environment.ts'
+import { NodeError } from './errors.ts'
+import { forkedRecords } from './forks.ts'
+import { historyOf } from './history.ts'
+import { framesAnswerBytesMax, parkedCheckMs } from './limits.ts'
+import { OpSet } from './op-set.ts'
+import type {
+  Admitted,
+  Appended,
+  Change,
+  Codec,
+  Health,
+  Journal,
+  LocalWrite,
+  Log,
+  ReplicaFace,
+  ReplicaOptions,
+  Source,
+  WriteOutcome,
+} from './replica-types.ts'
+import { Store } from './store.ts'
+import { Writer } from './writer.ts'
+
+export class Replica implements ReplicaFace {
+  readonly net: NetworkId
+  readonly epoch: string
+  readonly actor: string | undefined
+  readonly ready: Promise<void>
+  readonly #clock: Clock
+  readonly #log: Log
+  readonly #store: Store
+  readonly #set: OpSet
+  readonly #admission: Admission
+  readonly #writer: Writer
+  /** Own ops that the journal knows and the store lacks, with their records. */
+  readonly #forked = new Map<OpId, RecordId>()
+  readonly #subscribers = new Set<(appended: Appended) => void>()
+  readonly #closing = new AbortController()
+  /** Local writes wait for it: before, the journal has not been compared. */
+  readonly #journalRead: Promise<void>
+  #cancelTimer: (() => void) | undefined
+
+  /**
+   * Opens what is on the disk, or begins anew. Resolves before the op set is loaded (`ready`).
+   *
+   * NodeError: 'wrong-network', 'store-format', 'store-corrupt', or what the disk says.
+   */
+  static async open(options: ReplicaOptions): Promise<Replica> {
+    const { disk, environment, net, suite, codec = asIs, log = silent } = options
+    const store = await Store.open({ disk, environment, net, sha256: suite.sha256, codec, log })
+    return new Replica(options, store, log)
+  }
+
+  private constructor(options: ReplicaOptions, store: Store, log: Log) {
+    const { environment, net, signer, journal, suite, checker, disk } = options
+    const { clock } = environment
+    this.net = net
+    this.epoch = store.meta.epoch
+    this.actor = signer?.key
+    this.#clock = clock
+    this.#log = log
+    this.#store = store
+    this.#set = new OpSet(suite.sha256)
+    this.#admission = new Admission({ net, sha256: suite.sha256, clock, checker, held: (ids) => this.has(ids) })
+    const isForked = (record: RecordId) => this.#forked.size > 0 && [...this.#forked.values()].includes(record)
+    const author = signer && { net, sha256: suite.sha256, clock, signer, isForked }
+    const appended = (change: Appended) => this.#appended(change)
+    this.#writer = new Writer({ store, set: this.#set, admission: this.#admission, author, journal, log, appended })
+    this.ready = this.#set.load(disk, store.counts, store.marker, log, this.#closing.signal)
+    this.#journalRead = journal === undefined ? Promise.resolve() : this.ready.then(() => this.#readJournal(journal))
+    // Those who need them await them; nobody must, and an unheard rejection would end the process.
+    for (const promise of [this.ready, this.#journalRead]) {
+      promise.catch((error) => log('error', "couldn't load what is on disk", { error: String(error) }))
+    }
+  }
+
+  counts() {
+    return this.#store.counts
+  }
+
+  root(): string {
+    const root = this.#set.root()
+    if (root === undefined) throw new NodeError('busy', 'the op set is still being loaded')
+    return root
+  }
+
+  pending(): { readonly ops: number; readonly bytes: number } {
+    this.#admission.pending.expire()
+    const { ops, bytes } = this.#admission.pending
+    return { ops, bytes }
+  }
+
+  health(): Health {
+    const { frames, ops } = this.#store.damage
+    const forked = new Set(this.#forked.values()).size
+    return { set: this.#set.state, damagedFrames: frames, damagedOps: ops, forkedRecords: forked }
+  }
+
+  async admit(frames: readonly Uint8Array[], source: Source, options?: { sync?: boolean }): Promise<Admitted> {
+    const arrived = await this.#admission.authenticate(frames, source)
+    const admitted = await this.#writer.admit(arrived, options?.sync === true)
+    this.#setTimer()
+    return admitted
+  }
+
+  /**
+   * A write that cannot be made (a body no replica would take, a record that is not ours, NodeError('key-journal'))
+   * rejects the call, and the other writes of the call stand: repeat it, and they answer as unchanged.
+   */
+  async write(writes: readonly LocalWrite[]): Promise<readonly WriteOutcome[]> {
+    await this.#journalRead
+    return this.#writer.write(writes)
+  }
+
+  onAppended(call: (appended: Appended) => void): () => void {
+    // Its own function each time, so that one callback may be subscribed twice.
+    const subscriber = (appended: Appended) => call(appended)
+    this.#subscribers.add(subscriber)
+    return () => this.#subscribers.delete(subscriber)
+  }
+
+  record(id: RecordId): Promise<Merged | undefined> {
+    return this.#store.record(id)
+  }
+
+  records(ids: readonly RecordId[]): Promise<(Merged | undefined)[]> {
+    return this.#store.records(ids)
+  }
+
+  async list(options: { kind?: string; after?: RecordId; limit: number; live?: boolean }): Promise<readonly Merged[]> {
+    const { kind, after, limit, live } = options
+    const found: Merged[] = []
+    if (limit <= 0) return found
+    for await (const merged of this.#store.recordsFrom(kind, after)) {
+      if (live !== undefined && merged.live !== live) continue
+      found.push(merged)
+      if (found.length >= limit) break
+    }
+    return found
+  }
+
+  /** An op whose copy on disk is damaged counts as not held: it is to be fetched again. */
+  async has(ids: readonly OpId[]): Promise<readonly boolean[]> {
+    const known = ids.map((id) => (this.#store.isDamaged(id) ? false : this.#set.has(id)))
+    const unknown = ids.filter((_, i) => known[i] === undefined)
+    if (unknown.length === 0) return known as boolean[]
+    const locations = (await this.#store.locate(unknown)).values()
+    return known.map((held) => held ?? locations.next().value !== undefined)
+  }
+
+  async op(id: OpId): Promise<Op | undefined> {
+    return (await this.#store.ops([id])).get(id)
+  }
+
+  async frames(ids: readonly OpId[], bytesMax = framesAnswerBytesMax): Promise<{ frames: Uint8Array[]; left: OpId[] }> {
+    const frames: Uint8Array[] = []
+    const left: OpId[] = []
+    let bytes = 0
+    for (const [seq, some] of await this.#store.byFrame(ids)) {
+      const found = left.length > 0 ? undefined : await this.#store.frameWith(seq, some)
+      if (left.length > 0) left.push(...some)
+      if (found === undefined || found.ids.length === 0) continue
+      const part = selectFromFrame(found.stored.frame, new Set(found.ids), this.#store.sha256)
+      // The first goes whatever its size, or one that is larger than the bound would never go.
+      if (frames.length > 0 && bytes + part.length > bytesMax) {
+        left.push(...found.ids)
+        continue
+      }
+      frames.push(part)
+      bytes += part.length
+    }
+    return { frames, left }
+  }
+
+  async history(
+    record: RecordId,
+    options: { limit: number; after?: OpId },
+  ): Promise<{ items: readonly Op[]; next?: OpId }> {
+    const merged = await this.#store.record(record)
+    if (merged === undefined) return { items: [] }
+    const loaded = await this.#store.opsBelow(merged.heads)
+    if ('damaged' in loaded)
+      throw new NodeError('store-corrupt', `${loaded.damaged.length} ops of record ${record} are damaged`)
+    return historyOf(loaded.ops, options)
+  }
+
+  async changes(since: number, limit: number): Promise<readonly Change[]> {
+    const found: { seq: number; op: Op }[] = []
+    if (limit <= 0) return []
+    for await (const { seq, frame } of this.#store.framesSince(since)) {
+      for (const [place, { op }] of frame.entries.entries()) {
+        if (seq + place > since && found.length < limit) found.push({ seq: seq + place, op })
+      }
+      if (found.length >= limit) break
+    }
+    const ids = [...new Set(found.map(({ op }) => op.header.record))]
+    const kinds = new Map((await this.#store.records(ids)).map((merged, i) => [ids[i]!, merged?.kind ?? '']))
+    return found.map(({ seq, op: { id, header } }) => ({
+      seq,
+      op: id,
+      kind: kinds.get(header.record)!,
+      record: header.record,
+      type: OP_TYPES[header.type - 1] ?? String(header.type),
+      actor: header.actor,
+      w: header.w,
+    }))
+  }
+
+  async *log(
+    since: number,
+    options: { notFrom?: string } = {},
+  ): AsyncIterable<{ readonly seq: number; readonly bytes: Uint8Array; readonly ids: readonly OpId[] }> {
+    for await (const { seq, frame } of this.#store.framesSince(since, options.notFrom)) {
+      const ids = frame.entries.flatMap(({ op }, place) => (seq + place > since ? [op.id] : []))
+      const bytes = selectFromFrame(frame, new Set(ids), this.#store.sha256)
+      yield { seq: seq + frame.entries.length - 1, bytes, ids }
+    }
+  }
+
+  async stateHash(): Promise<string> {
+    const hashes: Uint8Array[] = []
+    for await (const merged of this.#store.recordsFrom(undefined, undefined)) {
+      hashes.push(recordStateHash(merged, this.#store.sha256))
+    }
+    return stateHash(hashes, SEM, this.#store.sha256)
+  }
+
+  note(name: string): Promise<Uint8Array | undefined> {
+    return this.#store.note(name)
+  }
+
+  setNote(name: string, value: Uint8Array | undefined): Promise<void> {
+    return this.#store.setNote(name, value)
+  }
+
+  /** Finishes what waits for the disk and leaves the mark of a clean shutdown. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#cancelTimer?.()
+    this.#subscribers.clear()
+    await this.#writer.close()
+    this.#closing.abort()
+    await this.#journalRead.catch(() => {})
+    await this.ready.catch(() => {})
+    const root = this.#set.root()
+    // Without the whole set there is nothing to compare with; the next open then counts, as after a crash.
+    if (root !== undefined && this.#set.state === 'good') await this.#store.writeMarker(root)
+  }
+
+  #appended(appended: Appended): void {
+    for (const { frame } of appended.frames) for (const { op } of frame.entries) this.#forked.delete(op.id)
+    for (const call of this.#subscribers) {
+      try {
+        call(appended)
+      } catch (error) {
+        this.#log('error', 'a subscriber to appended ops failed', { error: String(error) })
+      }
+    }
+  }
+
+  async #readJournal(journal: Journal): Promise<void> {
+    for (const { op, record } of await forkedRecords(journal, (ids) => this.has(ids))) this.#forked.set(op, record)
+    if (this.#forked.size === 0) return
+    this.#log(
+      'error',
+      'the store lacks ops that our key has signed; their records are not written until peers send them',
+      {
+        ops: this.#forked.size,
+      },
+    )
+  }
+
+  /** Wakes the writer when the next parked op is due. */
+  #setTimer(): void {
+    this.#cancelTimer?.()
+    this.#cancelTimer = undefined
+    const due = this.#admission.pending.nextDue()
+    if (due === undefined || this.#closing.signal.aborted) return
+    const ms = Math.min(Math.max(0, due - this.#clock.now()), parkedCheckMs)
+    this.#cancelTimer = this.#clock.after(ms, () => {
+      const isDue = this.#admission.pending.due(this.#clock.now()).length > 0
+      const taken = isDue ? this.#writer.takeDue() : Promise.resolve()
+      taken
+        .catch((error) => this.#log('warn', "couldn't take ops whose time has come", { error: String(error) }))
+        .finally(() => this.#setTimer())
+    })
+  }
+}
+
+const silent: Log = () => {}
+const asIs: Codec = { compress: (bytes) => bytes, decompress: (bytes) => bytes }

@@ -1,0 +1,158 @@
+/**
+ * The rows of the store as bytes: keys, values, and the seal that shows damage (store.ts lists the rows).
+ *
+ * LevelDB gives back a flipped bit without a word, so values carry the first 8 bytes of their SHA-256 in front. An `o`
+ * row has none: what it points to proves it. Readers answer undefined for bytes that are not what was written.
+ */
+import {
+  compareBytes,
+  concat,
+  decode,
+  encode,
+  fromHex,
+  isMap,
+  type NetworkId,
+  type OpId,
+  type RecordId,
+  type Sha256,
+  toHex,
+  utf8,
+} from '../crdt/index.ts'
+
+export const FORMAT = 1
+
+export type Meta = { readonly format: number; readonly net: NetworkId; readonly epoch: string }
+/** seq: the last arrival number; ops: ops held; records: live ones by kind. */
+export type Counts = { readonly seq: number; readonly ops: number; readonly records: Readonly<Record<string, number>> }
+/** What a clean shutdown left. */
+export type Marker = { readonly ops: number; readonly root: string; readonly seq: number }
+/** Where an op is: its frame's first arrival number, its place among the frame's ops. Its own number is their sum. */
+export type Location = { readonly seq: number; readonly place: number }
+/** A frame's row without its frame: how many ops, and which peer it came from. */
+export type FrameRow = {
+  readonly count: number
+  readonly origin?: string
+  readonly packed: boolean
+  readonly bytes: Uint8Array
+}
+
+export const metaKey = utf8('m')
+export const countsKey = utf8('n')
+export const markerKey = utf8('c')
+export const frameKey = (seq: number) => concat(F, seqBytes(seq))
+export const opKey = (id: OpId) => concat(O, fromHex(id))
+export const recordKey = (id: RecordId) => concat(R, fromHex(id))
+export const kindKey = (kind: string, id: RecordId) => concat(K, utf8(kind), ZERO, fromHex(id))
+export const noteKey = (name: string) => concat(G, utf8(name))
+
+export const framesFrom = (seq: number) => ({ gte: frameKey(seq), lt: after(F) })
+export const opRows = { gte: utf8('o'), lt: utf8('p') }
+export const recordsAfter = (id: RecordId | undefined) =>
+  id === undefined ? { gte: R, lt: after(R) } : { gt: recordKey(id), lt: after(R) }
+export const kindAfter = (kind: string, id: RecordId | undefined) => {
+  const prefix = concat(K, utf8(kind), ZERO)
+  return { ...(id === undefined ? { gte: prefix } : { gt: kindKey(kind, id) }), lt: concat(K, utf8(kind), ONE) }
+}
+
+export const seqOfFrameKey = (key: Uint8Array) => readSeq(key, 1)
+export const idOfKey = (key: Uint8Array): string => toHex(key.subarray(key.length - 32))
+
+export function sealed(value: Uint8Array, sha256: Sha256): Uint8Array {
+  return concat(sha256(value).subarray(0, SEAL), value)
+}
+
+export function unsealed(row: Uint8Array, sha256: Sha256): Uint8Array | undefined {
+  if (row.length < SEAL) return undefined
+  const value = row.subarray(SEAL)
+  return compareBytes(sha256(value).subarray(0, SEAL), row.subarray(0, SEAL)) === 0 ? value : undefined
+}
+
+/** The value whatever the seal says: for what need not be right. */
+export function unsealedUnchecked(row: Uint8Array): Uint8Array {
+  return row.subarray(SEAL)
+}
+
+export function locationRow({ seq, place }: Location): Uint8Array {
+  return concat(seqBytes(seq), Uint8Array.of(place >> 8, place))
+}
+
+export function readLocation(row: Uint8Array): Location | undefined {
+  return row.length === 8 ? { seq: readSeq(row, 0), place: (row[6]! << 8) | row[7]! } : undefined
+}
+
+/** flags 1 (1 = packed), ops 2, length of the origin 1, origin, frame. */
+export function frameRow({ count, origin, packed, bytes }: FrameRow): Uint8Array {
+  const from = utf8(origin ?? '')
+  return concat(Uint8Array.of(packed ? 1 : 0, count >> 8, count, from.length), from, bytes)
+}
+
+export function readFrameRow(value: Uint8Array): FrameRow | undefined {
+  const [flags, high, low, length] = value
+  if (length === undefined || flags! > 1 || value.length < 4 + length) return undefined
+  const origin = length === 0 ? undefined : new TextDecoder().decode(value.subarray(4, 4 + length))
+  return { count: (high! << 8) | low!, origin, packed: flags === 1, bytes: value.subarray(4 + length) }
+}
+
+export function metaRow({ format, net, epoch }: Meta): Uint8Array {
+  return encode({ format, net, epoch })
+}
+
+export function readMeta(value: Uint8Array): Meta | undefined {
+  const map = readMap(value)
+  if (typeof map?.['format'] !== 'number') return undefined
+  return { format: map['format'], net: String(map['net']), epoch: String(map['epoch']) }
+}
+
+export function countsRow({ seq, ops, records }: Counts): Uint8Array {
+  return encode({ seq, ops, records })
+}
+
+export function readCounts(value: Uint8Array): Counts | undefined {
+  const map = readMap(value)
+  const { seq, ops, records } = map ?? {}
+  if (typeof seq !== 'number' || typeof ops !== 'number' || !isMap(records)) return undefined
+  return { seq, ops, records: records as Counts['records'] }
+}
+
+export function markerRow({ ops, root, seq }: Marker): Uint8Array {
+  return encode({ ops, root, seq })
+}
+
+export function readMarker(value: Uint8Array): Marker | undefined {
+  const { ops, root, seq } = readMap(value) ?? {}
+  if (typeof ops !== 'number' || typeof root !== 'string' || typeof seq !== 'number') return undefined
+  return { ops, root, seq }
+}
+
+const SEAL = 8
+const F = utf8('f')
+const O = utf8('o')
+const R = utf8('r')
+const K = utf8('k')
+const G = utf8('g')
+const ZERO = Uint8Array.of(0)
+const ONE = Uint8Array.of(1)
+
+function readMap(value: Uint8Array) {
+  const read = decode(value)
+  return read.ok && isMap(read.value) ? read.value : undefined
+}
+
+function after(prefix: Uint8Array): Uint8Array {
+  return Uint8Array.of(prefix[0]! + 1)
+}
+
+/** 48 bits, big-endian, so that rows lie in arrival order. */
+function seqBytes(seq: number): Uint8Array {
+  const bytes = new Uint8Array(6)
+  const view = new DataView(bytes.buffer)
+  view.setUint16(0, Math.floor(seq / 2 ** 32))
+  view.setUint32(2, seq % 2 ** 32)
+  return bytes
+}
+
+function readSeq(bytes: Uint8Array, at: number): number {
+  let seq = 0
+  for (let i = 0; i < 6; i++) seq = seq * 256 + bytes[at + i]!
+  return seq
+}

@@ -1,0 +1,264 @@
+/**
+ * One call of `admit` inside the writer: each op of authentic frames goes into the group, is refused, or waits.
+ *
+ * Nothing is decided by the order of arrival: an op that lacks a parent waits, first for the other ops of its call,
+ * then in `pending`, and is judged again when the parent goes in. Deciding is idempotent, so a group that fails on disk
+ * leaves nothing to undo: what waited still waits.
+ */
+import {
+  type NetworkId,
+  type Op,
+  type OpId,
+  type ParsedFrame,
+  parseFrame,
+  type Sha256,
+  selectFromFrame,
+} from '../crdt/index.ts'
+import type { Arrived } from './admit.ts'
+import { type Carrier, carry, type Group } from './append.ts'
+import type { Clock } from './environment.ts'
+import { clockAheadMsMax } from './limits.ts'
+import type { Lru } from './lru.ts'
+import type { Pending, Waiting } from './pending.ts'
+import type { Admitted, OpResult, Source } from './replica-types.ts'
+
+/** Authentic ops that can never go in, and whether only a dishonest peer sends them. */
+export type Refused = Lru<OpId, { readonly reason: string; readonly dishonest: boolean }>
+/** `final`: ids that need not wait any more once the group is on disk. */
+export type Settled = { readonly admitted: Admitted; readonly final: readonly OpId[] }
+
+type Candidate = {
+  readonly op: Op
+  readonly carrier: Carrier
+  readonly peer: string
+  missing: readonly OpId[]
+  verdict?: OpResult
+}
+type Judgement = 'valid' | { readonly refused: string } | { readonly missing: readonly OpId[] }
+
+/** Reasons that say nothing about the sender: an honest node of a later version keeps such ops and sends them. */
+const HONEST = new Set(['reserved', 'unknown-owner'])
+
+type Parts = {
+  readonly group: Group
+  readonly pending: Pending
+  readonly refused: Refused
+  readonly clock: Clock
+  readonly net: NetworkId
+  readonly sha256: Sha256
+}
+
+export class Settling {
+  readonly #parts: Parts
+  readonly #candidates = new Map<OpId, Candidate>()
+  /** Candidates by a parent that they lack. */
+  readonly #children = new Map<OpId, Candidate[]>()
+  /** One carrier for each parcel, so that what waited together is stored together. */
+  readonly #parcels = new Map<ParsedFrame, Carrier>()
+  readonly #final: OpId[] = []
+
+  constructor(parts: Parts) {
+    this.#parts = parts
+  }
+
+  async settle({ frames, refusedFrames, source }: Arrived): Promise<Settled> {
+    await this.#parts.group.prefetch(frames.flatMap(({ frame }) => frame.entries.map(({ op }) => op)))
+    const answers: (OpResult | Candidate)[] = []
+    for (const { frame, authentic } of frames) {
+      const carrier = carry(frame, source.peer)
+      for (const { id, op, reason } of inOrder(frame)) {
+        if (op !== undefined) {
+          answers.push(this.#known(op, authentic, source) ?? this.#candidate(op, carrier, source.peer ?? source.via))
+          continue
+        }
+        if (authentic) this.#refuse(id, reason!)
+        answers.push({ op: id, verdict: 'refused', reason })
+      }
+    }
+    if (isLive(source)) this.#park()
+    await this.#decide([...this.#candidates.values()])
+    this.#keepWaiting()
+    const results = answers.map((answer) => ('carrier' in answer ? (answer.verdict ?? waiting(answer.op)) : answer))
+    return { admitted: { results, refusedFrames, ...this.#summary(results, refusedFrames.length) }, final: this.#final }
+  }
+
+  async settleDue(): Promise<Settled> {
+    const { clock, pending } = this.#parts
+    await this.#decide(pending.due(clock.now()).map((one) => this.#fromPending(one)))
+    this.#keepWaiting()
+    return { admitted: { results: [], refusedFrames: [], missing: [], misbehaved: false }, final: this.#final }
+  }
+
+  /** The answer that needs no judging: held, refused before, or waiting already. */
+  #known(op: Op, authentic: boolean, source: Source): OpResult | undefined {
+    const { group, pending, refused } = this.#parts
+    if (!authentic || group.hasGood(op.id) || this.#candidates.has(op.id)) return { op: op.id, verdict: 'duplicate' }
+    const refusal = refused.get(op.id)
+    if (refusal !== undefined) return { op: op.id, verdict: 'refused', reason: refusal.reason }
+    const before = pending.get(op.id)
+    if (before === undefined) return undefined
+    if (before.due !== undefined && isLive(source)) return { op: op.id, verdict: 'pending', reason: 'future' }
+    // Judged again: catch-up takes what live intake holds back, and the missing parents are named to this sender too.
+    return undefined
+  }
+
+  #candidate(op: Op, carrier: Carrier, peer: string): Candidate {
+    const candidate: Candidate = { op, carrier, peer, missing: [] }
+    this.#candidates.set(op.id, candidate)
+    return candidate
+  }
+
+  /** Ops ahead of our clock are held back; what builds on them waits for them as for any missing parent. */
+  #park(): void {
+    const limit = this.#parts.clock.now() + clockAheadMsMax
+    const ahead = [...this.#candidates.values()].filter(({ op }) => op.header.w > limit)
+    for (const candidate of ahead) {
+      candidate.verdict = { op: candidate.op.id, verdict: 'pending', reason: 'future' }
+      this.#candidates.delete(candidate.op.id)
+    }
+    this.#keep(ahead, ({ op }) => op.header.w - clockAheadMsMax)
+  }
+
+  async #decide(candidates: readonly Candidate[]): Promise<void> {
+    const { group, pending } = this.#parts
+    const work = [...candidates]
+    // `work` grows while it is read: each final verdict adds the ops that waited for it.
+    for (const candidate of work) {
+      if (candidate.verdict !== undefined) continue
+      const { op } = candidate
+      if (!group.isPrefetched(op)) await group.prefetch([op])
+      const judgement = await this.#judge(candidate)
+      if (typeof judgement === 'object' && 'missing' in judgement) {
+        candidate.missing = judgement.missing
+        for (const parent of judgement.missing) {
+          const others = this.#children.get(parent)
+          if (others === undefined) this.#children.set(parent, [candidate])
+          else others.push(candidate)
+        }
+        continue
+      }
+      candidate.verdict =
+        judgement === 'valid'
+          ? { op: op.id, verdict: 'applied' }
+          : { op: op.id, verdict: 'refused', reason: judgement.refused }
+      this.#final.push(op.id)
+      work.push(...(this.#children.get(op.id) ?? []), ...pending.waitingFor(op.id).map((one) => this.#fromPending(one)))
+      this.#children.delete(op.id)
+    }
+  }
+
+  async #judge({ op, carrier }: Candidate): Promise<Judgement> {
+    const { group, refused } = this.#parts
+    if (group.has(op.id)) {
+      if (!group.hasGood(op.id)) group.takeAgain(op, carrier)
+      return 'valid'
+    }
+    const judgement = await this.#judgeNew(op)
+    if (judgement === 'valid') {
+      const damaged = await group.take(op, carrier)
+      return damaged === undefined ? 'valid' : { missing: damaged }
+    }
+    if ('refused' in judgement) {
+      const parent = op.header.parents.map((id) => refused.get(id)).find((refusal) => refusal !== undefined)
+      this.#refuse(op.id, judgement.refused, judgement.refused === 'bad-parents' ? parent?.dishonest : undefined)
+    }
+    return judgement
+  }
+
+  /** SPEC.md, "Op": what only a replica can tell, from what it holds. */
+  async #judgeNew({ header }: Op): Promise<Judgement> {
+    const { group, refused } = this.#parts
+    const { record, actor, parents, genesis } = header
+    const owner = genesis?.owner ?? group.ownerOf(record)
+    // Known before the parents are: the record's id stands for its owner.
+    if (owner !== undefined && owner !== `01${actor}`) return { refused: 'not-authorised' }
+    if (parents.some((parent) => refused.get(parent) !== undefined)) return { refused: 'bad-parents' }
+    const missing: OpId[] = []
+    for (const parent of parents) {
+      const parentRecord = group.has(parent) ? await group.recordOf(parent, record) : undefined
+      if (parentRecord === undefined) missing.push(parent)
+      else if (parentRecord !== record) return { refused: 'wrong-record' }
+    }
+    return missing.length > 0 ? { missing } : 'valid'
+  }
+
+  #refuse(id: OpId, reason: string, dishonest = !HONEST.has(reason)): void {
+    this.#parts.refused.set(id, { reason, dishonest })
+  }
+
+  #fromPending({ op, parcel }: Waiting): Candidate {
+    const known = this.#candidates.get(op.id)
+    if (known !== undefined) return known
+    const carrier = this.#parcels.get(parcel.frame) ?? carry(parcel.frame, parcel.origin)
+    this.#parcels.set(parcel.frame, carrier)
+    return this.#candidate(op, carrier, parcel.peer)
+  }
+
+  /** What is still undecided goes to `pending`, unless it waits there for the same parents. */
+  #keepWaiting(): void {
+    const { pending } = this.#parts
+    const undecided = [...this.#candidates.values()].filter(({ op, verdict, missing }) => {
+      const before = pending.get(op.id)
+      if (verdict !== undefined) return false
+      if (before === undefined) return true
+      if (before.due === undefined && missing.every((parent) => before.missing.includes(parent))) return false
+      pending.remove(op.id)
+      return true
+    })
+    this.#keep(undecided, () => undefined)
+  }
+
+  #keep(candidates: readonly Candidate[], due: (candidate: Candidate) => number | undefined): void {
+    for (const [{ frame, origin }, group] of Map.groupBy(candidates, ({ carrier }) => carrier)) {
+      const entries = group.map((candidate) => ({ op: candidate.op, missing: candidate.missing, due: due(candidate) }))
+      this.#parts.pending.add(this.#parcelOf(frame, entries), entries, group[0]!.peer, origin)
+    }
+  }
+
+  /** A frame of these ops alone, in bytes of its own, so that no larger message stays in memory with it. */
+  #parcelOf(frame: ParsedFrame, entries: readonly { readonly op: Op }[]): ParsedFrame {
+    const { net, sha256 } = this.#parts
+    const bytes = selectFromFrame(frame, new Set(entries.map(({ op }) => op.id)), sha256).slice()
+    const parsed = parseFrame(bytes, net, sha256)
+    if (!parsed.ok) throw new Error(`a part of a frame does not read back: ${parsed.reason}`)
+    return parsed.frame
+  }
+
+  #summary(results: readonly OpResult[], refusedFrames: number): { missing: OpId[]; misbehaved: boolean } {
+    const { group, pending, refused } = this.#parts
+    const missing = new Set<OpId>()
+    const seen = new Set<OpId>()
+    const ask = [...this.#candidates.values()].flatMap((candidate) =>
+      candidate.verdict === undefined ? candidate.missing : [],
+    )
+    // Of a parent that is itself pending, what that one lacks is asked for.
+    for (const id of ask) {
+      if (seen.has(id)) continue
+      seen.add(id)
+      const before = pending.get(id)
+      if (before !== undefined) ask.push(...before.missing)
+      else if (!group.hasGood(id)) missing.add(id)
+    }
+    const dishonest = results.some(({ op, verdict }) => verdict === 'refused' && refused.get(op)?.dishonest === true)
+    return { missing: [...missing], misbehaved: refusedFrames > 0 || dishonest }
+  }
+}
+
+/** Gossip and publishers; the rest is catch-up. */
+function isLive({ via }: Source): boolean {
+  return via === 'gossip' || via === 'http'
+}
+
+function waiting(op: Op): OpResult {
+  return { op: op.id, verdict: 'pending', reason: 'missing-parents' }
+}
+
+type Carried = { readonly index: number; readonly id: OpId; readonly op?: Op; readonly reason?: string }
+
+/** All ops that a frame carries, in batch order; those that are refused by themselves come with their reason. */
+function inOrder({ entries, refused }: ParsedFrame): Carried[] {
+  const good = entries.map(({ index, op }) => ({ index, id: op.id, op }))
+  if (refused.length === 0) return good
+  const bad = refused.map(({ index, op, reason }) => ({ index, id: op, reason }))
+  return [...good, ...bad].sort((a, b) => a.index - b.index)
+}

@@ -1,0 +1,123 @@
+/**
+ * Signatures checked off the main thread, in groups.
+ *
+ * A group is split among the threads, and tiny ones are checked at once: a message to a thread costs as much as they
+ * do. The answers do not depend on any of this. A thread that dies is replaced, and what it had under way is checked
+ * here, so no caller waits for ever.
+ */
+import { availableParallelism } from 'node:os'
+import { Worker } from 'node:worker_threads'
+import { NodeError } from './errors.ts'
+import { verifyGroupMax, verifyInlineMax, verifyQueueMax, verifyThreadsMax } from './limits.ts'
+import { nativeSuite } from './native.ts'
+import type { Signature, SignatureChecker } from './replica-types.ts'
+import { packGroup } from './verify-group.ts'
+
+type Job = { readonly items: readonly Signature[]; readonly done: (verdicts: readonly boolean[]) => void }
+type Thread = { readonly worker: Worker; readonly jobs: Map<number, Job>; waiting: number }
+
+export class Verifier implements SignatureChecker, AsyncDisposable {
+  readonly #threadsMax: number
+  readonly #threads: Thread[] = []
+  #waiting = 0
+  #jobs = 0
+  #deaths = 0
+  #closed = false
+
+  /** `threads` = 0 checks everything on this thread. Threads start when they are first needed. */
+  constructor(options: { readonly threads?: number } = {}) {
+    this.#threadsMax = options.threads ?? Math.min(verifyThreadsMax, Math.max(1, availableParallelism()))
+  }
+
+  /** Signatures that wait for a thread. */
+  get waiting(): number {
+    return this.#waiting
+  }
+
+  /** Verdicts in order. NodeError('busy') when too many wait already: nothing of the group was checked then. */
+  async verify(items: readonly Signature[]): Promise<readonly boolean[]> {
+    if (this.#closed) throw new NodeError('closed', 'the verifier is closed')
+    if (items.length <= verifyInlineMax || this.#threadsMax === 0) return here(items)
+    if (this.#waiting + items.length > verifyQueueMax) {
+      throw new NodeError('busy', `${this.#waiting} signatures wait to be checked already`)
+    }
+    const verdicts = items.map(() => false)
+    const wellFormed = items.flatMap((item, at) =>
+      item.key.length === 32 && item.signature.length === 64 ? [{ ...item, at }] : [],
+    )
+    const size = Math.min(verifyGroupMax, Math.ceil(wellFormed.length / this.#threadsMax))
+    const groups: Promise<void>[] = []
+    for (let from = 0; from < wellFormed.length; from += size) {
+      const group = wellFormed.slice(from, from + size)
+      groups.push(
+        this.#give(group).then((answers) =>
+          group.forEach(({ at }, i) => {
+            verdicts[at] = answers[i]!
+          }),
+        ),
+      )
+    }
+    await Promise.all(groups)
+    return verdicts
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.terminate()))
+  }
+
+  #give(items: readonly Signature[]): Promise<readonly boolean[]> {
+    const thread = this.#leastBusy()
+    if (thread === undefined) return Promise.resolve(here(items))
+    return new Promise((resolve) => {
+      const id = this.#jobs++
+      this.#waiting += items.length
+      thread.waiting += items.length
+      thread.worker.ref()
+      const done = (verdicts: readonly boolean[]) => {
+        thread.jobs.delete(id)
+        this.#waiting -= items.length
+        thread.waiting -= items.length
+        // Only work under way keeps the process alive, not the threads themselves.
+        if (thread.jobs.size === 0) thread.worker.unref()
+        resolve(verdicts)
+      }
+      thread.jobs.set(id, { items, done })
+      const group = packGroup(items)
+      thread.worker.postMessage({ id, group }, [group.buffer])
+    })
+  }
+
+  #leastBusy(): Thread | undefined {
+    const idle = this.#threads.find(({ waiting }) => waiting === 0)
+    if (idle !== undefined) return idle
+    if (this.#threads.length < this.#threadsMax && this.#deaths < deathsMax) return this.#start()
+    return this.#threads.toSorted((a, b) => a.waiting - b.waiting)[0]
+  }
+
+  #start(): Thread {
+    // The file beside this one, whether the program runs from its sources or compiled.
+    const file = new URL(`./verify-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url)
+    const thread: Thread = { worker: new Worker(file, { execArgv: [] }), jobs: new Map(), waiting: 0 }
+    thread.worker.on('message', ({ id, verdicts }: { id: number; verdicts: Uint8Array }) =>
+      thread.jobs.get(id)?.done(Array.from(verdicts, (verdict) => verdict === 1)),
+    )
+    // An error ends the thread, so 'exit' follows and does what is to be done.
+    thread.worker.on('error', () => {})
+    thread.worker.on('exit', () => {
+      const at = this.#threads.indexOf(thread)
+      if (at >= 0) this.#threads.splice(at, 1)
+      this.#deaths++
+      for (const { items, done } of [...thread.jobs.values()]) done(here(items))
+    })
+    this.#threads.push(thread)
+    return thread
+  }
+}
+
+/** Threads that may die before everything is checked here: on a machine that kills them, replacing them never ends. */
+const deathsMax = 10
+
+function here(items: readonly Signature[]): boolean[] {
+  return items.map(({ key, message, signature }) => nativeSuite.verify(key, message, signature))
+}

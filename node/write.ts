@@ -1,0 +1,123 @@
+/**
+ * Local writes become ops inside the writer: each is decided on its record as it is at that moment, the writes before
+ * it included, and builds on all the heads the record has.
+ */
+import {
+  draftOp,
+  encodeBody,
+  encodeVerbs,
+  type Merged,
+  type NetworkId,
+  type Op,
+  type OpId,
+  PARENTS_MAX,
+  type RecordId,
+  type Sha256,
+  TIME_MS_LIMIT,
+} from '../crdt/index.ts'
+import type { Group } from './append.ts'
+import type { Clock } from './environment.ts'
+import { NodeError } from './errors.ts'
+import type { Intent, LocalWrite, Signer, WriteOutcome } from './replica-types.ts'
+
+export type Author = {
+  readonly net: NetworkId
+  readonly sha256: Sha256
+  readonly clock: Clock
+  readonly signer: Signer
+  /** Whether the journal knows an op of ours in this record that the store lacks. */
+  readonly isForked: (record: RecordId) => boolean
+}
+/** `failure`: the first write that could not be made; the others stand. */
+export type Written = {
+  readonly outcomes: readonly WriteOutcome[]
+  readonly ops: readonly Op[]
+  readonly failure?: unknown
+}
+
+/** Takes into the group what these writes come to; the ops are still to be signed, in this order. */
+export async function writeInto(group: Group, writes: readonly LocalWrite[], author: Author): Promise<Written> {
+  await group.prefetchRecords(writes.map(({ record }) => record))
+  const outcomes: WriteOutcome[] = []
+  const ops: Op[] = []
+  let failure: unknown
+  for (const write of writes) {
+    try {
+      outcomes.push(await writeOne(group, write, author, ops))
+    } catch (error) {
+      failure ??= error
+    }
+  }
+  return { outcomes, ops, failure }
+}
+
+async function writeOne(group: Group, write: LocalWrite, author: Author, ops: Op[]): Promise<WriteOutcome> {
+  const before = group.current(write.record)
+  const intent = write.decide(before)
+  if (intent.do === 'nothing') return { outcome: 'unchanged', after: before }
+  if (intent.do === 'refuse') return { outcome: 'refused', problem: intent.problem, before }
+  if (author.isForked(write.record)) {
+    throw new NodeError(
+      'key-journal',
+      `the signing journal knows a later op of ours in record ${write.record} than the store holds (a restored backup?); ` +
+        'it can be written again when a peer has sent that op',
+    )
+  }
+  // All ops are made before one is taken: a draft that no replica takes must leave nothing behind.
+  const made = draftsFor(intent, write, before, author)
+  for (const op of made) {
+    const damaged = await group.take(op)
+    if (damaged !== undefined) {
+      throw new NodeError(
+        'store-corrupt',
+        `record ${write.record} can't be merged: ${damaged.length} of its ops are damaged`,
+      )
+    }
+    ops.push(op)
+  }
+  return { outcome: 'written', op: made.at(-1)!.id, before, after: group.current(write.record)! }
+}
+
+type Change = Exclude<Intent, { readonly do: 'nothing' | 'refuse' }>
+
+/** The ops of one write: itself, and before it what joins heads, when they are too many to name. */
+function draftsFor(
+  intent: Change,
+  { record, kind, slug }: LocalWrite,
+  before: Merged | undefined,
+  author: Author,
+): Op[] {
+  const { net, sha256, clock, signer } = author
+  const options = { net, key: signer.key, sha256 }
+  const owner = `01${signer.key}`
+  // A clock that is far off must not stop the node: the time is advisory.
+  const w = Math.min(Math.max(0, Math.floor(clock.now())), TIME_MS_LIMIT - 1)
+  if (intent.do === 'genesis') {
+    const op = draftOp({ type: 'genesis', owner, kind, slug, w, body: encodeBody(intent.body) }, options)
+    if (op.header.record !== record) throw new TypeError(`expected record ${record} to be ${kind} ${slug} of our key`)
+    return [op]
+  }
+  if (before === undefined)
+    throw new TypeError(`expected a genesis for record ${record}, which has no ops, got a ${intent.do}`)
+  if (before.owner !== owner) throw new TypeError(`expected record ${record} to be ours, its owner is ${before.owner}`)
+  const draft = (type: 'put' | 'patch' | 'delete', parents: readonly OpId[], body: Uint8Array): Op =>
+    draftOp({ type, record, parents, w, body }, options)
+  const ops: Op[] = []
+  let heads = before.heads
+  while (heads.length > PARENTS_MAX) {
+    const joined: OpId[] = []
+    for (let from = 0; from < heads.length; from += PARENTS_MAX) {
+      const some = heads.slice(from, from + PARENTS_MAX)
+      if (some.length > 1) ops.push(draft('patch', some, encodeVerbs([])))
+      joined.push(some.length > 1 ? ops.at(-1)!.id : some[0]!)
+    }
+    heads = joined
+  }
+  ops.push(draft(intent.do, heads, bodyOf(intent)))
+  return ops
+}
+
+function bodyOf(intent: Exclude<Change, { readonly do: 'genesis' }>): Uint8Array {
+  if (intent.do === 'put') return encodeBody(intent.body)
+  return intent.do === 'patch' ? encodeVerbs(intent.verbs) : new Uint8Array(0)
+}

@@ -1,0 +1,223 @@
+/**
+ * The one writer: whatever waits when the disk is free goes in as one group, one batch, one sync.
+ *
+ * Strangers' ops and local writes meet here and nowhere else, so each is decided on a set that does not change under
+ * it. Nobody is answered, and nothing is announced, before the batch is on disk and the journal holds what was signed.
+ */
+import { type Op, type OpId, type ParsedFrame, type RecordId, signOps } from '../crdt/index.ts'
+import type { Admission, Arrived } from './admit.ts'
+import { Group } from './append.ts'
+import { NodeError } from './errors.ts'
+import { admitQueueOpsMax, gossipMessageBytesMax, groupOpsMax, writeQueueMax } from './limits.ts'
+import type { OpSet } from './op-set.ts'
+import type { Admitted, Appended, Journal, LocalWrite, Log, WriteOutcome } from './replica-types.ts'
+import type { Prepared, Store } from './store.ts'
+import { type Author, writeInto } from './write.ts'
+
+export type WriterOptions = {
+  readonly store: Store
+  readonly set: OpSet
+  readonly admission: Admission
+  readonly author?: Author
+  readonly journal?: Journal
+  readonly log: Log
+  /** Called in order, after the batch is on disk and before anyone is answered. */
+  readonly appended: (appended: Appended) => void
+}
+
+type Waiter<T> = { readonly resolve: (value: T) => void; readonly reject: (error: unknown) => void }
+type Job =
+  | ({
+      readonly is: 'admit'
+      readonly arrived: Arrived
+      readonly sync: boolean
+      readonly weight: number
+    } & Waiter<Admitted>)
+  | ({ readonly is: 'write'; readonly writes: readonly LocalWrite[]; readonly weight: number } & Waiter<
+      readonly WriteOutcome[]
+    >)
+  | ({ readonly is: 'due'; readonly weight: number } & Waiter<void>)
+
+export class Writer {
+  readonly #options: WriterOptions
+  readonly #queue: Job[] = []
+  /** Ops waiting, by kind of job. */
+  readonly #waiting = { admit: 0, write: 0, due: 0 }
+  #running: Promise<void> | undefined
+  #closed = false
+  /** Signed and stored, but the journal could not be written: it is told with the next group. */
+  #unjournalled: { record: RecordId; op: OpId }[] = []
+
+  constructor(options: WriterOptions) {
+    this.#options = options
+  }
+
+  admit(arrived: Arrived, sync: boolean): Promise<Admitted> {
+    const weight = arrived.frames.reduce((sum, { frame }) => sum + frame.entries.length, 1)
+    if (this.#waiting.admit > admitQueueOpsMax) return Promise.reject(busy('ops'))
+    return this.#enqueue((waiter) => ({ is: 'admit', arrived, sync, weight, ...waiter }))
+  }
+
+  write(writes: readonly LocalWrite[]): Promise<readonly WriteOutcome[]> {
+    if (this.#options.author === undefined)
+      return Promise.reject(new TypeError('expected a signer: this replica cannot write'))
+    if (this.#waiting.write + writes.length > Math.max(writeQueueMax, writes.length))
+      return Promise.reject(busy('writes'))
+    return this.#enqueue((waiter) => ({ is: 'write', writes, weight: writes.length, ...waiter }))
+  }
+
+  /** Takes the parked ops whose time has come. */
+  takeDue(): Promise<void> {
+    return this.#enqueue((waiter) => ({ is: 'due', weight: 1, ...waiter }))
+  }
+
+  /** Ends intake; resolves when what was waiting is on disk. */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#running
+  }
+
+  #enqueue<T>(job: (waiter: Waiter<T>) => Job): Promise<T> {
+    if (this.#closed) return Promise.reject(new NodeError('closed', 'the replica is closed'))
+    return new Promise<T>((resolve, reject) => {
+      const made = job({ resolve, reject })
+      this.#queue.push(made)
+      this.#waiting[made.is] += made.weight
+      this.#running ??= this.#run()
+    })
+  }
+
+  async #run(): Promise<void> {
+    // Those who call in this turn of the loop go together.
+    await undefined
+    while (this.#queue.length > 0) {
+      const jobs = this.#next()
+      await this.#serve(jobs)
+      for (const job of jobs) this.#waiting[job.is] -= job.weight
+    }
+    this.#running = undefined
+  }
+
+  #next(): Job[] {
+    let ops = 0
+    let count = 0
+    for (const job of this.#queue) {
+      ops += job.weight
+      if (count > 0 && ops > groupOpsMax) break
+      count++
+    }
+    return this.#queue.splice(0, count)
+  }
+
+  /** Never rejects: every job gets its answer. */
+  async #serve(jobs: readonly Job[]): Promise<void> {
+    try {
+      await this.#commit(jobs)
+    } catch (error) {
+      if (jobs.length > 1 && !(error instanceof NodeError)) {
+        // A bug that one job met must not cost its neighbours.
+        for (const job of jobs) await this.#serve([job])
+        return
+      }
+      for (const job of jobs) job.reject(error)
+    }
+  }
+
+  async #commit(jobs: readonly Job[]): Promise<void> {
+    const { store, set, admission } = this.#options
+    const group = new Group(store, set)
+    const answers: (() => void)[] = []
+    const ownAnswers: ((failure: unknown) => void)[] = []
+    const final: OpId[] = []
+    let sync = false
+    for (const job of jobs) {
+      if (job.is === 'write') continue
+      const settled = job.is === 'admit' ? await admission.settle(group, job.arrived) : await admission.settleDue(group)
+      if (job.is === 'admit') sync ||= job.sync
+      final.push(...settled.final)
+      answers.push(() => (job.is === 'admit' ? job.resolve(settled.admitted) : job.resolve()))
+    }
+    const own = await this.#write(group, jobs, ownAnswers)
+    let failure: unknown
+    if (group.hasChanges) {
+      const prepared = await group.finish(own)
+      failure = await this.#store(prepared, own, sync || own.length > 0)
+      for (const { frame } of prepared.frames) for (const { op } of frame.entries) set.add(op.id)
+      this.#announce(prepared)
+    }
+    admission.done(final)
+    for (const answer of answers) answer()
+    for (const answer of ownAnswers) answer(failure)
+  }
+
+  /** The local writes of these jobs, as signed frames. */
+  async #write(group: Group, jobs: readonly Job[], answers: ((failure: unknown) => void)[]): Promise<ParsedFrame[]> {
+    const { author } = this.#options
+    const ops: Op[] = []
+    for (const job of jobs) {
+      if (job.is !== 'write') continue
+      const { outcomes, ops: made, failure } = await writeInto(group, job.writes, author!)
+      ops.push(...made)
+      answers.push((unjournalled) => {
+        const problem = failure ?? unjournalled
+        if (problem === undefined) job.resolve(outcomes)
+        else job.reject(problem)
+      })
+    }
+    if (ops.length === 0) return []
+    const { net, sha256, signer } = author!
+    const sign = (message: Uint8Array) => signer.sign(message)
+    return signOps(ops, { net, key: signer.key, sha256, sign, frameBytesMax: ownFrameBytesMax }).map(
+      ({ frame }) => frame,
+    )
+  }
+
+  /** Batch and journal side by side. Throws when the batch failed, and then nothing is in; answers a failed journal. */
+  async #store(prepared: Prepared, own: readonly ParsedFrame[], sync: boolean): Promise<unknown> {
+    const { store, journal, log } = this.#options
+    const entries = own.flatMap(({ entries }) => entries.map(({ op }) => ({ record: op.header.record, op: op.id })))
+    if (journal === undefined || entries.length === 0) {
+      await store.commit(prepared, sync)
+      return undefined
+    }
+    const told = [...this.#unjournalled, ...entries]
+    const [committed, journalled] = await Promise.allSettled([store.commit(prepared, sync), journal.append(told)])
+    if (committed.status === 'rejected') {
+      if (journalled.status === 'fulfilled') {
+        // What an earlier group stored is abandoned with the rest here, so it stays to be told.
+        await journal.abandon().catch((error) => log('error', "couldn't mark the journal", { error: String(error) }))
+      }
+      throw committed.reason
+    }
+    this.#unjournalled = journalled.status === 'fulfilled' ? [] : told
+    if (journalled.status === 'rejected') return journalled.reason
+    await journal.settle().catch((error) => log('warn', "couldn't mark the journal", { error: String(error) }))
+    return undefined
+  }
+
+  #announce({ frames, records, remote }: Prepared): void {
+    const parts = [
+      { local: false, some: frames.slice(0, remote) },
+      { local: true, some: frames.slice(remote) },
+    ]
+    for (const { local, some } of parts) {
+      const last = some.at(-1)
+      if (last === undefined) continue
+      const touched = new Set(some.flatMap(({ frame }) => frame.entries.map(({ op }) => op.header.record)))
+      this.#options.appended({
+        first: some[0]!.seq,
+        last: last.seq + last.frame.entries.length - 1,
+        local,
+        frames: some,
+        records: records.flatMap(({ merged }) => (touched.has(merged.record) ? [merged] : [])),
+      })
+    }
+  }
+}
+
+/** So that each of our own frames fits one gossip message, with its envelope. */
+const ownFrameBytesMax = gossipMessageBytesMax - 4 * 1024
+
+function busy(what: string): NodeError {
+  return new NodeError('busy', `too many ${what} wait for the disk already; come again`)
+}
