@@ -1,0 +1,98 @@
+/** What a node answers, as types. The shapes are the HTTP face's; /openapi.json tells them field by field. */
+import type { Problem } from './client-error.ts'
+
+/** A record as JSON: its own fields beside those of the register. */
+export type RecordJson = {
+  readonly id: string
+  readonly kind: string
+  readonly slug: string
+  readonly name: string
+  readonly owner_id: string
+  /** Op ids as CIDs. */
+  readonly heads: readonly string[]
+  readonly registered_at: number
+  readonly changed_at: number
+  readonly conflicts?: Readonly<Record<string, readonly ConflictValue[]>>
+  readonly invalid_fields?: unknown
+  readonly [field: string]: unknown
+}
+export type ConflictValue = {
+  readonly value?: unknown
+  readonly actor: string
+  readonly w: number
+  readonly op: string
+  readonly [more: string]: unknown
+}
+export type Heads = {
+  readonly heads: readonly string[]
+  readonly conflicts: Readonly<Record<string, readonly ConflictValue[]>>
+}
+export type HistoryItem = {
+  readonly op: string
+  readonly actor: string
+  readonly w: number
+  readonly type: string
+  readonly patch: unknown
+  readonly parents: readonly string[]
+}
+export type Page<T> = { readonly items: readonly T[]; readonly next_cursor?: string }
+
+/** Values to equal; `field_gte` and `field_lte` bound numbers; a list asks for all of its items. */
+export type Filters = Readonly<Record<string, unknown>>
+export type ListQuery = {
+  readonly filters?: Filters
+  readonly sort?: string
+  readonly limit?: number
+  readonly cursor?: string
+}
+export type SearchQuery = {
+  readonly query?: string
+  readonly filters?: Filters
+  readonly facets?: readonly string[]
+  readonly sort?: string
+  readonly limit?: number
+  readonly cursor?: string
+}
+export type SearchAnswer = {
+  readonly items: readonly {
+    readonly record: RecordJson
+    readonly score: number
+    readonly highlights?: Readonly<Record<string, string>>
+  }[]
+  readonly facets: Readonly<Record<string, readonly { readonly value: unknown; readonly count: number }[]>>
+  readonly total: number
+  readonly total_capped?: boolean
+  readonly next_cursor?: string
+  readonly index_behind?: number
+}
+export type BatchError = string | (Problem & { readonly message?: string })
+export type BatchLine = {
+  readonly i: number
+  readonly id?: string
+  readonly outcome: 'created' | 'merged' | 'unchanged' | 'refused'
+  readonly error?: BatchError
+}
+export type Peer = {
+  readonly peer_id: string
+  readonly multiaddr?: string
+  readonly root_equal?: boolean
+  readonly ops_behind?: number
+}
+export type Status = {
+  readonly version: string
+  readonly network: string
+  readonly network_id: string
+  readonly peer_id: string | null
+  readonly did: string | null
+  readonly multiaddrs: readonly string[]
+  readonly records: Readonly<Record<string, number>>
+  readonly ops: number
+  readonly root: string | null
+  readonly pending: number
+  readonly peers: readonly Peer[]
+  readonly sync: Readonly<Record<string, unknown>>
+  readonly search: { readonly seq: number; readonly behind: number }
+  readonly seq: number
+  readonly epoch: string
+  readonly state_hash?: string
+}

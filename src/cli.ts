@@ -1,0 +1,304 @@
+/**
+ * The command line: which commands there are, what they take, and what becomes of their errors. What a command does is
+ * in cli/<command>.ts and loaded when it runs, so that `--help` and a read start fast and never load a node.
+ *
+ * stdout is data, stderr is talk. Exit codes: 0 ok, 1 error, 2 usage, 3 not found, 4 auth, 5 conflict, 6 integrity.
+ */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import type { Context } from './cli/context.ts'
+import { EXIT, exitCodeOf, Output } from './cli/output.ts'
+import { loadSettings } from './config.ts'
+
+type Action = (context: Context, ...args: never[]) => Promise<number> | Promise<void>
+type Load = () => Promise<Action>
+
+/** Runs one command line; answers the exit code. */
+export async function run(argv: readonly string[]): Promise<number> {
+  // A reader that has seen enough, such as head, ends us without a word.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT.ok)
+    throw error
+  })
+  let code: number = EXIT.ok
+  const program = buildProgram((result) => {
+    code = result
+  })
+  try {
+    await program.parseAsync(argv, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    // Help and version were asked for; everything else of commander's is a mistake in the command line.
+    code = error.exitCode === 0 ? EXIT.ok : EXIT.usage
+  }
+  return code
+}
+
+/** The commands as data, also for completion and the README. `done` gets the exit code of the one that ran. */
+export function buildProgram(done: (code: number) => void): Command {
+  const program = new Command('peerage')
+    .description('A peer-to-peer register of AI models, agents and everything they need.')
+    .version(versionOf(), '-V, --version')
+    .option('--data <dir>', 'data folder of the node')
+    .option('--url <url>', 'address of the node, instead of the one running on the data folder')
+    .option('--token-file <file>', 'token for writes that the node signs')
+    .option('--config <file>', 'configuration file')
+    .option('--json', 'print JSON, one value a line')
+    .option('-q, --quiet', 'print ids only')
+    .configureHelp({ showGlobalOptions: true })
+    .showHelpAfterError('(see --help)')
+    .showSuggestionAfterError()
+    .exitOverride()
+    .addHelpText('after', HELP)
+
+  const does =
+    (load: Load) =>
+    async (...args: unknown[]) => {
+      const command = args.at(-1) as Command
+      // commander passes arguments, then options, then the command.
+      done(await act(load, command, args.slice(0, -2)))
+    }
+
+  program
+    .command('start')
+    .description('run a node')
+    .option('--http <host:port>', 'where the HTTP face listens; port 0 picks a free one')
+    .option('--http-host <name>', 'a further host name this node is reached by (repeatable)', collect)
+    .option('--listen <multiaddr>', 'where other nodes reach this one (repeatable)', collect)
+    .option('--join <multiaddr>', 'a node to connect to (repeatable)', collect)
+    .option('--network <name>', 'network to belong to: name, or name#salt')
+    .option('--no-mdns', 'do not look for nodes on the local network')
+    .option('--offline', 'neither listen for nodes nor dial any')
+    .option('--sample', 'load the small sample catalogue')
+    .option('--log-level <level>', 'debug, info, warn, error or silent')
+    .action(does(async () => (await import('./cli/start.ts')).run))
+
+  program
+    .command('publish')
+    .description('publish manifests (YAML, JSON or JSON Lines); - is standard input')
+    .argument('<file...>')
+    .option('--key <file>', 'sign on this side, with a key file or a key made by `keys new`')
+    .option('--kind <kind>', 'of entries that do not say theirs')
+    .option('--replace', 'remove fields that an entry does not name')
+    .option('--strict', 'leave with 1 when any entry was refused')
+    .option('--dry-run', 'check only, send nothing')
+    .action(does(async () => (await import('./cli/publish.ts')).run))
+
+  program
+    .command('import')
+    .description('import catalogue files (JSON Lines, also gzipped); - is standard input')
+    .argument('<file...>')
+    .option('--key <file>', 'sign on this side')
+    .option('--strict', 'leave with 1 when any entry was refused')
+    .option('--dry-run', 'read only, send nothing')
+    .action(does(async () => (await import('./cli/import.ts')).run))
+
+  program
+    .command('get')
+    .description('print records')
+    .argument('<id...>')
+    .option('--key <file>', "the key whose namespace kind/slug means, instead of the node's")
+    .action(does(async () => (await import('./cli/get.ts')).run))
+
+  program
+    .command('list')
+    .description('list the records of a kind')
+    .argument('<kinds>')
+    .option('--where <field=value>', 'filter: also field_gte=, field_lte= (repeatable)', collect)
+    .option('--sort <field>', 'field, or -field for descending')
+    .option('--limit <n>', 'records of this page', number, 50)
+    .option('--cursor <cursor>', 'go on behind the last page')
+    .option('--all', 'all pages')
+    .action(does(async () => (await import('./cli/list.ts')).run))
+
+  program
+    .command('search')
+    .description('search records')
+    .argument('[query...]')
+    .option('--kind <kind>', 'one kind only')
+    .option('--where <field=value>', 'filter: also field_gte=, field_lte= (repeatable)', collect)
+    .option('--facets <fields>', 'count the values of these fields, comma between them')
+    .option('--sort <field>', 'field, or -field for descending')
+    .option('--limit <n>', 'results of this page', number, 10)
+    .option('--cursor <cursor>', 'go on behind the last page')
+    .action(does(async () => (await import('./cli/search.ts')).run))
+
+  program
+    .command('set')
+    .description('change fields of a record')
+    .argument('<id>')
+    .argument('[field=value...]', 'a value is JSON where it reads as JSON, else text')
+    .option('--unset <field>', 'remove a field (repeatable)', collect)
+    .option('--key <file>', 'sign on this side')
+    .option('--dry-run', 'print the merge patch, send nothing')
+    .action(does(async () => (await import('./cli/set.ts')).run))
+
+  program
+    .command('edit')
+    .description('change a record in your editor')
+    .argument('<id>')
+    .option('--key <file>', 'sign on this side')
+    .option('--dry-run', 'print the edited record, send nothing')
+    .action(does(async () => (await import('./cli/edit.ts')).run))
+
+  program
+    .command('delete')
+    .description('delete records; their history is kept')
+    .argument('<id...>')
+    .option('--key <file>', 'sign on this side')
+    .option('-y, --yes', 'do not ask')
+    .option('--dry-run', 'say what would be deleted')
+    .action(does(async () => (await import('./cli/delete.ts')).run))
+
+  program
+    .command('history')
+    .description('print every op of a record, newest first')
+    .argument('<id>')
+    .option('--limit <n>', 'at most this many', number)
+    .action(does(async () => (await import('./cli/history.ts')).run))
+
+  program
+    .command('diff')
+    .description('print what changed in a record')
+    .argument('<id>')
+    .argument('[op..op]', 'one op, or two with .. between them; the newest when left out')
+    .action(does(async () => (await import('./cli/diff.ts')).run))
+
+  program
+    .command('heads')
+    .description('print the heads of a record, and what is in conflict')
+    .argument('<id>')
+    .action(does(async () => (await import('./cli/heads.ts')).run))
+
+  program
+    .command('export')
+    .description('print all records as JSON Lines')
+    .option('--kind <kind>', 'one kind only (repeatable)', collect)
+    .option('--where <field=value>', 'filter (repeatable)', collect)
+    .option('--out <file>', 'write a file; .gz is gzipped')
+    .action(does(async () => (await import('./cli/export.ts')).run))
+
+  const keys = program.command('keys').description('publisher keys on this machine')
+  keys
+    .command('new')
+    .description('make a key')
+    .argument('[name]', 'a name, or a path')
+    .action(does(async () => (await import('./cli/keys.ts')).makeKey))
+  keys
+    .command('list')
+    .description('list keys')
+    .action(does(async () => (await import('./cli/keys.ts')).list))
+  keys
+    .command('show')
+    .description('print the did:key of a key')
+    .argument('[name]', 'a name, or a path')
+    .action(does(async () => (await import('./cli/keys.ts')).show))
+
+  program
+    .command('peers')
+    .description('print the peers of the node')
+    .action(does(async () => (await import('./cli/peers.ts')).run))
+
+  program
+    .command('status')
+    .description('print what the node is and how it is doing')
+    .option('--state-hash', 'with the hash over all records, which takes a while')
+    .action(does(async () => (await import('./cli/status.ts')).run))
+
+  program
+    .command('init')
+    .description('print a commented manifest to fill in')
+    .argument('<kind>')
+    .option('--out <file>', 'write a new file instead')
+    .action(does(async () => (await import('./cli/init.ts')).run))
+
+  program
+    .command('config')
+    .description('print the settings')
+    .option('--origin', 'and where each comes from')
+    .action(does(async () => (await import('./cli/config.ts')).run))
+
+  program
+    .command('completion')
+    .description('print a completion script for bash, zsh or fish')
+    .argument('<shell>')
+    .action(
+      does(async () => {
+        const { run } = await import('./cli/completion.ts')
+        return (context: Context, shell: string) => run(context, shell, program)
+      }),
+    )
+
+  return program
+}
+
+async function act(load: Load, command: Command, args: readonly unknown[]): Promise<number> {
+  const options = command.optsWithGlobals()
+  const out = new Output(process, {
+    json: options['json'] === true,
+    quiet: options['quiet'] === true,
+    env: process.env,
+  })
+  const stop = new AbortController()
+  try {
+    const resolved = await loadSettings(givenOnTheCommandLine(command), process.env)
+    for (const warning of resolved.warnings) out.talk(`warning: ${warning}`)
+    const action = await load()
+    // A node drains on its own; a command stops what it is doing, and a second Ctrl-C ends it at once.
+    if (command.name() !== 'start') process.once('SIGINT', () => stop.abort(new Error('interrupted')))
+    const context: Context = {
+      out,
+      resolved,
+      stdin: process.stdin,
+      env: process.env,
+      signal: stop.signal,
+      options: command.opts(),
+    }
+    return (await action(context, ...(args as never[]))) ?? EXIT.ok
+  } catch (error) {
+    out.clearProgress()
+    const code = exitCodeOf(error)
+    if (stop.signal.aborted) return 130
+    if (code === undefined) out.talk(error instanceof Error ? (error.stack ?? error.message) : String(error))
+    else out.talk(`peerage: ${(error as Error).message}`)
+    return code ?? EXIT.error
+  }
+}
+
+/** Settings by their own names, only those that were typed: a default must not win over a file. */
+function givenOnTheCommandLine(command: Command): Record<string, unknown> {
+  const flags: Record<string, unknown> = {}
+  for (let at: Command | null = command; at !== null; at = at.parent) {
+    for (const option of at.options) {
+      const name = option.attributeName()
+      if (at.getOptionValueSource(name) !== 'cli') continue
+      flags[name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)] ??= at.getOptionValue(name)
+    }
+  }
+  return flags
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value]
+}
+
+function number(text: string): number {
+  if (!/^\d{1,9}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('expected a whole number above 0')
+  return Number(text)
+}
+
+function versionOf(): string {
+  const path = new URL('../package.json', import.meta.url)
+  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
+}
+
+const HELP = `
+A record is named by its id (64 hex digits), kind/slug, kind/did:key:.../slug, or its URL.
+Commands talk to the node that runs on --data (its own folder by default), or to --url.
+
+First steps:
+  peerage start --sample
+  peerage search vision model
+  peerage init agent > agent.yaml      then: peerage publish agent.yaml
+
+Exit codes: 0 ok, 1 error, 2 usage, 3 not found, 4 auth, 5 conflict, 6 integrity`

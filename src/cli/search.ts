@@ -1,0 +1,37 @@
+/** search: full text, filters and facets. */
+import { type Context, connect } from './context.ts'
+import { readFilters } from './fields.ts'
+import { oneLine } from './output.ts'
+import { count, showRecord, valueText } from './show.ts'
+
+export async function run(context: Context, words: readonly string[]): Promise<void> {
+  const { out, options, signal } = context
+  const client = await connect(context)
+  const query = words.join(' ')
+  const answer = await client.search(
+    {
+      ...(query.trim() !== '' && { query }),
+      filters: readFilters((options.where as string[] | undefined) ?? []),
+      limit: options.limit as number,
+      ...(options.kind !== undefined && { kind: options.kind as string }),
+      ...(options.facets !== undefined && { facets: String(options.facets).split(',') }),
+      ...(options.sort !== undefined && { sort: options.sort as string }),
+      ...(options.cursor !== undefined && { cursor: options.cursor as string }),
+    },
+    { signal },
+  )
+  if (answer.index_behind)
+    out.talk(`the index is ${count(answer.index_behind, 'op')} behind; the newest may be missing`)
+  if (out.json) return out.value(answer)
+  for (const { record } of answer.items) await showRecord(out, record)
+  if (out.quiet) return
+  for (const [field, values] of Object.entries(answer.facets ?? {})) {
+    await out.data(out.bold(oneLine(field)))
+    for (const { value, count: n } of values) await out.data(`  ${String(n).padStart(7)}  ${valueText(value, 60)}`)
+  }
+  const shown = answer.items.length
+  const total = `${answer.total_capped ? 'at least ' : ''}${count(answer.total, 'record')}`
+  out.talk(
+    `${shown} of ${total}${answer.next_cursor === undefined ? '' : `; more with --cursor ${answer.next_cursor}`}`,
+  )
+}

@@ -1,0 +1,502 @@
+/**
+ * A node from a program: register, read, search, follow. Runs where fetch does, browsers included.
+ *
+ *   const client = new Client({ url: 'http://127.0.0.1:7070', key })
+ *   await client.register('agents', { name: 'night-shift', description: 'Watches the pager.' })
+ *   for await (const record of client.list('agents')) console.log(record.id, record.name)
+ *
+ * With a `key`, writes are signed on this side and the node only carries them; with a `token`, the node signs with its
+ * own key. Records are named by anything reference.ts reads. Every failure is a ClientError with a code.
+ */
+import {
+  didToOwner,
+  type JsonObject,
+  type Kind,
+  keyToDid,
+  kinds,
+  type Merged,
+  ownerOfKey,
+  pureSuite,
+  recordId,
+  type Suite,
+  type Verb,
+} from '../crdt/index.ts'
+import type * as Answer from './answers.ts'
+import { ClientError } from './client-error.ts'
+import {
+  type Decide,
+  type Decision,
+  decideDelete,
+  decideOverlay,
+  decidePatch,
+  decideRegister,
+  decideReplace,
+  type FieldError,
+  missing,
+  type Rules,
+} from './draft.ts'
+import { type Change, type FollowOptions, followChanges, linesOf } from './feed.ts'
+import { type Fetch, Http, query } from './http.ts'
+import { batchBytesMax, batchLinesMax, pageItems } from './limits.ts'
+import { type Place, type Proven, Prover } from './proof.ts'
+import { kindNamed, parseReference } from './reference.ts'
+import { type SignedOutcome, type SignedWrite, SignedWriter, type Signer } from './signed-write.ts'
+
+export type ClientOptions = {
+  readonly url: string
+  /** For writes that the node signs. */
+  readonly token?: string
+  /** Signs writes on this side. */
+  readonly key?: Signer
+  readonly fetch?: Fetch
+  /** Faster primitives than the pure ones, where there are any. */
+  readonly suite?: Suite
+  /** Milliseconds since 1970, for the ops signed here. */
+  readonly now?: () => number
+}
+export type CallOptions = { readonly signal?: AbortSignal }
+export type ReadOptions = CallOptions & { readonly etag?: string }
+export type ConditionOptions = CallOptions & {
+  /** Only when the record still has this entity tag; a node-signed write only. */
+  readonly ifMatch?: string
+}
+/** One document to publish: what it is, what it is called in its owner's namespace (default: its name), what it says. */
+export type Entry = { readonly kind: string; readonly slug?: string; readonly doc: Readonly<Record<string, unknown>> }
+export type PublishOptions = CallOptions & {
+  /** Keep known fields of the wrong type. */
+  readonly lenient?: boolean
+  /** Remove what the document does not name; without it that stays. */
+  readonly replace?: boolean
+}
+export type Published = {
+  readonly id?: string
+  readonly outcome: 'created' | 'merged' | 'unchanged' | 'refused'
+  readonly error?: { readonly message: string; readonly errors: readonly FieldError[] }
+}
+export type Written = {
+  readonly outcome: 'created' | 'changed' | 'removed' | 'unchanged'
+  readonly id: string
+  readonly record?: Answer.RecordJson
+}
+
+export class Client {
+  readonly url: string
+  /** The did:key of the key on this side. */
+  readonly did: string | undefined
+  readonly #http: Http
+  readonly #prover: Prover
+  readonly #writer: SignedWriter | undefined
+  readonly #owner: string | undefined
+  #facts: Promise<Answer.Status> | undefined
+  readonly #kinds = new Map<string, Kind>()
+
+  constructor(options: ClientOptions) {
+    if (!URL.canParse(options.url))
+      throw new TypeError(`expected the URL of a node, got ${JSON.stringify(options.url)}`)
+    const { key: signer, suite = pureSuite, now = Date.now } = options
+    const http = new Http(options.url, options.token, options.fetch ?? globalThis.fetch.bind(globalThis))
+    const net = async () => (await this.#about()).network_id
+    this.url = http.url
+    this.#http = http
+    this.#prover = new Prover(http, net, suite)
+    if (signer !== undefined) {
+      this.did = keyToDid(signer.key)
+      this.#owner = ownerOfKey(signer.key)
+      this.#writer = new SignedWriter({ http, prover: this.#prover, net, signer, suite, now })
+    }
+  }
+
+  // ---- reading
+
+  status(options: CallOptions & { readonly stateHash?: boolean } = {}): Promise<Answer.Status> {
+    return this.#http.json(`/v1/status${query({ state_hash: options.stateHash ? 1 : undefined })}`, signalOf(options))
+  }
+
+  async get(reference: string, options: CallOptions = {}): Promise<Answer.RecordJson> {
+    return (await this.read(reference, options)).record
+  }
+
+  /** A record and the entity tag that a conditional write names. */
+  async read(
+    reference: string,
+    options: CallOptions = {},
+  ): Promise<{ record: Answer.RecordJson; etag: string | undefined }> {
+    const place = await this.resolve(reference, options)
+    const response = await this.#http.send(pathOf(place), signalOf(options))
+    return { record: (await response.json()) as Answer.RecordJson, etag: response.headers.get('etag') ?? undefined }
+  }
+
+  /** All records of a kind, in the node's order, page by page. */
+  async *list(
+    kind: string,
+    options: CallOptions & Answer.ListQuery = {},
+  ): AsyncGenerator<Answer.RecordJson, void, undefined> {
+    let left = options.limit ?? Number.POSITIVE_INFINITY
+    let cursor = options.cursor
+    do {
+      const page = await this.page(kind, {
+        ...options,
+        limit: Math.min(left, pageItems),
+        ...(cursor !== undefined && { cursor }),
+      })
+      for (const record of page.items.slice(0, left)) yield record
+      left -= page.items.length
+      cursor = page.next_cursor
+    } while (cursor !== undefined && left > 0)
+  }
+
+  page(kind: string, options: CallOptions & Answer.ListQuery = {}): Promise<Answer.Page<Answer.RecordJson>> {
+    const { filters, sort, limit, cursor } = options
+    return this.#http.json(`/v1/${pluralOf(kind)}${query({ ...filters, sort, limit, cursor })}`, signalOf(options))
+  }
+
+  /** Full text, filters, facets. Over all kinds unless one is named. */
+  search(
+    question: Answer.SearchQuery & { readonly kind?: string },
+    options: CallOptions = {},
+  ): Promise<Answer.SearchAnswer> {
+    const { kind, ...body } = question
+    const path = kind === undefined ? '/v1/search' : `/v1/${pluralOf(kind)}/search`
+    return this.#http.json(path, { method: 'POST', body, ...signalOf(options) })
+  }
+
+  /** Every op of a record, newest first; also of a deleted one. */
+  async *history(reference: string, options: CallOptions = {}): AsyncGenerator<Answer.HistoryItem, void, undefined> {
+    const place = await this.resolve(reference, options)
+    let cursor: string | undefined
+    do {
+      const path = `${pathOf(place)}/history${query({ limit: pageItems, cursor })}`
+      const page = await this.#http.json<Answer.Page<Answer.HistoryItem>>(path, signalOf(options))
+      yield* page.items
+      cursor = page.next_cursor
+    } while (cursor !== undefined)
+  }
+
+  async heads(reference: string, options: CallOptions = {}): Promise<Answer.Heads> {
+    return this.#http.json(`${pathOf(await this.resolve(reference, options))}/heads`, signalOf(options))
+  }
+
+  /** The record as merged on this side from ops checked on this side; undefined when the node holds none. */
+  async proven(reference: string, options: CallOptions = {}): Promise<Proven | undefined> {
+    return this.#prover.record(await this.resolve(reference, options), options.signal)
+  }
+
+  changes(options: FollowOptions = {}): AsyncGenerator<Change, void, undefined> {
+    return followChanges(this.#http, options)
+  }
+
+  // ---- writing
+
+  /** Registers a document under its slug (`slug`, else `name`). A conflict when a live record has it. */
+  async register(
+    kind: string,
+    json: Readonly<Record<string, unknown>>,
+    options: PublishOptions = {},
+  ): Promise<Written> {
+    if (this.#writer === undefined) {
+      const request = { method: 'POST', body: json, token: true, ...signalOf(options) }
+      const record = await this.#http.json<Answer.RecordJson>(`/v1/${pluralOf(kind)}`, request)
+      return { outcome: 'created', id: record.id, record }
+    }
+    const slug = json['slug']
+    const entry = { kind, doc: json, ...(slug !== undefined && { slug: slug as string }) }
+    return this.#one(await this.#signedEntry(entry, decideRegister, options), options)
+  }
+
+  /** Makes the document what the record says. */
+  async replace(
+    reference: string,
+    json: Readonly<Record<string, unknown>>,
+    options: ConditionOptions = {},
+  ): Promise<Written> {
+    if (this.#writer === undefined) return this.#nodeWrite('PUT', reference, json, options)
+    const restoring: Decide = (target, body, before, rules) =>
+      before?.live ? decideReplace(target, body, before, rules) : missing(before)
+    return this.#change(reference, json, restoring, options)
+  }
+
+  /** A JSON merge patch: fields it names are set, null removes. */
+  async patch(
+    reference: string,
+    json: Readonly<Record<string, unknown>>,
+    options: ConditionOptions = {},
+  ): Promise<Written> {
+    if (this.#writer === undefined) return this.#nodeWrite('PATCH', reference, json, options)
+    return this.#change(reference, json, decidePatch, options)
+  }
+
+  /** Deletes; the history stays, and registering the same slug again restores. */
+  async remove(reference: string, options: ConditionOptions = {}): Promise<Written> {
+    if (this.#writer === undefined) return this.#nodeWrite('DELETE', reference, undefined, options)
+    return this.#change(reference, {}, (_target, _json, before) => decideDelete(before), options)
+  }
+
+  /**
+   * Publishes documents, an outcome for each: created where the slug is new, else laid over what is there. With a key
+   * on this side any number goes; without, the node signs, in batches of what one request holds.
+   */
+  async publish(entries: readonly Entry[], options: PublishOptions = {}): Promise<Published[]> {
+    if (this.#writer === undefined) {
+      const published: Published[] = []
+      for (const { lines } of batches(entries)) published.push(...(await this.batch(lines, options)))
+      return published
+    }
+    const results = new Array<Published>(entries.length)
+    const writes: SignedWrite[] = []
+    const places: number[] = []
+    const decide = options.replace ? decideReplace : decideOverlay
+    for (const [at, entry] of entries.entries()) {
+      const write = await this.#signedEntry(entry, decide, options).catch((error: unknown) => {
+        if (!(error instanceof ClientError) || error.code !== 'invalid') throw error
+        return error
+      })
+      if (write instanceof ClientError) {
+        results[at] = { outcome: 'refused', error: { message: write.message, errors: fieldErrorsOf(write) } }
+      } else {
+        writes.push(write)
+        places.push(at)
+      }
+    }
+    for (const [n, outcome] of (await this.#writer.write(writes, options.signal)).entries()) {
+      results[places[n] as number] = published((writes[n] as SignedWrite).place.id, outcome)
+    }
+    return results
+  }
+
+  /** One POST /v1/batch of lines made by `batches`: the node signs. */
+  async batch(lines: readonly string[], options: PublishOptions = {}): Promise<Published[]> {
+    const path = `/v1/batch${query({ lenient: options.lenient || undefined, mode: options.replace ? 'replace' : undefined })}`
+    const request = {
+      method: 'POST',
+      body: `${lines.join('\n')}\n`,
+      type: 'application/jsonl',
+      accept: 'application/jsonl',
+    }
+    const response = await this.#http.send(path, { ...request, token: true, ...signalOf(options) })
+    const published: Published[] = []
+    for await (const line of linesOf(response)) {
+      if (line === '') continue
+      const { i, id, outcome, error } = JSON.parse(line) as Answer.BatchLine
+      published[i] = { outcome, ...(id !== undefined && { id }), ...(error && { error: readError(error) }) }
+    }
+    for (let i = 0; i < lines.length; i++) {
+      if (published[i] === undefined)
+        throw new ClientError('failed', `the node's answer has nothing on line ${i + 1} of the batch`)
+    }
+    return published
+  }
+
+  // ---- for open-record.ts
+
+  /** Decides on the proven record and signs what comes out. */
+  async signOn(
+    at: { readonly kind: Kind; readonly id: string },
+    decide: (before: Merged | undefined) => Decision,
+  ): Promise<SignedOutcome> {
+    const place = { plural: at.kind.plural, id: at.id }
+    const [outcome] = await this.#signing().write([{ place, kind: at.kind, slug: '', decide }])
+    return outcome as SignedOutcome
+  }
+
+  /** Signs a patch above ops that need not be heads any more: it then stands beside what came after them. */
+  async signPatch(record: string, parents: readonly string[], after: number, verbs: readonly Verb[]): Promise<void> {
+    await this.#signing().patch(record, parents, after, verbs)
+  }
+
+  #signing(): SignedWriter {
+    if (this.#writer === undefined) throw new ClientError('auth', 'signing needs a key on this side')
+    return this.#writer
+  }
+
+  // ---- names
+
+  /** Where a record is: what was meant, as a kind and an id. Asks the node only for what the text leaves open. */
+  async resolve(reference: string, options: CallOptions = {}): Promise<Place & { readonly kind: Kind }> {
+    const named = parseReference(reference)
+    if (named === undefined) {
+      throw new ClientError(
+        'bad-reference',
+        `${JSON.stringify(reference)} names no record: expected 64 hex digits, kind/slug, kind/did/slug or a URL`,
+      )
+    }
+    if (named.form === 'id') {
+      const kind = named.kind ?? (await this.#kindOf(named.id, options))
+      return { kind, plural: kind.plural, id: named.id }
+    }
+    const owner = named.owner ?? (await this.#ownOwner())
+    const id = recordId({ net: (await this.#about()).network_id, owner, kind: named.kind.name, slug: named.slug })
+    return { kind: named.kind, plural: named.kind.plural, id }
+  }
+
+  /** The owner that a name without one means: the key on this side, else the node's. */
+  async #ownOwner(): Promise<string> {
+    if (this.#owner !== undefined) return this.#owner
+    const { did } = await this.#about()
+    const owner = did === null ? undefined : didToOwner(did)
+    if (owner === undefined)
+      throw new ClientError('bad-reference', 'this node has no key of its own: name the owner too, as kind/did/slug')
+    return owner
+  }
+
+  /** An id alone does not say its kind: every kind is asked. */
+  async #kindOf(id: string, options: CallOptions): Promise<Kind> {
+    const known = this.#kinds.get(id)
+    if (known !== undefined) return known
+    const asked = Object.values(kinds).map(async (kind) => {
+      await this.#http.json(`/v1/${kind.plural}/${id}/heads`, signalOf(options))
+      return kind
+    })
+    const answers = await Promise.allSettled(asked)
+    for (const answer of answers) {
+      if (answer.status === 'fulfilled') {
+        if (this.#kinds.size > 10_000) this.#kinds.clear()
+        this.#kinds.set(id, answer.value)
+        return answer.value
+      }
+      const error: unknown = answer.reason
+      if (!(error instanceof ClientError) || error.code !== 'not-found') throw error
+    }
+    throw new ClientError('not-found', `there is no record ${id}`, { status: 404 })
+  }
+
+  /** Asked once: a node does not change its network or key while it runs. */
+  #about(): Promise<Answer.Status> {
+    this.#facts ??= this.status().catch((error: unknown) => {
+      this.#facts = undefined
+      throw error
+    })
+    return this.#facts
+  }
+
+  // ---- helpers of writing
+
+  async #nodeWrite(method: string, reference: string, body: unknown, options: ConditionOptions): Promise<Written> {
+    const place = await this.resolve(reference, options)
+    const headers: Record<string, string> = options.ifMatch === undefined ? {} : { 'if-match': options.ifMatch }
+    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
+    const request = { method, token: true, headers, ...(body !== undefined && { body, type }), ...signalOf(options) }
+    const response = await this.#http.send(pathOf(place), request)
+    if (method === 'DELETE') return { outcome: 'removed', id: place.id }
+    const record = (await response.json()) as Answer.RecordJson
+    return { outcome: response.status === 201 ? 'created' : 'changed', id: place.id, record }
+  }
+
+  async #change(
+    reference: string,
+    json: Readonly<Record<string, unknown>>,
+    decide: Decide,
+    options: CallOptions,
+  ): Promise<Written> {
+    const place = await this.resolve(reference, options)
+    const { kind, id } = place
+    const write: SignedWrite = {
+      place,
+      kind,
+      slug: '',
+      decide: (before) => decide({ kind, id, slug: before?.slug ?? '', ownerDid: '' }, json as JsonObject, before, {}),
+    }
+    return this.#one(write, options)
+  }
+
+  async #signedEntry(entry: Entry, decide: Decide, options: PublishOptions): Promise<SignedWrite> {
+    const kind = kindNamed(entry.kind)
+    if (kind === undefined)
+      throw invalid(entry.kind, [
+        { pointer: '/kind', message: `unknown kind; expected one of ${Object.keys(kinds).join(', ')}` },
+      ])
+    const slug = entry.slug ?? entry.doc['name']
+    const named = typeof slug === 'string' ? parseReference(`${kind.plural}/slug:${slug}`) : undefined
+    if (named?.form !== 'name') {
+      throw invalid(kind.name, [
+        {
+          pointer: entry.slug === undefined ? '/name' : '/slug',
+          message: 'expected 1 to 256 bytes of text that is not blank',
+        },
+      ])
+    }
+    const owner = this.#owner as string
+    const id = recordId({ net: (await this.#about()).network_id, owner, kind: kind.name, slug: named.slug })
+    const target = { kind, id, slug: named.slug, ownerDid: this.did as string }
+    const json = entry.doc as JsonObject
+    const rules: Rules = options.lenient ? { lenient: true } : {}
+    const place = { plural: kind.plural, id }
+    return { place, kind, slug: named.slug, decide: (before) => decide(target, json, before, rules) }
+  }
+
+  async #one(write: SignedWrite, options: CallOptions): Promise<Written> {
+    const [outcome] = (await this.#signing().write([write], options.signal)) as [SignedOutcome]
+    const { id } = write.place
+    if (outcome.outcome !== 'refused') return { outcome: outcome.outcome, id }
+    const message = outcome.errors.map((error) => `${error.pointer} ${error.message}`.trim()).join('\n  ')
+    const code = outcome.code === 'exists' ? 'conflict' : outcome.code
+    throw new ClientError(code, message, { problem: { errors: outcome.errors } })
+  }
+}
+
+/** Cuts entries into the lines of requests that /v1/batch takes, in order. `from` is the first one's place. */
+export function* batches(
+  entries: Iterable<Entry>,
+): Generator<{ readonly from: number; readonly lines: readonly string[] }> {
+  let lines: string[] = []
+  let bytes = 0
+  let from = 0
+  for (const { kind, slug, doc } of entries) {
+    const line = JSON.stringify({ kind, ...(slug !== undefined && { slug }), doc })
+    const size = new TextEncoder().encode(line).length + 1
+    if (lines.length === batchLinesMax || (lines.length > 0 && bytes + size > batchBytesMax)) {
+      yield { from, lines }
+      from += lines.length
+      lines = []
+      bytes = 0
+    }
+    lines.push(line)
+    bytes += size
+  }
+  if (lines.length > 0) yield { from, lines }
+}
+
+function pathOf(place: Place): string {
+  return `/v1/${place.plural}/${place.id}`
+}
+
+function pluralOf(kind: string): string {
+  const found = kindNamed(kind)
+  if (found === undefined)
+    throw new ClientError(
+      'bad-reference',
+      `unknown kind ${JSON.stringify(kind)}; expected one of ${Object.keys(kinds).join(', ')}`,
+    )
+  return found.plural
+}
+
+function published(id: string, outcome: SignedOutcome): Published {
+  if (outcome.outcome === 'refused') {
+    const message = outcome.errors.map((error) => error.message).join('; ')
+    return { id, outcome: 'refused', error: { message, errors: outcome.errors } }
+  }
+  return {
+    id,
+    outcome: outcome.outcome === 'created' ? 'created' : outcome.outcome === 'unchanged' ? 'unchanged' : 'merged',
+  }
+}
+
+function invalid(name: string, errors: readonly FieldError[]): ClientError {
+  const message = [`${name}:`, ...errors.map((error) => `${error.pointer} ${error.message}`.trim())].join('\n  ')
+  return new ClientError('invalid', message, { problem: { errors } })
+}
+
+function fieldErrorsOf(error: ClientError): FieldError[] {
+  return (error.problem?.errors ?? []).map(({ pointer = '', message = error.message }) => ({ pointer, message }))
+}
+
+/** An outcome's error: a problem document, or its words alone. */
+function readError(error: Answer.BatchError): { message: string; errors: readonly FieldError[] } {
+  if (typeof error === 'string') return { message: error, errors: [] }
+  const message = error.detail ?? error.message ?? error.title ?? error.code ?? 'refused'
+  const errors = (error.errors ?? []).map(({ pointer = '', message = '' }) => ({ pointer, message }))
+  return { message, errors }
+}
+
+function signalOf(options: CallOptions): { signal?: AbortSignal } {
+  return options.signal ? { signal: options.signal } : {}
+}

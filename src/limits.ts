@@ -1,0 +1,37 @@
+/**
+ * Every bound of the client side: value, unit, reason. The wire's are crdt/limits.ts, a node's node/limits.ts.
+ */
+const MiB = 1024 * 1024
+
+/** Requests for single ops under way at once: enough to hide the round trip, few enough for a node that is busy. */
+export const requestsInFlightMax = 8
+/** Batches of one import under way at once: one is being signed and stored while the next travels. */
+export const batchesInFlight = 3
+/** What one POST /v1/batch may hold; the node answers 413 beyond it. */
+export const batchLinesMax = 1_000
+export const batchBytesMax = 8 * MiB
+/** Frames of one POST /v1/ops, below the node's bound of 8 MiB; a frame alone is at most 1 MiB. */
+export const opsRequestBytesMax = 4 * MiB
+/** Entries that are decided, signed and posted together when signing on this side; one batch proof holds 256. */
+export const signedEntriesMax = 256
+/** Records whose proven ops a client keeps, so that a second write of one fetches only what is new. */
+export const provenRecordsMax = 512
+/** Ops of one record a client fetches; a record with more is read from the node, not proven here. */
+export const provenOpsMax = 100_000
+/** One line of a stream; the longest real record is 156 KB. */
+export const lineBytesMax = 4 * MiB
+/** Waits between reconnects of a change feed: doubled from the first up to the last. */
+export const reconnectMsMin = 250
+export const reconnectMsMax = 10_000
+/** A page of a list or history. */
+export const pageItems = 500
+/** A manifest or catalogue file given to a command, after decompression. */
+export const manifestBytesMax = 256 * MiB
+/** A line-by-line read of one import file, after decompression: a compressed bomb stops here. */
+export const importBytesMax = 4 * 1024 * MiB
+/** Tries of a write that lost the race against another, before it is told to the caller. */
+export const raceTriesMax = 5
+/** How far the time of an op that is built on may be ahead and still be followed; nodes park what is further. */
+export const clockAheadMsMax = 5 * 60_000
+/** Tries of one batch at a node that says it is busy: about 15 s in all. */
+export const busyTriesMax = 6

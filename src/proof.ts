@@ -1,0 +1,154 @@
+/**
+ * Records that need no trust: a node is asked for the ops, each is checked here (signature, hash, record, parents),
+ * and the record is merged on this side. A node can leave out what is new; it cannot make anything up.
+ */
+import {
+  cidToOpId,
+  extend,
+  type Merged,
+  merge,
+  type Op,
+  type OpId,
+  openFrame,
+  opIdToCid,
+  type Suite,
+} from '../crdt/index.ts'
+import { ClientError } from './client-error.ts'
+import { type Http, query } from './http.ts'
+import { pageItems, provenOpsMax, provenRecordsMax, requestsInFlightMax } from './limits.ts'
+
+/** A record's place on a node: /v1/{plural}/{id}. */
+export type Place = { readonly plural: string; readonly id: string }
+export type Proven = { readonly ops: ReadonlyMap<OpId, Op>; readonly merged: Merged }
+
+export class Prover {
+  readonly #http: Http
+  readonly #net: () => Promise<string>
+  readonly #suite: Suite
+  /** Oldest use first. */
+  readonly #records = new Map<string, { ops: Map<OpId, Op>; merged: Merged }>()
+
+  constructor(http: Http, net: () => Promise<string>, suite: Suite) {
+    this.#http = http
+    this.#net = net
+    this.#suite = suite
+  }
+
+  /** The record as its ops on the node make it now; undefined when the node holds none. Deleted records included. */
+  async record(place: Place, signal?: AbortSignal): Promise<Proven | undefined> {
+    const known = this.#records.get(place.id)
+    const missing: OpId[] = []
+    for await (const id of this.#opIds(place, signal)) if (!known?.ops.has(id)) missing.push(id)
+    if (known === undefined && missing.length === 0) return undefined
+    if (missing.length === 0) return known
+    const fetched = await inParallel(missing, requestsInFlightMax, (id) => this.#op(id, place.id, signal))
+    this.add(place.id, fetched)
+    return this.#records.get(place.id)
+  }
+
+  /** The record as last proven here, without asking. */
+  known(record: string): Merged | undefined {
+    return this.#records.get(record)?.merged
+  }
+
+  /** Takes ops whose signature is known to hold: fetched and checked here, or just signed. */
+  add(record: string, fetched: readonly Op[]): void {
+    const known = this.#records.get(record)
+    const ops = new Map<OpId, Op>(known?.ops)
+    let merged = known?.merged
+    let folded = true
+    for (const op of sortedByParents(fetched, ops)) {
+      const held = op.header.parents.find((parent) => !ops.has(parent))
+      if (held !== undefined) {
+        throw new ClientError('integrity', `the node holds back ${opIdToCid(held)}, a parent of an op it showed`)
+      }
+      ops.set(op.id, op)
+      const next: Merged | undefined = folded ? extend(merged, op) : undefined
+      if (next === undefined) folded = false
+      else merged = next
+    }
+    if (!folded || merged === undefined) merged = merge([...ops.values()], this.#suite.sha256)
+    this.#records.delete(record)
+    this.#records.set(record, { ops, merged })
+    if (this.#records.size > provenRecordsMax) this.#records.delete(this.#records.keys().next().value as string)
+  }
+
+  async *#opIds(place: Place, signal: AbortSignal | undefined): AsyncGenerator<OpId> {
+    let cursor: string | undefined
+    let count = 0
+    do {
+      const path = `/v1/${place.plural}/${place.id}/history${query({ limit: pageItems, cursor })}`
+      let page: { items: { op: string }[]; next_cursor?: string }
+      try {
+        page = await this.#http.json(path, signal ? { signal } : {})
+      } catch (error) {
+        if (error instanceof ClientError && error.code === 'not-found' && count === 0) return
+        throw error
+      }
+      for (const item of page.items) {
+        const id = cidToOpId(item.op)
+        if (id === undefined) throw new ClientError('integrity', `the node named an op ${JSON.stringify(item.op)}`)
+        if (++count > provenOpsMax) throw new ClientError('failed', `the record has more than ${provenOpsMax} ops`)
+        yield id
+      }
+      cursor = page.next_cursor
+    } while (cursor !== undefined)
+  }
+
+  async #op(id: OpId, record: string, signal: AbortSignal | undefined): Promise<Op> {
+    const cid = opIdToCid(id)
+    const response = await this.#http.send(`/v1/ops/${cid}`, { accept: '*/*', ...(signal && { signal }) })
+    const opened = openFrame(new Uint8Array(await response.arrayBuffer()), await this.#net(), this.#suite)
+    if (!opened.ok) throw new ClientError('integrity', `what the node sent for ${cid} proves nothing: ${opened.reason}`)
+    const op = opened.frame.entries.find((entry) => entry.op.id === id)?.op
+    if (op === undefined) throw new ClientError('integrity', `the node sent another op for ${cid}`)
+    if (op.header.record !== record) throw new ClientError('integrity', `${cid} is an op of another record`)
+    return op
+  }
+}
+
+/** Parents before children, as far as the given ops go. */
+function sortedByParents(ops: readonly Op[], known: ReadonlyMap<OpId, Op>): Op[] {
+  const waiting = new Map(ops.map((op) => [op.id, op]))
+  const sorted: Op[] = []
+  // A stack instead of recursion: a record's history can be a hundred thousand ops deep.
+  const stack = [...ops].reverse()
+  const opened = new Set<OpId>()
+  while (stack.length > 0) {
+    const op = stack.pop() as Op
+    if (known.has(op.id) || !waiting.has(op.id)) continue
+    const open = opened.has(op.id) ? [] : op.header.parents.flatMap((parent) => waiting.get(parent) ?? [])
+    opened.add(op.id)
+    if (open.length > 0) {
+      stack.push(op, ...open)
+    } else {
+      waiting.delete(op.id)
+      sorted.push(op)
+    }
+  }
+  return sorted
+}
+
+/** Runs `work` over all items, at most `width` at a time; results in order. The first error stops the rest. */
+export async function inParallel<T, R>(
+  items: readonly T[],
+  width: number,
+  work: (item: T) => Promise<R>,
+): Promise<R[]> {
+  const results = new Array<R>(items.length)
+  let next = 0
+  let failed = false
+  const lanes = Array.from({ length: Math.min(width, items.length) }, async () => {
+    while (next < items.length && !failed) {
+      const at = next++
+      try {
+        results[at] = await work(items[at] as T)
+      } catch (error) {
+        failed = true
+        throw error
+      }
+    }
+  })
+  await Promise.all(lanes)
+  return results
+}

@@ -1,0 +1,246 @@
+/**
+ * Writes that are signed on this side: read the record's proven state, decide, sign, post, and believe the verdicts
+ * only as far as they name our own ops.
+ *
+ * The current heads become the parents, so a write says exactly what its signer has seen. Nobody can lose a race:
+ * what others wrote meanwhile is merged, or stands beside it as a conflict.
+ */
+import {
+  type ActorKey,
+  type Draft,
+  draftOp,
+  encode,
+  encodeVerbs,
+  type Kind,
+  type Merged,
+  type Op,
+  type OpId,
+  opIdToCid,
+  ownerOfKey,
+  PARENTS_MAX,
+  prepareBatches,
+  type Suite,
+  type Verb,
+} from '../crdt/index.ts'
+import { ClientError } from './client-error.ts'
+import type { Content, Decision, FieldError } from './draft.ts'
+import type { Http } from './http.ts'
+import { clockAheadMsMax, opsRequestBytesMax, requestsInFlightMax, signedEntriesMax } from './limits.ts'
+import { inParallel, type Place, type Prover } from './proof.ts'
+
+/** Anything that holds an Ed25519 key; keys.ts reads one from a file. */
+export type Signer = { readonly key: ActorKey; sign(message: Uint8Array): Uint8Array | Promise<Uint8Array> }
+
+export type SignedWrite = {
+  readonly place: Place
+  readonly kind: Kind
+  /** Of a record that is to be created. */
+  readonly slug: string
+  readonly decide: (before: Merged | undefined) => Decision
+}
+export type SignedOutcome =
+  | { readonly outcome: 'created' | 'changed' | 'removed'; readonly op: OpId; readonly after: Merged }
+  | { readonly outcome: 'unchanged'; readonly after: Merged | undefined }
+  | {
+      readonly outcome: 'refused'
+      readonly code: 'invalid' | 'exists' | 'not-found' | 'refused'
+      readonly errors: readonly FieldError[]
+    }
+
+export type OpVerdict = {
+  /** Missing for a frame that was refused as a whole. */
+  readonly op?: string
+  readonly verdict: 'applied' | 'duplicate' | 'pending' | 'refused'
+  readonly reason?: string
+}
+
+type Signing = { readonly at: number; readonly draft: Draft }
+
+export class SignedWriter {
+  readonly #http: Http
+  readonly #prover: Prover
+  readonly #net: () => Promise<string>
+  readonly #signer: Signer
+  readonly #suite: Suite
+  readonly #now: () => number
+
+  constructor(parts: {
+    http: Http
+    prover: Prover
+    net: () => Promise<string>
+    signer: Signer
+    suite: Suite
+    now: () => number
+  }) {
+    this.#http = parts.http
+    this.#prover = parts.prover
+    this.#net = parts.net
+    this.#signer = parts.signer
+    this.#suite = parts.suite
+    this.#now = parts.now
+  }
+
+  /** Outcomes in order. Writes of one record are done one after the other, all others in batches of one proof. */
+  async write(writes: readonly SignedWrite[], signal?: AbortSignal): Promise<SignedOutcome[]> {
+    const outcomes = new Array<SignedOutcome>(writes.length)
+    let group: number[] = []
+    const inGroup = new Set<string>()
+    for (const [at, { place }] of writes.entries()) {
+      if (inGroup.has(place.id) || group.length === signedEntriesMax) {
+        await this.#writeGroup(writes, group, outcomes, signal)
+        group = []
+        inGroup.clear()
+      }
+      group.push(at)
+      inGroup.add(place.id)
+    }
+    await this.#writeGroup(writes, group, outcomes, signal)
+    return outcomes
+  }
+
+  /** One patch above given parents; an error unless the node takes it. */
+  async patch(record: string, parents: readonly OpId[], after: number, verbs: readonly Verb[]): Promise<void> {
+    const [posted] = await this.signAndPost([
+      { type: 'patch', record, parents, w: this.#time(after), body: encodeVerbs(verbs) },
+    ])
+    accepted(posted ? [posted] : [])
+  }
+
+  /** Signs drafts whose parents are known, posts them, and answers with a verdict for each, in order. */
+  async signAndPost(
+    drafts: readonly Draft[],
+    signal?: AbortSignal,
+  ): Promise<readonly { readonly op: Op; readonly verdict: OpVerdict }[]> {
+    const options = { net: await this.#net(), key: this.#signer.key, sha256: this.#suite.sha256 }
+    const ops = drafts.map((draft) => draftOp(draft, options))
+    const frames: Uint8Array[] = []
+    for (const { message, seal } of prepareBatches(ops, options)) {
+      frames.push(seal(await this.#signer.sign(message)).bytes)
+    }
+    const verdicts = new Map<string, OpVerdict>()
+    let refused = 'no verdict came back'
+    for (const body of requestBodies(frames)) {
+      const request = { method: 'POST', body, type: 'application/cbor', ...(signal && { signal }) }
+      const { results } = await this.#http.json<{ results: OpVerdict[] }>('/v1/ops', request)
+      for (const result of results) {
+        // A frame refused as a whole has no op to name.
+        if (result.op === undefined) refused = result.reason ?? refused
+        else verdicts.set(result.op, result)
+      }
+    }
+    return ops.map((op) => {
+      const verdict = verdicts.get(opIdToCid(op.id)) ?? { verdict: 'refused', reason: refused }
+      // Ours, signed a moment ago: proven without fetching it back.
+      if (verdict.verdict !== 'refused') this.#prover.add(op.header.record, [op])
+      return { op, verdict }
+    })
+  }
+
+  async #writeGroup(
+    writes: readonly SignedWrite[],
+    group: readonly number[],
+    outcomes: SignedOutcome[],
+    signal: AbortSignal | undefined,
+  ) {
+    const states = await inParallel(group, requestsInFlightMax, async (at) => {
+      const before = (await this.#prover.record((writes[at] as SignedWrite).place, signal))?.merged
+      return this.#withFewHeads((writes[at] as SignedWrite).place, before, signal)
+    })
+    const signing: Signing[] = []
+    for (const [n, at] of group.entries()) {
+      const { place, kind, slug, decide } = writes[at] as SignedWrite
+      const before = states[n]
+      const decision = decide(before)
+      if (decision.do === 'nothing') outcomes[at] = { outcome: 'unchanged', after: before }
+      else if (decision.do === 'refuse')
+        outcomes[at] = { outcome: 'refused', code: decision.code, errors: decision.errors }
+      else signing.push({ at, draft: this.#draft(place.id, kind, slug, decision.content, before) })
+    }
+    if (signing.length === 0) return
+    const drafts = signing.map(({ draft }) => draft)
+    for (const [n, { op, verdict }] of (await this.signAndPost(drafts, signal)).entries()) {
+      const { at, draft } = signing[n] as Signing
+      outcomes[at] = await this.#outcome((writes[at] as SignedWrite).place, draft, op.id, verdict, signal)
+    }
+  }
+
+  async #outcome(
+    place: Place,
+    draft: Draft,
+    op: OpId,
+    { verdict, reason }: OpVerdict,
+    signal: AbortSignal | undefined,
+  ): Promise<SignedOutcome> {
+    if (verdict === 'refused') {
+      return {
+        outcome: 'refused',
+        code: 'refused',
+        errors: [{ pointer: '', message: `the node refused the op: ${reason ?? 'no reason given'}` }],
+      }
+    }
+    const after = this.#prover.known(place.id) ?? (await this.#prover.record(place, signal))?.merged
+    if (after === undefined) throw new ClientError('failed', `the node took ${opIdToCid(op)} and does not show it`)
+    const outcome = draft.type === 'delete' ? 'removed' : draft.type === 'patch' ? 'changed' : 'created'
+    return { outcome, op, after }
+  }
+
+  #draft(record: string, kind: Kind, slug: string, content: Content, before: Merged | undefined): Draft {
+    const w = this.#time(before?.changedAt)
+    if (content.type === 'genesis') {
+      const owner = ownerOfKey(this.#signer.key)
+      return { type: 'genesis', owner, kind: kind.name, slug, w, body: content.body }
+    }
+    return { type: content.type, record, parents: [...(before as Merged).heads], w, body: content.body }
+  }
+
+  /**
+   * The time an op carries decides only which of two concurrent values is shown. Behind one that it builds on it would
+   * mislead, so a clock that is a little slow is helped along; a time far ahead is somebody's mistake and not followed.
+   */
+  #time(after = 0): number {
+    const now = this.#now()
+    return after >= now && after < now + clockAheadMsMax ? after + 1 : now
+  }
+
+  /** An op names at most 16 parents: where more heads stand, empty patches join them first. */
+  async #withFewHeads(
+    place: Place,
+    before: Merged | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Merged | undefined> {
+    let now = before
+    while (now !== undefined && now.heads.length > PARENTS_MAX) {
+      const drafts: Draft[] = []
+      for (let from = 0; from < now.heads.length; from += PARENTS_MAX) {
+        const parents = now.heads.slice(from, from + PARENTS_MAX)
+        if (parents.length > 1)
+          drafts.push({ type: 'patch', record: place.id, parents, w: this.#time(now.changedAt), body: encodeVerbs([]) })
+      }
+      accepted(await this.signAndPost(drafts, signal))
+      now = this.#prover.known(place.id)
+    }
+    return now
+  }
+}
+
+function accepted(posted: readonly { readonly verdict: OpVerdict }[]): void {
+  const refused = posted.find(({ verdict }) => verdict.verdict === 'refused')
+  if (refused)
+    throw new ClientError('refused', `the node refused an op: ${refused.verdict.reason ?? 'no reason given'}`)
+}
+
+/** POST /v1/ops takes the canonical bytes of an array of frames; several requests where one would be too large. */
+function* requestBodies(frames: readonly Uint8Array[]): Generator<Uint8Array> {
+  let group: Uint8Array[] = []
+  let bytes = 0
+  for (const frame of frames) {
+    if (group.length > 0 && bytes + frame.length > opsRequestBytesMax) {
+      yield encode(group)
+      group = []
+      bytes = 0
+    }
+    group.push(frame)
+    bytes += frame.length + 5
+  }
+  if (group.length > 0) yield encode(group)
+}
