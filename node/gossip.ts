@@ -87,6 +87,8 @@ export class Gossip implements AsyncDisposable {
   }
 
   #appended(appended: Appended): void {
+    // Nobody to tell: whoever connects begins with a session.
+    if (this.#options.transport.peers().length === 0) return
     let left = 0
     const now = this.#options.environment.clock.monotonic()
     for (const { frame, origin } of appended.frames) {

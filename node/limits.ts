@@ -258,3 +258,5 @@ export const rendezvousFindMs = 60_000
 export const rendezvousTimeoutMs = 30_000
 /** A stopping node does not wait longer for its connections to close. */
 export const networkStopMs = 700
+/** Where a node listens for peers unless told otherwise, on loopback. */
+export const listenPortDefault = 7071

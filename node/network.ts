@@ -82,6 +82,7 @@ export class Network implements Transport, AsyncDisposable {
   readonly #events = countsOf(['connected', 'disconnected', 'dialled', 'dial-failed', 'refused', 'banned'])
   #libp2p: Libp2p<Services> | undefined
   #savedAt = 0
+  readonly #topics: string[] = []
 
   constructor(options: NetworkOptions, self: string, join: readonly Multiaddr[]) {
     this.self = self
@@ -125,6 +126,7 @@ export class Network implements Transport, AsyncDisposable {
       const message = cause instanceof Error ? cause.message : String(cause)
       throw new NodeError('address-in-use', `couldn't listen: ${message.split('\n').filter((line) => line.includes('/')).join(' ').trim() || message}`, { cause })
     }
+    for (const topic of this.#topics) libp2p.services.pubsub.subscribe(topic)
     for (const address of libp2p.getMultiaddrs()) this.#rule.allowRangeOf(address)
     const saved = await peers?.load()
     if (saved) this.#known.restore(saved)
@@ -201,7 +203,9 @@ export class Network implements Transport, AsyncDisposable {
     const pubsub = this.#libp2p?.services.pubsub
     if (!pubsub) return
     pubsub.topicValidators.set(topic, async (from, message) => VALIDITY[await validate(message.data, from.toString())])
-    pubsub.subscribe(topic)
+    // gossipsub takes subscriptions only once it runs.
+    if (this.#libp2p?.status === 'started') pubsub.subscribe(topic)
+    else this.#topics.push(topic)
   }
 
   penalise(peer: string, reason: Misdeed): void {
