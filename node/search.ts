@@ -30,7 +30,11 @@ export type SearchQuery = {
   readonly cursor?: string
 }
 
-export type SearchHit = { readonly id: string; readonly score: number; readonly highlights?: Readonly<Record<string, string>> }
+export type SearchHit = {
+  readonly id: string
+  readonly score: number
+  readonly highlights?: Readonly<Record<string, string>>
+}
 
 export type SearchResult = {
   readonly items: readonly SearchHit[]
@@ -46,9 +50,21 @@ export type QueryProblem = { readonly problem: string; readonly pointer?: string
 export interface SearchIndex extends AsyncDisposable {
   /** Everything up to and with this arrival sequence number is in the index. 0 = empty. Known after open without a search. */
   readonly seq: number
-  /** Queues entries and removals; resolves when they are searchable. `seq` moves with them. */
-  apply(change: { readonly seq: number; readonly entries: readonly IndexEntry[]; readonly removed: readonly string[] }): Promise<void>
+  /** The arrival log that `seq` counts in; '' = none yet: the index must be reset before it takes anything. */
+  readonly epoch: string
+  /**
+   * Queues entries and removals; resolves when they are searchable. `seq` moves with them, also across a kill.
+   * Rejects with NodeError('search-unavailable') when the index was lost: it is empty then, with epoch ''.
+   */
+  apply(change: {
+    readonly seq: number
+    readonly entries: readonly IndexEntry[]
+    readonly removed: readonly string[]
+  }): Promise<void>
+  /** Rejects with NodeError('search-unavailable') when the index is lost under it, 'busy' when too many wait. */
   search(query: SearchQuery): Promise<SearchResult | QueryProblem>
-  /** Empties the index: it was made from another set, or is damaged. */
-  reset(): Promise<void>
+  /** Empties the index, to be filled from the log of this epoch. Also the way back after a loss. */
+  reset(epoch: string): Promise<void>
+  /** Calls when the index was found damaged and thrown away. Returns how to stop. */
+  onLost(call: (reason: string) => void): () => void
 }

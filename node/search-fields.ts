@@ -1,0 +1,160 @@
+/**
+ * What a record offers to search: its filterable values by dotted path, and its texts by the weight they carry. Read
+ * from the kinds' tables and the document alone; both implementations of SearchIndex see a record through this file.
+ */
+import { type Field, isMap, type Kind, type Value } from '../crdt/index.ts'
+import { filterStringCharsMax, searchLeavesMax, searchTextCharsMax } from './limits.ts'
+import type { IndexEntry } from './search.ts'
+import { shortHash } from './search-hash.ts'
+
+/** A value as filters compare it. Long strings are a mark, their beginning and their hash. */
+export type Leaf = null | boolean | number | string
+
+/** The register's own fields; a document's fields of these names only repeat them. */
+export const REGISTER_PATHS: readonly string[] = ['id', 'kind', 'owner_id', 'slug', 'registered_at', 'changed_at']
+
+export function isRegisterPath(path: string): boolean {
+  return REGISTER_PATHS.includes(path)
+}
+
+/** A kind's table with dotted paths. */
+export type Table = ReadonlyMap<string, Field>
+/** By kind. */
+export type Tables = ReadonlyMap<string, Table>
+
+export function tablesOf(kinds: Readonly<Record<string, Kind>>): Tables {
+  return new Map(Object.values(kinds).map((kind) => [kind.name, tableOf(kind)]))
+}
+
+function tableOf(kind: Kind): Table {
+  const table = new Map<string, Field>()
+  const add = (prefix: string, fields: Readonly<Record<string, Field>>): void => {
+    for (const [name, field] of Object.entries(fields)) {
+      table.set(prefix + name, field)
+      if (field.fields) add(`${prefix}${name}.`, field.fields)
+    }
+  }
+  add('', kind.fields)
+  return table
+}
+
+/**
+ * Filterable values by dotted path, in the order of the document; lists give their scalars, without repeats. Maps
+ * inside lists and bytes give none. At most `searchLeavesMax` values: what comes after them cannot be filtered by.
+ */
+export function leavesOf(entry: IndexEntry): Map<string, Leaf[]> {
+  const leaves = new Map<string, Leaf[]>([
+    ['id', [entry.id]],
+    ['kind', [entry.kind]],
+    ['owner_id', [entry.owner]],
+    ['slug', [leafOf(entry.slug) as Leaf]],
+    ['registered_at', [entry.registeredAt]],
+    ['changed_at', [entry.changedAt]],
+  ])
+  let left = searchLeavesMax
+  const add = (path: string, value: Value): void => {
+    const leaf = leafOf(value)
+    if (leaf === undefined || left === 0) return
+    const known = leaves.get(path)
+    if (known?.includes(leaf)) return
+    left--
+    if (known) known.push(leaf)
+    else leaves.set(path, [leaf])
+  }
+  const walk = (path: string, value: Value): void => {
+    if (left === 0) return
+    if (Array.isArray(value)) {
+      for (const item of value) add(path, item)
+    } else if (isMap(value) && leafOf(value) === undefined) {
+      for (const [key, inner] of Object.entries(value)) walk(`${path}.${key}`, inner)
+    } else {
+      add(path, value)
+    }
+  }
+  for (const [key, value] of Object.entries(entry.doc)) {
+    if (!isRegisterPath(key)) walk(key, value)
+  }
+  return leaves
+}
+
+/** The form in which values are compared: `{"Other": x}` is x. `undefined` for what no filter can equal. */
+export function leafOf(value: Value): Leaf | undefined {
+  if (typeof value === 'string') {
+    if (value.length <= filterStringCharsMax && !value.startsWith('\0')) return value
+    return `\0${value.slice(0, 64)}\0${shortHash(value)}`
+  }
+  if (value === null || typeof value === 'boolean' || typeof value === 'number') return value
+  if (!isMap(value)) return undefined
+  const keys = Object.keys(value)
+  const other = value['Other']
+  if (keys.length !== 1 || other === undefined || (typeof other === 'object' && other !== null)) return undefined
+  return leafOf(other)
+}
+
+/** A leaf that stands for a longer string. */
+export function isShortened(leaf: Leaf): boolean {
+  return typeof leaf === 'string' && leaf.startsWith('\0')
+}
+
+export type Texts = {
+  /** What people type first: names, and the slug's last part. */
+  readonly names: readonly string[]
+  /** Values worth a word (publisher, tags, category), and the slug's beginning. */
+  readonly tags: readonly string[]
+  readonly texts: readonly string[]
+  /** Names and texts by field, for highlights. */
+  readonly shown: ReadonlyMap<string, string>
+}
+
+/**
+ * The words of a record by weight. A field that its table does not know counts as text when it is short; one that
+ * the table gives no words is left out. At most `searchTextCharsMax` characters, names first.
+ */
+export function textsOf(table: Table | undefined, entry: IndexEntry): Texts {
+  const slash = entry.slug.lastIndexOf('/')
+  const by: Record<Role, string[]> = {
+    names: [entry.slug.slice(slash + 1)],
+    tags: slash > 0 ? [entry.slug.slice(0, slash)] : [],
+    texts: [],
+  }
+  const shown = new Map<string, string>()
+  let left = searchTextCharsMax
+  const walk = (path: string, value: Value, inherited: Role | undefined): void => {
+    const known = table?.get(path)
+    const role = known ? (roleOf(known) ?? inherited) : inherited
+    if (typeof value === 'string') {
+      if (role === undefined || left <= 0) return
+      const text = value.slice(0, left)
+      left -= text.length
+      by[role].push(text)
+      const before = shown.get(path)
+      if (role !== 'tags') shown.set(path, before === undefined ? text : `${before}\n${text}`)
+    } else if (Array.isArray(value)) {
+      for (const item of value) walk(path, item, role)
+    } else if (isMap(value)) {
+      for (const [key, inner] of Object.entries(value)) walk(`${path}.${key}`, inner, role)
+    }
+  }
+  const fields = Object.entries(entry.doc)
+    .filter(([key]) => !isRegisterPath(key))
+    .map(([key, value]) => ({ key, value, role: table?.has(key) ? roleOf(table.get(key)!) : unknownRole(key, value) }))
+  for (const wanted of ['names', 'tags', 'texts', undefined] as const) {
+    for (const { key, value, role } of fields) if (role === wanted) walk(key, value, role)
+  }
+  return { names: by.names, tags: by.tags, texts: by.texts, shown }
+}
+
+type Role = 'names' | 'tags' | 'texts'
+
+function roleOf(field: Field): Role | undefined {
+  if (field.search === 'name') return 'names'
+  if (field.search === 'words') return 'texts'
+  return field.words ? 'tags' : undefined
+}
+
+const UNKNOWN_TEXT_CHARS_MAX = 1_000
+
+function unknownRole(key: string, value: Value): Role | undefined {
+  if (key === 'name') return 'names'
+  return typeof value === 'string' && value.length <= UNKNOWN_TEXT_CHARS_MAX ? 'texts' : undefined
+}

@@ -1,0 +1,101 @@
+/**
+ * The order of an answer and the place in it where the next page begins.
+ *
+ * A cursor is a position (sort key and id), not a count, so that records that come and go do not shift what follows;
+ * it is good for the query it was made for and carries a check, so that a changed one is noticed.
+ */
+import type { QueryProblem, SearchQuery } from './search.ts'
+import { shortHash } from './search-hash.ts'
+
+/** Numbers come before strings; a missing key comes last in both directions. */
+export type SortKey = number | string | undefined
+export type Position = { readonly key: SortKey; readonly id: string }
+
+/** Negative when `a` comes first. Equal keys are ordered by id, so that no two records tie. */
+export function comparePositions(a: Position, b: Position, descending: boolean): number {
+  const byKey = compareKeys(a.key, b.key, descending)
+  if (byKey !== 0) return byKey
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
+}
+
+function compareKeys(a: SortKey, b: SortKey, descending: boolean): number {
+  if (a === b) return 0
+  if (a === undefined) return 1
+  if (b === undefined) return -1
+  const before = typeof a === typeof b ? a < b : typeof a === 'number'
+  return before === descending ? 1 : -1
+}
+
+/** A filterable value as a sort key: truth values as numbers, null as missing, long strings by their beginning. */
+export function sortKeyOf(leaf: null | boolean | number | string | undefined): SortKey {
+  if (leaf === null || leaf === undefined) return undefined
+  if (typeof leaf === 'boolean') return leaf ? 1 : 0
+  return typeof leaf === 'string' && leaf.startsWith('\0') ? leaf.slice(1) : leaf
+}
+
+/** The first `count` in order, without sorting the rest: a heap whose root is the last of those kept so far. */
+export function firstOf<T>(items: Iterable<T>, count: number, compare: (a: T, b: T) => number): T[] {
+  const heap: T[] = []
+  for (const item of items) {
+    if (heap.length < count) {
+      heap.push(item)
+      for (let at = heap.length - 1; at > 0; ) {
+        const parent = (at - 1) >> 1
+        if (compare(heap[at] as T, heap[parent] as T) <= 0) break
+        swap(heap, at, parent)
+        at = parent
+      }
+    } else if (count > 0 && compare(item, heap[0] as T) < 0) {
+      heap[0] = item
+      for (let at = 0; ; ) {
+        let largest = at
+        for (const child of [2 * at + 1, 2 * at + 2]) {
+          if (child < heap.length && compare(heap[child] as T, heap[largest] as T) > 0) largest = child
+        }
+        if (largest === at) break
+        swap(heap, at, largest)
+        at = largest
+      }
+    }
+  }
+  return heap.sort(compare)
+}
+
+function swap<T>(items: T[], a: number, b: number): void {
+  const kept = items[a] as T
+  items[a] = items[b] as T
+  items[b] = kept
+}
+
+/** The query's part that a cursor belongs to: all of it but page size, facets and the cursor itself. */
+export function queryMark(query: SearchQuery): string {
+  const filters = Object.entries(query.filters ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
+  return shortHash(
+    JSON.stringify([query.kinds && [...query.kinds].sort(), query.query ?? '', filters, query.sort]),
+  ).slice(0, 12)
+}
+
+export function encodeCursor(mark: string, { key, id }: Position): string {
+  const body = JSON.stringify([mark, key ?? null, id])
+  return Buffer.from(shortHash(body).slice(0, 8) + body).toString('base64url')
+}
+
+export function decodeCursor(mark: string, cursor: string): Position | QueryProblem {
+  const bad = { problem: 'not a cursor of this query: start again without it', pointer: '/cursor' }
+  if (cursor.length > CURSOR_CHARS_MAX) return bad
+  const text = Buffer.from(cursor, 'base64url').toString()
+  const body = text.slice(8)
+  if (shortHash(body).slice(0, 8) !== text.slice(0, 8)) return bad
+  let parts: unknown
+  try {
+    parts = JSON.parse(body)
+  } catch {
+    return bad
+  }
+  if (!Array.isArray(parts) || parts[0] !== mark || typeof parts[2] !== 'string') return bad
+  const key: unknown = parts[1]
+  if (key === null) return { key: undefined, id: parts[2] }
+  return typeof key === 'number' || typeof key === 'string' ? { key, id: parts[2] } : bad
+}
+
+const CURSOR_CHARS_MAX = 4_096
