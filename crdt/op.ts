@@ -126,4 +126,4 @@ export type OpReason =
   | 'not-authorised'
   | 'unknown-owner'
 /** Why a frame was refused as a whole. */
-export type FrameReason = 'malformed' | 'too-large' | 'bad-key' | 'bad-proof' | 'bad-signature' | 'wrong-network'
+export type FrameReason = 'malformed' | 'too-large' | 'bad-key' | 'bad-proof' | 'bad-signature'

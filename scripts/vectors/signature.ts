@@ -51,6 +51,10 @@ function messageWith(rBytes: Uint8Array, key: Uint8Array, wanted: (k: bigint) =>
   }
 }
 
+export function signatureVectors(): unknown {
+  return { comment: 'SPEC.md section 1. Hex throughout.', cases: signatureCases() }
+}
+
 export function signatureCases(): SignatureCase[] {
   const cases: SignatureCase[] = []
   const add = (valid: boolean, comment: string, key: Uint8Array, message: Uint8Array, signature: Uint8Array): void => {
