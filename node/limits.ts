@@ -138,6 +138,12 @@ export const indexBatchRecords = 2_000
 export const indexQueueRecords = 10_000
 /** Between attempts to build an index that the disk refused. */
 export const indexRetryMs = 5_000
+/** Searches under way in the index's thread; more are answered busy. */
+export const searchesMax = 256
+/** A search that takes longer is answered 503: the index is still being loaded, or the machine is overloaded. */
+export const searchTimeoutMs = 5_000
+/** An index file up to this size is read whole at open in search of damage, some ms a MiB; a larger one is trusted until it fails. */
+export const indexCheckBytesMax = 256 * MiB
 
 // libp2p
 export const connectionsMax = 128
@@ -171,7 +177,7 @@ export const syncAdmitsMax = 2
 /** Parents asked for by one session that its log did not bring; an honest log brings children after parents. */
 export const syncMissingMax = 100_000
 /** A cursor is written at least this often in a long stream, so that a cut one goes on where it was. */
-export const syncCursorPackets = 32
+export const syncCursorPackets = 8
 /** Peers whose cursors are kept; the longest unused is dropped, and that peer is read from the start. */
 export const syncCursorsMax = 256
 /** Slower than this and a message is given up: a 64 kbit/s link passes, one byte in ten seconds does not. */

@@ -6,6 +6,7 @@
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { kinds } from '../crdt/index.ts'
+import type { Counters } from './counters.ts'
 import type { RequestFacts } from './face.ts'
 import type { Admitted, Source, Verdict } from './replica-types.ts'
 
@@ -44,8 +45,6 @@ export class Metrics {
   readonly #registry = new Registry()
   readonly #ops: Counter
   readonly #refused: Counter
-  readonly #penalties: Counter
-  readonly #syncBytes: Counter
   readonly #requests: Counter
   readonly #seconds: Histogram
 
@@ -63,18 +62,6 @@ export class Metrics {
       name: 'peerage_refused_total',
       help: 'Frames, ops and messages refused, by reason.',
       labelNames: ['reason', 'via'],
-      registers,
-    })
-    this.#penalties = new Counter({
-      name: 'peerage_peer_penalties_total',
-      help: 'Peers that sent what an honest one never sends.',
-      labelNames: ['reason'],
-      registers,
-    })
-    this.#syncBytes = new Counter({
-      name: 'peerage_sync_bytes_total',
-      help: 'Bytes of sync streams.',
-      labelNames: ['direction'],
       registers,
     })
     this.#requests = new Counter({
@@ -134,17 +121,30 @@ export class Metrics {
     for (const { reason } of admitted.refusedFrames) this.#refused.inc({ reason: known(reason), via })
   }
 
-  /** A whole message was refused before it came to ops. */
-  refused(reason: string, via: Source['via']): void {
-    this.#refused.inc({ reason: known(reason), via })
-  }
-
-  penalised(reason: string): void {
-    this.#penalties.inc({ reason: known(reason) })
-  }
-
-  synced(direction: 'in' | 'out', bytes: number): void {
-    this.#syncBytes.inc({ direction }, bytes)
+  /**
+   * Shows the counts that other parts keep (counters.ts) as `peerage_<name>_total{what=...}`. Two parts may count under
+   * one name: the sums are shown. Called once.
+   */
+  follow(read: () => readonly Counters[]): void {
+    const sums = (name: string) => {
+      const total: Record<string, number> = {}
+      for (const counters of read()) {
+        for (const [what, count] of Object.entries(counters[name] ?? {})) total[what] = (total[what] ?? 0) + count
+      }
+      return total
+    }
+    for (const name of new Set(read().flatMap((counters) => Object.keys(counters)))) {
+      const counter: Counter = new Counter({
+        name: `peerage_${name}_total`,
+        help: `Counted by what happened: ${name.replaceAll('_', ' ')}.`,
+        labelNames: ['what'],
+        registers: [this.#registry],
+        collect() {
+          counter.reset()
+          for (const [what, count] of Object.entries(sums(name))) counter.inc({ what }, count)
+        },
+      })
+    }
   }
 
   request({ method, route, status, seconds }: RequestFacts): void {

@@ -53,6 +53,8 @@ export type ReplicaOptions = {
   /** Left out: frames are stored as they are. */
   readonly codec?: Codec
   readonly log?: Log
+  /** Told of every answer of `admit`: for counting. Must not throw. */
+  readonly onAdmitted?: (admitted: Admitted, source: Source) => void
 }
 
 export type Source = { readonly via: 'gossip' | 'sync' | 'http' | 'file'; readonly peer?: string }

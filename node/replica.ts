@@ -51,6 +51,7 @@ export class Replica implements ReplicaFace {
   readonly ready: Promise<void>
   readonly #clock: Clock
   readonly #log: Log
+  readonly #admitted: (admitted: Admitted, source: Source) => void
   readonly #store: Store
   readonly #set: OpSet
   readonly #admission: Admission
@@ -82,6 +83,7 @@ export class Replica implements ReplicaFace {
     this.actor = signer?.key
     this.#clock = clock
     this.#log = log
+    this.#admitted = options.onAdmitted ?? (() => {})
     this.#store = store
     this.#set = new OpSet(suite.sha256)
     this.#admission = new Admission({ net, sha256: suite.sha256, clock, checker, held: (ids) => this.has(ids) })
@@ -123,6 +125,7 @@ export class Replica implements ReplicaFace {
     const arrived = await this.#admission.authenticate(frames, source)
     const admitted = await this.#writer.admit(arrived, options?.sync === true)
     this.#setTimer()
+    this.#admitted(admitted, source)
     return admitted
   }
 

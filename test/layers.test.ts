@@ -66,7 +66,8 @@ test('crdt/ imports only its few packages, and no builtin', () => {
 })
 
 test('crdt/ has no clock, chance, waiting, or process', () => {
-  const impure = /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\basync\b|\bawait\b|\bprocess\.|\bperformance\.|\bsetTimeout\b|\blocaleCompare\b|\bIntl\.|\bBuffer\b|\bcrypto\./
+  const impure =
+    /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\basync\b|\bawait\b|\bprocess\.|\bperformance\.|\bsetTimeout\b|\blocaleCompare\b|\bIntl\.|\bBuffer\b|\bcrypto\./
   const wrong = filesOf('crdt').flatMap((file) => {
     const found = impure.exec(withoutComments(file.text))
     return found ? [`${file.path}: ${found[0]}`] : []
@@ -91,6 +92,8 @@ test('no file outside crdt/kinds names a kind', async () => {
 test('no test is left out on purpose', () => {
   const wrong = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.ts'))
-    .filter((name) => /\b(test|it|describe)\.(only|todo)\b/.test(withoutComments(readFileSync(join(root, 'test', name), 'utf8'))))
+    .filter((name) =>
+      /\b(test|it|describe)\.(only|todo)\b/.test(withoutComments(readFileSync(join(root, 'test', name), 'utf8'))),
+    )
   expect(wrong).toEqual([])
 })

@@ -32,6 +32,8 @@ export type PeerOptions = {
   readonly net?: NetworkId
   /** The seed byte of the peer's own key. */
   readonly key?: number
+  /** False: ops move by sessions alone. */
+  readonly gossip?: boolean
 }
 
 export class TestPeer implements AsyncDisposable {
@@ -71,7 +73,7 @@ export class TestPeer implements AsyncDisposable {
     const peer = new TestPeer(replica, disk, options)
     await replica.ready
     await peer.sync.start()
-    peer.gossip.start()
+    if (options.gossip !== false) peer.gossip.start()
     return peer
   }
 

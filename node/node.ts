@@ -1,0 +1,257 @@
+/**
+ * A running node: one replica on disk, its search index, and the network around it.
+ *
+ * `open` makes every part that has a lifetime, wires them and starts them; disposing stops them in the reverse order.
+ * Nothing else is decided here.
+ */
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { keyToDid, networkId } from '../crdt/index.ts'
+import { Catalogue } from './catalogue.ts'
+import { LevelDisk } from './disk-level.ts'
+import type { NodeFace, RequestFacts, Status } from './face.ts'
+import { Gossip } from './gossip.ts'
+import { Indexer } from './indexer.ts'
+import { FileJournal } from './journal.ts'
+import { openFolder, openPeerSeed, openSigner } from './keys.ts'
+import { listenPortDefault } from './limits.ts'
+import { Metrics } from './metrics.ts'
+import { checkRuntime, machineEnvironment, nativeSuite, zstdCodec } from './native.ts'
+import { type Network, openNetwork } from './network.ts'
+import { Replica } from './replica.ts'
+import type { Log } from './replica-types.ts'
+import { FtsIndex } from './search-fts.ts'
+import { readStatus } from './status.ts'
+import { Sync } from './sync.ts'
+import type { SessionResult } from './sync-session.ts'
+import { Verifier } from './verifier.ts'
+
+export type NodeOptions = {
+  /** Folder that holds everything; made when it is not there. */
+  readonly data: string
+  /** `name` or `name#<32 hex>`. */
+  readonly network: string
+  /** Multiaddrs; none = loopback, on the usual port or, when that is taken, a free one. */
+  readonly listen: readonly string[]
+  readonly join: readonly string[]
+  readonly mdns: boolean
+  /** Neither listens nor dials. */
+  readonly offline: boolean
+  readonly version: string
+  readonly log?: Log
+}
+
+type Parts = {
+  readonly options: NodeOptions
+  readonly replica: Replica
+  readonly indexer: Indexer
+  readonly network: Network
+  readonly sync: Sync
+  readonly metrics: Metrics
+  readonly lastSession: () => SessionResult | undefined
+  /** Closes all of the above. */
+  readonly stack: AsyncDisposableStack
+}
+
+const silent: Log = () => {}
+
+export class Node implements NodeFace, AsyncDisposable {
+  readonly version: string
+  readonly networkName: string
+  readonly replica: Replica
+  readonly catalogue: Catalogue
+  readonly indexer: Indexer
+  readonly sync: Sync
+  readonly peerId: string
+  readonly did: string | undefined
+  readonly #parts: Parts
+  #isReady = false
+
+  /**
+   * NodeError: 'bad-runtime', 'key-unsafe', 'store-locked' (another process has the folder), 'store-format',
+   * 'store-corrupt', 'wrong-network', 'address-in-use'. What was opened before a failure is closed again.
+   */
+  static async open(options: NodeOptions): Promise<Node> {
+    const { data, log = silent } = options
+    const environment = machineEnvironment
+    await using stack = new AsyncDisposableStack()
+
+    checkRuntime()
+    const warning = await openFolder(data)
+    if (warning !== undefined) log('warn', warning)
+    const signer = await openSigner(data)
+    const disk = stack.use(await LevelDisk.open(join(data, 'ops')))
+    const journal = stack.use(await FileJournal.open(join(data, 'journal')))
+    const checker = stack.use(new Verifier())
+    const metrics: Metrics = new Metrics(() => readGauges())
+    const replica = stack.use(
+      await Replica.open({
+        disk,
+        environment,
+        suite: nativeSuite,
+        checker,
+        net: networkId(options.network),
+        signer,
+        journal,
+        codec: zstdCodec,
+        log,
+        onAdmitted: (admitted, source) => metrics.admitted(admitted, source.via),
+      }),
+    )
+    const index = stack.use(await FtsIndex.open(join(data, 'search.db'), { log }))
+    const indexer = stack.use(await Indexer.open({ replica, index, environment, log }))
+    const network = stack.use(await openNetworkOf(options, replica))
+    let last: SessionResult | undefined
+    const sync = stack.use(
+      new Sync({
+        replica,
+        transport: network,
+        environment,
+        log,
+        onSession: (session) => {
+          last = session
+          log('info', 'sync session', sessionFacts(session))
+        },
+      }),
+    )
+    const gossip = stack.use(
+      new Gossip({
+        replica,
+        transport: network,
+        environment,
+        log,
+        fetch: (peer, ids) => sync.fetch(peer, ids),
+        behind: (peer) => sync.soon(peer),
+        news: () => sync.news(),
+      }),
+    )
+    const readGauges = () => ({
+      ...replica.counts(),
+      pendingOps: replica.pending().ops,
+      pendingBytes: replica.pending().bytes,
+      searchBehind: indexer.behind,
+      peers: network.peers().length,
+    })
+    metrics.follow(() => [network.counters, sync.counters, gossip.counters])
+
+    // The network comes last: a peer that is answered must find a store that is complete.
+    const node = new Node({
+      options,
+      replica,
+      indexer,
+      network,
+      sync,
+      metrics,
+      lastSession: () => last,
+      stack: stack.move(),
+    })
+    try {
+      await sync.start()
+      gossip.start()
+      await network.start()
+    } catch (error) {
+      await node[Symbol.asyncDispose]()
+      throw error
+    }
+    return node
+  }
+
+  private constructor(parts: Parts) {
+    const { options, replica, indexer, network, sync } = parts
+    this.#parts = parts
+    this.version = options.version
+    this.networkName = options.network
+    this.replica = replica
+    this.indexer = indexer
+    this.sync = sync
+    this.peerId = network.self
+    this.did = replica.actor === undefined ? undefined : keyToDid(replica.actor)
+    this.catalogue = new Catalogue(replica, indexer)
+    replica.ready.then(
+      () => {
+        this.#isReady = true
+      },
+      () => {}, // the replica has logged it; the node answers reads and is not ready
+    )
+  }
+
+  multiaddrs(): readonly string[] {
+    return this.#parts.network.multiaddrs()
+  }
+
+  ready(): boolean {
+    return this.#isReady
+  }
+
+  status(options: { readonly stateHash?: boolean } = {}): Promise<Status> {
+    const { replica, indexer, sync, lastSession } = this.#parts
+    const session = lastSession()
+    return readStatus(
+      {
+        version: this.version,
+        networkName: this.networkName,
+        replica,
+        index: indexer,
+        ready: this.#isReady,
+        peerId: this.peerId,
+        multiaddrs: this.multiaddrs(),
+        peers: sync.peers(),
+        sync: { sessions: sync.running, ...(session && { last: sessionFacts(session) }) },
+      },
+      options,
+    )
+  }
+
+  metrics(): Promise<string> {
+    return this.#parts.metrics.text()
+  }
+
+  countRequest(facts: RequestFacts): void {
+    this.#parts.metrics.request(facts)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.stack.disposeAsync()
+  }
+}
+
+/** Loopback on the usual port unless told otherwise; a second node on one machine takes a free port. */
+async function openNetworkOf(options: NodeOptions, replica: Replica): Promise<Network> {
+  const { data, join: known, mdns, offline, listen, log } = options
+  return openNetwork({
+    net: replica.net,
+    seed: await openPeerSeed(data),
+    listen: listen.length > 0 ? listen : [await usualAddress()],
+    join: known,
+    // On loopback alone there is nobody to be found by multicast.
+    mdns: mdns && listen.length > 0,
+    offline,
+    environment: machineEnvironment,
+    peers: { load: () => replica.note('peers'), save: (bytes) => replica.setNote('peers', bytes) },
+    log,
+  })
+}
+
+/** The same port at every start, so that peers find the node again; a free one when another process has it. */
+async function usualAddress(): Promise<string> {
+  const isFree = await new Promise<boolean>((resolve) => {
+    const probe = createServer()
+    probe.once('error', () => resolve(false))
+    probe.listen(listenPortDefault, '127.0.0.1', () => probe.close(() => resolve(true)))
+  })
+  return `/ip4/127.0.0.1/tcp/${isFree ? listenPortDefault : 0}`
+}
+
+function sessionFacts(session: SessionResult) {
+  return {
+    peer_id: session.peer,
+    ops_in: session.opsIn,
+    ops_out: session.opsOut,
+    bytes_in: session.bytesIn,
+    bytes_out: session.bytesOut,
+    ms: Math.round(session.ms),
+    root_equal: session.rootEqual ?? null,
+    end: session.end,
+    ...(session.why !== undefined && { why: session.why }),
+  }
+}

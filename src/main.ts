@@ -1,0 +1,137 @@
+/**
+ * The whole program on one screen: settings -> node -> HTTP face -> signals.
+ *
+ * `start` resolves with the exit code when the node has stopped. Whatever it prints on stdout is for the person (or,
+ * with `json`, the program) that started it; everything else goes to the log on stderr.
+ */
+import { readFileSync } from 'node:fs'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import pino from 'pino'
+import { type HttpServer, listen } from '../api/index.ts'
+import { Node, NodeError, openToken, tokenFile } from '../node/index.ts'
+import { type Settings, splitHostPort } from './config.ts'
+import { loadSample } from './sample/load.ts'
+
+export type StartOptions = { readonly json: boolean; readonly warnings?: readonly string[] }
+
+/** How long a node that is shutting down may keep the folder. */
+const lockWaitMs = 10_000
+/** Pressing Ctrl-C twice by accident is one request. */
+const sameSignalMs = 2_000
+
+export const version: string = (
+  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
+).version
+
+export async function start(settings: Settings, options: StartOptions): Promise<number> {
+  const log = pino({ level: settings.log_level, base: undefined }, pino.destination({ fd: 2, sync: true }))
+  for (const warning of options.warnings ?? []) log.warn(warning)
+  const stop = stopSignal(log)
+
+  await using node = await openWhenFree(settings, log)
+  await using http = await listen(node, {
+    ...splitHostPort(settings.http),
+    token: await openToken(settings.data),
+    log: (level, message, facts) => log[level](facts ?? {}, message),
+  })
+  await writeAddress(settings.data, node, http)
+  if (settings.sample) await loadSample(node)
+  announce(node, http, settings, options.json)
+  await stop
+  log.info('stopping')
+  await rm(addressFile(settings.data), { force: true })
+  return 0
+}
+
+/** Where commands find the running node: DATA/node.json. */
+export function addressFile(data: string): string {
+  return join(data, 'node.json')
+}
+
+async function openWhenFree(settings: Settings, log: pino.Logger): Promise<Node> {
+  const until = performance.now() + lockWaitMs
+  for (;;) {
+    try {
+      return await Node.open({
+        data: settings.data,
+        network: settings.network,
+        listen: settings.listen,
+        join: settings.join,
+        mdns: settings.mdns,
+        offline: settings.offline,
+        version,
+        log: (level, message, facts) => log[level](facts ?? {}, message),
+      })
+    } catch (error) {
+      const locked = error instanceof NodeError && error.code === 'store-locked'
+      if (!locked || performance.now() > until) throw error
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+}
+
+/** Whole or not at all: a command that reads it never sees half a file. */
+async function writeAddress(data: string, node: Node, http: HttpServer): Promise<void> {
+  const facts = { http: http.url, peer_id: node.peerId, multiaddrs: node.multiaddrs(), pid: process.pid, version }
+  const partial = `${addressFile(data)}.${process.pid}`
+  await writeFile(partial, `${JSON.stringify(facts, null, 2)}\n`, { mode: 0o600 })
+  await rename(partial, addressFile(data))
+}
+
+function announce(node: Node, http: HttpServer, settings: Settings, json: boolean): void {
+  const facts = {
+    http: http.url,
+    peer_id: node.peerId,
+    multiaddrs: node.multiaddrs(),
+    data: settings.data,
+    token_file: tokenFile(settings.data),
+  }
+  if (json) {
+    process.stdout.write(`${JSON.stringify(facts)}\n`)
+    return
+  }
+  const { records } = node.replica.counts()
+  const total = Object.values(records).reduce((sum, count) => sum + count, 0)
+  const lines = [
+    `Peerage ${version} on the network "${settings.network}"`,
+    `  HTTP     ${facts.http}`,
+    `  key      ${node.did}`,
+    `  peer id  ${facts.peer_id}`,
+    ...facts.multiaddrs.map((address) => `  listens  ${address}`),
+    `  data     ${facts.data}`,
+    `  records  ${total}`,
+    '',
+    ...nextStep(total, facts),
+  ]
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+
+function nextStep(total: number, facts: { http: string; multiaddrs: readonly string[] }): string[] {
+  if (total > 0)
+    return [`Try   curl -s '${facts.http}/v1/search' -H 'content-type: application/json' -d '{"query":"llama"}'`]
+  const [address] = facts.multiaddrs
+  return [
+    'The catalogue is empty. Fill it with one of',
+    '  npm run -s peerage -- import FILE.jsonl.gz      (or start with --sample)',
+    ...(address === undefined ? [] : [`  peerage start --join ${address}      on another node, to sync from this one`]),
+  ]
+}
+
+/** Resolves at the first SIGTERM or SIGINT. One more, later than an accident, ends the process at once. */
+function stopSignal(log: pino.Logger): Promise<void> {
+  return new Promise((resolve) => {
+    let first: number | undefined
+    const asked = (signal: NodeJS.Signals) => {
+      if (first === undefined) {
+        first = performance.now()
+        resolve()
+      } else if (performance.now() - first > sameSignalMs) {
+        log.warn(`${signal} again: stopping without waiting; the next start checks the store`)
+        process.exit(1)
+      }
+    }
+    process.on('SIGTERM', asked)
+    process.on('SIGINT', asked)
+  })
+}
