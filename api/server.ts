@@ -2,7 +2,7 @@
  * Listening: the bounds of a connection before any route sees it, problems for what never becomes a request, and a
  * stop that lets the requests under way finish.
  */
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import {
@@ -24,6 +24,9 @@ export type ListenOptions = Omit<AppOptions, 'closing' | 'anyAddress'> & {
   readonly host: string
   /** 0 picks a free one. */
   readonly port: number
+  /** Until the header fields, and until the whole request, must have arrived. */
+  readonly headerTimeoutMs?: number
+  readonly requestTimeoutMs?: number
 }
 
 export type HttpServer = AsyncDisposable & {
@@ -36,7 +39,13 @@ export type HttpServer = AsyncDisposable & {
 
 /** Resolves when it listens. Rejects with NodeError('address-in-use'), or with the system's own error for a bad host. */
 export async function listen(node: NodeFace, options: ListenOptions): Promise<HttpServer> {
-  const { host, port, hosts = [] } = options
+  const {
+    host,
+    port,
+    hosts = [],
+    headerTimeoutMs = httpHeaderTimeoutMs,
+    requestTimeoutMs = httpRequestTimeoutMs,
+  } = options
   const closing = new AbortController()
   const anyAddress = host === '0.0.0.0' || host === '::'
   const app = createApp(node, { ...options, hosts: [...hosts, host], anyAddress, closing: closing.signal })
@@ -44,12 +53,13 @@ export async function listen(node: NodeFace, options: ListenOptions): Promise<Ht
     errorHandler: () =>
       problemResponse({ problem: 'bad-request', detail: 'the request line or the Host header is malformed' }, 'none'),
   })
+  const connections = new Connections()
   const server = createServer(
     {
       maxHeaderSize: httpHeaderBytesMax,
-      headersTimeout: httpHeaderTimeoutMs,
-      requestTimeout: httpRequestTimeoutMs,
-      connectionsCheckingInterval: httpTimeoutCheckMs,
+      headersTimeout: headerTimeoutMs,
+      requestTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: Math.min(httpTimeoutCheckMs, headerTimeoutMs, requestTimeoutMs),
       keepAliveTimeout: httpKeepAliveMs,
       noDelay: true,
     },
@@ -59,10 +69,11 @@ export async function listen(node: NodeFace, options: ListenOptions): Promise<Ht
     },
   )
   server.maxConnections = httpConnectionsMax
+  connections.watch(server)
   server.on('clientError', refuseClient)
   await listening(server, host, port)
   const { port: bound } = server.address() as AddressInfo
-  const close = () => drain(server, closing)
+  const close = () => drain(server, connections, closing)
   return { url: urlOf(host, bound), port: bound, close, [Symbol.asyncDispose]: close }
 }
 
@@ -86,24 +97,59 @@ function urlOf(host: string, port: number): string {
   return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
 }
 
-async function drain(server: Server, closing: AbortController): Promise<void> {
+/**
+ * Which connections have a request under way. Node's own list of idle connections leaves out those that never sent
+ * one, and browsers open such in advance.
+ */
+class Connections {
+  readonly #underWay = new Map<Socket, number>()
+  #closing = false
+
+  watch(server: Server): void {
+    server.on('connection', (socket: Socket) => {
+      this.#underWay.set(socket, 0)
+      socket.once('close', () => this.#underWay.delete(socket))
+    })
+    server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+      const { socket } = incoming
+      this.#count(socket, 1)
+      outgoing.once('close', () => {
+        this.#count(socket, -1)
+        if (this.#closing) this.#closeIdle(socket)
+      })
+    })
+  }
+
+  /** Closes each connection as soon as nothing is under way on it. */
+  closeWhenIdle(): void {
+    this.#closing = true
+    for (const socket of this.#underWay.keys()) this.#closeIdle(socket)
+  }
+
+  #count(socket: Socket, change: 1 | -1): void {
+    const before = this.#underWay.get(socket)
+    if (before !== undefined) this.#underWay.set(socket, before + change)
+  }
+
+  #closeIdle(socket: Socket): void {
+    if (this.#underWay.get(socket) === 0) socket.destroySoon()
+  }
+}
+
+async function drain(server: Server, connections: Connections, closing: AbortController): Promise<void> {
   if (!server.listening) return
   closing.abort()
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  server.closeIdleConnections()
-  // Keep-alive connections become idle one by one as their last answer leaves.
-  const idle = setInterval(() => server.closeIdleConnections(), 50)
+  connections.closeWhenIdle()
   const late = setTimeout(() => server.closeAllConnections(), httpDrainMs)
   await closed
-  clearInterval(idle)
   clearTimeout(late)
 }
 
 /** What Node's parser refuses: answered once, and the connection is over. */
 function refuseClient(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy()
-  const problem =
-    PARSER_PROBLEMS[error.code ?? ''] ?? (['bad-request', 'this is not HTTP/1.1 as it is written'] as const)
+  const problem = PARSER_PROBLEMS[error.code ?? ''] ?? (['bad-request', 'the request is malformed'] as const)
   const [code, detail] = problem
   const body = problemBody({ problem: code, detail }, 'none')
   const [status, title] = PROBLEMS[code]

@@ -41,6 +41,7 @@ import {
   slugOf,
 } from './catalogue-write.ts'
 import { NodeError } from './errors.ts'
+import { nativeSuite } from './native.ts'
 import type { ReplicaFace } from './replica-types.ts'
 import type { QueryProblem } from './search.ts'
 
@@ -141,14 +142,14 @@ export class Catalogue {
   #identity(kind: Kind, owner: string, slug: string): Identity {
     return {
       kind,
-      id: recordId({ net: this.#replica.net, owner, kind: kind.name, slug }),
+      id: recordId({ net: this.#replica.net, owner, kind: kind.name, slug }, nativeSuite.sha256),
       slug,
       ownerDid: ownerToDid(owner),
     }
   }
 
   async #record(place: Place): Promise<Merged | undefined> {
-    const id = 'id' in place ? place.id : recordId({ net: this.#replica.net, ...place })
+    const id = 'id' in place ? place.id : recordId({ net: this.#replica.net, ...place }, nativeSuite.sha256)
     const record = await this.#replica.record(id)
     return record?.kind === place.kind ? record : undefined
   }
