@@ -71,7 +71,8 @@ function at(record: Shown, field: Field | undefined, here: Here, b: Value | unde
       if (!isMade) return equalValues(a, b) && !forced ? [] : anew(field, here, b, a)
       if (here.settle.some((place) => isHere(place, here))) return anew(field, here, b, a)
       const verbs = between(record, field?.fields, here, b, a as ValueMap)
-      const uncovers = verbs.length > 0 && !verbs.some(isPresent) && here.hidden.some((place) => isHere(place, here))
+      const uncovers =
+        verbs.some(isAbsent) && !verbs.some(isPresent) && here.hidden.some((place) => isHere(place, here))
       return uncovers ? anew(field, here, b, a) : verbs
     }
     case 'set':
@@ -88,13 +89,12 @@ function at(record: Shown, field: Field | undefined, here: Here, b: Value | unde
 
 /** From one set of members to another. */
 function members(field: Field | undefined, here: Here, b: readonly Scalar[], a: readonly Scalar[]): Verb[] {
-  const settled = new Set(here.settle.map(({ member }) => (member === undefined ? undefined : scalarKey(member))))
-  if (settled.has(undefined) || here.settle.some(({ path }) => path.length > here.path.length)) {
-    return anew(field, here, b, a)
-  }
+  const isOther = ({ path, member }: Place): boolean => member === undefined || path.length > here.path.length
+  if (here.settle.some(isOther)) return anew(field, here, b, a)
+  const disputed = here.settle.map(({ member }) => member as Scalar)
+  const settled = new Set(disputed.map(scalarKey))
   const had = new Set(b.map(scalarKey))
   const has = new Set(a.map(scalarKey))
-  const disputed = here.settle.map(({ member }) => member as Scalar)
   const gone = distinct([...b, ...disputed]).filter((member) => {
     const key = scalarKey(member)
     return !has.has(key) && (had.has(key) || settled.has(key))
@@ -104,14 +104,15 @@ function members(field: Field | undefined, here: Here, b: readonly Scalar[], a: 
   if (gone.length > 0) verbs.push(['rem', here.path, gone])
   if (come.length > 0) verbs.push(['add', here.path, come])
   // Members never hide one another, but a value at this path, or one below it, may be hidden by those that go.
-  const uncovers = gone.length > 0 && come.length === 0 && here.hidden.some(({ member }) => member === undefined)
+  const uncovers = gone.length > 0 && come.length === 0 && here.hidden.some(isOther)
   return uncovers ? anew(field, here, b, a) : verbs
 }
 
 /** Writes the whole place, whatever is there, shown or hidden, at it or below. */
 function anew(field: Field | undefined, here: Here, b: Value | undefined, a: Value): Verb[] {
   if (isMap(a) && formOf(here.path, field, a) === 'map' && isPlain(here.path, field, a)) return [['set', here.path, a]]
-  const clear: Verb[] = b === undefined && here.hidden.length === 0 ? [] : [['del', here.path]]
+  // Where nothing is shown, what is hidden stays so: it lost to an absent write at its own place.
+  const clear: Verb[] = b === undefined && here.settle.length === 0 ? [] : [['del', here.path]]
   return [...clear, ...fresh(here.path, field, a)]
 }
 
@@ -182,6 +183,10 @@ function isLow(unit: number): boolean {
 /** Whether a verb writes something present, and so covers what contains its place. A splice writes no value. */
 function isPresent(verb: Verb): boolean {
   return verb[0] === 'set' || verb[0] === 'add' || verb[0] === 'text'
+}
+
+function isAbsent(verb: Verb): boolean {
+  return verb[0] === 'del' || verb[0] === 'rem'
 }
 
 function isHere(place: Place, here: Here): boolean {

@@ -307,6 +307,83 @@ test('replacing the whole with `settle` leaves no conflict, but changes nothing 
   expect(shape(history.merged().doc, [])).toBe(shape(after, []))
 })
 
+describe('what is hidden in a conflict', () => {
+  /** Branches above one genesis, the first the newest and so the first to be shown. */
+  function branches(kind: Kind | undefined, doc: Doc, ...sides: readonly (readonly Verb[])[]): History {
+    const history = new History(kind, doc)
+    const { heads } = history.merged()
+    for (const [i, verbs] of sides.entries()) history.patch(verbs, heads, (sides.length - i) * 1000)
+    return history
+  }
+  function expectAfter(history: History, kind: Kind | undefined, after: Doc, settle = false): readonly Verb[] {
+    const verbs = diff(kind, history.merged(), after, { settle })
+    history.patch(verbs)
+    const merged = history.merged()
+    expect(shape(merged.doc, merged.sets)).toBe(shape(after, merged.sets))
+    if (settle) expect(merged.conflicts).toEqual([])
+    return verbs
+  }
+
+  test('does not come to light when what hid it in a map is removed', () => {
+    const history = branches(undefined, {}, [['set', ['m', 'x'], 1]], [['set', ['m'], 5]], [['set', ['m', 'y'], 2]])
+    expect(history.merged().doc).toEqual({ m: { x: 1, y: 2 } })
+    expect(expectAfter(history, undefined, { m: { y: 2 } })).toEqual([['set', ['m'], { y: 2 }]])
+  })
+
+  test('does not come to light when the member that hid it is taken out', () => {
+    const history = branches(
+      model,
+      {},
+      [['add', ['tags'], ['a']]],
+      [['set', ['tags'], ['z']]],
+      [['add', ['tags'], ['b']]],
+    )
+    expect(history.merged().doc).toEqual({ tags: ['a', 'b'] })
+    expect(expectAfter(history, model, { tags: ['b'] })).toEqual([
+      ['del', ['tags']],
+      ['add', ['tags'], ['b']],
+    ])
+  })
+
+  test.each<Verb>([
+    ['set', ['tags', 'k'], 1],
+    ['add', ['tags', 'k'], ['z']],
+  ])('does not come to light from below a set (%s)', (...below) => {
+    const history = branches(model, {}, [['add', ['tags'], ['a']]], [below as Verb], [['add', ['tags'], ['b']]])
+    expect(history.merged().doc).toEqual({ tags: ['a', 'b'] })
+    expectAfter(history, model, { tags: ['b'] })
+  })
+
+  test('stays hidden by an edit of a text beside it, which stays one splice', () => {
+    const history = branches(undefined, { n: 1 }, [['text', ['m', 'x'], long]], [['set', ['m'], 5]])
+    const [verb, ...more] = expectAfter(history, undefined, { n: 1, m: { x: `${long}!` } })
+    expect(verb?.[0]).toBe('splice')
+    expect(more).toEqual([])
+    expect(history.merged().conflicts).toHaveLength(1)
+  })
+
+  test('is settled where a set begins anew in place of nothing', () => {
+    const history = branches(model, { tags: ['a'] }, [['rem', ['tags'], ['a']]], [['add', ['tags'], ['a']]])
+    expect(history.merged().doc).toEqual({})
+    expectAfter(history, model, { tags: ['b'] }, true)
+  })
+
+  test('is settled below a set', () => {
+    const history = branches(model, {}, [['add', ['tags'], ['a']]], [['set', ['tags', 'k'], 1]])
+    expectAfter(history, model, { tags: ['a'], version: '1' }, true)
+  })
+
+  test('is settled above a map', () => {
+    const history = branches(undefined, {}, [['set', ['m', 'x'], 1]], [['set', ['m'], 5]])
+    expectAfter(history, undefined, { m: { x: 1 }, n: 1 }, true)
+  })
+
+  test('below a map that was written whole, nothing is written apart', () => {
+    const history = branches(undefined, {}, [['set', ['m'], { x: 1, y: 2 }, 'reg']])
+    expect(expectAfter(history, undefined, { m: { x: 1, y: 3 } })).toEqual([['set', ['m'], { x: 1, y: 3 }]])
+  })
+})
+
 // Few keys, so that things meet: fields of every way of writing, and unknown ones.
 const key = fc.constantFrom('m', 'm', 'tags', 'description', 'modality', 'input', '__proto__')
 const scalar: fc.Arbitrary<Scalar> = fc.oneof(
