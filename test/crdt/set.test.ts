@@ -1,0 +1,128 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { concat, fromHex, IdSet, pureSha256, toHex, utf8 } from '../../crdt/index.ts'
+import { seeded } from '../support/seed.ts'
+import { ownVectors } from '../support/vectors.ts'
+
+const { cases } = ownVectors('set')
+
+test.each(cases)('$comment', ({ count, ids, root }) => {
+  const set = new IdSet()
+  for (const id of ids ?? numbered(count)) expect(set.add(id)).toBe(true)
+  expect(set.root()).toBe(root)
+  expect(set.size).toBe(ids?.length ?? count)
+})
+
+describe('after any adding and deleting', () => {
+  // Few first digits and few last ones, so that leaves fill up, split, empty and fold at several depths.
+  const id = fc
+    .tuple(fc.constantFrom('00', '0f', 'f0'), fc.integer({ min: 0, max: 90 }))
+    .map(([start, n]) => start.padEnd(62, start) + n.toString(16).padStart(2, '0'))
+  const step = fc.record({ id, add: fc.boolean() })
+
+  test('holds what was added and not deleted, and has its root', () =>
+    seeded((parameters) =>
+      fc.assert(
+        fc.property(fc.array(id, { maxLength: 150 }), fc.array(step, { maxLength: 150 }), (start, steps) => {
+          const set = new IdSet()
+          const held = new Set<string>()
+          for (const { id, add } of [...start.map((id) => ({ id, add: true })), ...steps]) {
+            const changes = add ? !held.has(id) : held.has(id)
+            expect(add ? set.add(id) : set.delete(id)).toBe(changes)
+            if (add) held.add(id)
+            else held.delete(id)
+            if (held.size % 40 === 33) expect(set.root()).toBe(naiveRoot([...held]))
+          }
+          expect(set.size).toBe(held.size)
+          expect([...set.ids()]).toEqual([...held].sort())
+          expect(set.root()).toBe(naiveRoot([...held]))
+          for (const id of start) expect(set.has(id)).toBe(held.has(id))
+        }),
+        { ...parameters, numRuns: 60 },
+      ),
+    ))
+
+  test('the order of adding leaves no trace', () => {
+    const ids = numbered(500)
+    const forth = new IdSet()
+    const back = new IdSet()
+    for (const id of ids) forth.add(id)
+    for (const id of ids.toReversed()) back.add(id)
+    for (const id of numbered(700).slice(500)) {
+      back.add(id)
+      back.root()
+    }
+    for (const id of numbered(700).slice(500)) back.delete(id)
+    expect(back.root()).toBe(forth.root())
+  })
+})
+
+test('one id more or less, or another one, is another root', () => {
+  const ids = numbered(100)
+  const set = new IdSet()
+  for (const id of ids) set.add(id)
+  const roots = new Set([set.root()])
+  for (const id of ids) {
+    set.delete(id)
+    roots.add(set.root())
+    set.add(toHex(pureSha256(fromHex(id))))
+    roots.add(set.root())
+  }
+  expect(roots.size).toBe(201)
+})
+
+test('tells hash, count and ids below any digits, as far down as there are', () => {
+  const ids = numbered(300)
+  const set = new IdSet()
+  for (const id of ids) set.add(fromHex(id))
+  for (const prefix of ['', '0', '0a', 'ab1', ids[0] as string, 'f'.repeat(64)]) {
+    const below = ids.filter((id) => id.startsWith(prefix)).sort()
+    expect([...set.ids(prefix)]).toEqual(below)
+    expect(set.countAt(prefix)).toBe(below.length)
+    expect(set.hashAt(prefix)).toBe(naiveRoot(below, prefix.length))
+  }
+  expect(() => set.hashAt('G')).toThrow(RangeError)
+  expect(() => set.hashAt('0'.repeat(65))).toThrow(RangeError)
+})
+
+test('copies the bytes it is given', () => {
+  const set = new IdSet()
+  const id = fromHex(numbered(1)[0] as string)
+  set.add(id)
+  id.fill(0)
+  expect([...set.ids()]).toEqual(numbered(1))
+})
+
+test.each([[''], ['ab'], ['A'.repeat(64)], ['0'.repeat(66)], [new Uint8Array(31)]])(
+  'refuses %s, which is no id',
+  (id) => {
+    expect(() => new IdSet().add(id)).toThrow(RangeError)
+  },
+)
+
+test('holds 100,000 sorted ids', () => {
+  const ids = Array.from({ length: 100_000 }, (_, i) => i.toString(16).padStart(8, '0').padEnd(64, '0'))
+  const set = new IdSet()
+  for (const id of ids) set.add(id)
+  expect(set.size).toBe(100_000)
+  expect(set.root()).toBe(naiveRoot(ids))
+})
+
+/** SPEC.md, section 8, word by word. */
+function naiveRoot(ids: readonly string[], depth = 0): string {
+  const node = (part: readonly string[], at: number): Uint8Array => {
+    if (part.length <= 32) return pureSha256(concat(Uint8Array.of(0), ...part.toSorted().map(fromHex))).subarray(0, 16)
+    const children = [...'0123456789abcdef'].map((digit) =>
+      node(
+        part.filter((id) => id[at] === digit),
+        at + 1,
+      ),
+    )
+    return pureSha256(concat(Uint8Array.of(1), ...children)).subarray(0, 16)
+  }
+  return toHex(node(ids, depth))
+}
+
+function numbered(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => toHex(pureSha256(utf8(`id ${i}`))))
+}
