@@ -63,7 +63,7 @@ export type Op = {
   readonly body: Uint8Array
 }
 
-/** The canonical bytes of a header of our own: what its op id is the hash of. RangeError for an id that is not hex. */
+/** The canonical bytes of a header of our own: what its op id is the hash of. RangeError for an id that is none. */
 export function encodeHeader(header: Header): Uint8Array {
   return encodeFields(fieldsOf(header))
 }
@@ -102,18 +102,27 @@ const FIRST_RESERVED = 5
 const LAST_RESERVED = OP_TYPES.length
 
 function fieldsOf(header: Header): HeaderFields {
-  const { net, type, record, actor, parents, w, bodyLength, bodyHash, genesis } = header
+  const { type, w, bodyLength, genesis } = header
   return {
-    net: fromHex(net),
+    net: bytesOf(header.net, 16),
     type,
-    record: fromHex(record),
-    actor: fromHex(actor),
-    parents: parents.map(fromHex),
+    record: bytesOf(header.record, 32),
+    actor: bytesOf(header.actor, 32),
+    parents: header.parents.map((parent) => bytesOf(parent, 32)),
     w,
     bodyLength,
-    bodyHash: fromHex(bodyHash),
-    genesis: genesis && { owner: fromHex(genesis.owner), kind: genesis.kind, slugHash: fromHex(genesis.slugHash) },
+    bodyHash: bytesOf(header.bodyHash, 32),
+    genesis: genesis && {
+      owner: bytesOf(genesis.owner, 33),
+      kind: genesis.kind,
+      slugHash: bytesOf(genesis.slugHash, 32),
+    },
   }
+}
+
+function bytesOf(hex: string, length: number): Uint8Array {
+  if (hex.length !== 2 * length) throw new RangeError(`expected ${length} bytes in hex, got ${JSON.stringify(hex)}`)
+  return fromHex(hex)
 }
 
 /** Why a single op of an authentic frame was refused; `pending` is not a refusal. */
