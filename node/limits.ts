@@ -162,9 +162,11 @@ export const syncIdsPerMessageMax = 4_096
 export const syncIdsPerMessage = 2_048
 /** Ids in one request. */
 export const syncGetIdsMax = 1_024
-/** Answers of a kind under way: packets of a get, messages of ids. */
+/** Packets under way in answer to one get. */
 export const syncGetWindow = 4
-/** Answers of a log under way while it is not clear how much of it we hold. */
+/** Messages of ids of a log under way, once the first has shown that ids are what to ask for. */
+export const syncIdsWindow = 2
+/** Packets of a log under way while it is not clear how much of it we hold. */
 export const syncUnsureWindow = 2
 /** The most a peer may grant at once; more is no honest wish. */
 export const syncWindowMax = 64

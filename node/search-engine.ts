@@ -8,16 +8,13 @@ import {
   pageItemsMax,
   queryBytesMax,
   queryTermsMax,
-  searchNameWordsMax,
   searchPostingsMax,
   searchShownCharsMax,
-  searchTagWordsMax,
-  searchTextWordsMax,
 } from './limits.ts'
 import type { IndexEntry, QueryProblem, SearchHit, SearchQuery, SearchResult } from './search.ts'
 import { Columns } from './search-columns.ts'
 import { Docs } from './search-docs.ts'
-import { isShortened, type Leaf, leavesOf, type Tables, textsOf } from './search-fields.ts'
+import { isShortened, type Leaf, leavesOf, type Tables, textsOf, wordsOf } from './search-fields.ts'
 import { isProblem, planOf, type Sort, type Want } from './search-filter.ts'
 import { hint, shortHash } from './search-hash.ts'
 import { highlights } from './search-highlight.ts'
@@ -34,7 +31,7 @@ import {
 import { fame, Matches, QUALITY_CORRECTED, QUALITY_JOINED, QUALITY_PREFIX } from './search-rank.ts'
 import { Spelling } from './search-spell.ts'
 import { type Facts, IndexFile, type Place, type StoredEntry } from './search-store.ts'
-import { addWords, joined, type Term, termsOf } from './search-text.ts'
+import { joined, type Term, termsOf } from './search-text.ts'
 
 const PLACES: readonly Place[] = ['names', 'tags', 'texts']
 const NO_DOCS = new Uint32Array()
@@ -45,6 +42,8 @@ export class SearchEngine {
   readonly #docs = new Docs()
   readonly #columns = new Columns()
   readonly #spelling = new Spelling()
+  /** Records that could not be read, for the owner to take and report. */
+  readonly leftOut: { id: string; why: string }[] = []
   #loadedTo = -1
   #loaded = false
 
@@ -98,7 +97,17 @@ export class SearchEngine {
   }
 
   #put(entry: IndexEntry): void {
-    const stored = this.#storedOf(entry)
+    let stored: StoredEntry
+    try {
+      stored = this.#storedOf(entry)
+    } catch (error) {
+      // A record that trips over a mistake of ours must not stop all the others.
+      this.#remove(entry.id)
+      this.leftOut.push({ id: entry.id, why: String(error) })
+      return
+    }
+    for (const word of stored.words.names) this.#spelling.add(word)
+    for (const word of stored.words.tags) this.#spelling.add(word)
     const known = this.#file.docOf(entry.id)
     const doc = known ?? this.#docs.next()
     this.#file.put(doc, stored, known !== undefined)
@@ -123,14 +132,7 @@ export class SearchEngine {
 
   #storedOf(entry: IndexEntry): StoredEntry {
     const texts = textsOf(this.#tables.get(entry.kind), entry)
-    const names = new Set<string>()
-    const tags = new Set<string>()
-    const words = new Set<string>()
-    for (const text of texts.names) addWords(text, names, searchNameWordsMax, true)
-    for (const text of texts.tags) addWords(text, tags, searchTagWordsMax, true)
-    for (const text of texts.texts) addWords(text, words, searchTextWordsMax)
-    for (const word of names) this.#spelling.add(word)
-    for (const word of tags) this.#spelling.add(word)
+    const words = wordsOf(texts)
     const leaves = leavesOf(entry)
     leaves.delete('id')
     const provider = leaves.get('provider')?.[0]
@@ -139,11 +141,11 @@ export class SearchEngine {
       id: entry.id,
       facts: {
         leaves: [...leaves],
-        words: [names.size, tags.size, words.size],
+        words: [words.names.size, words.tags.size, words.texts.size],
         names: [...new Set(texts.names.map((text) => hint(joined(text))))].slice(0, 4),
         whole: [...new Set([hint(joined(entry.slug)), hint(joined(`${provider ?? ''}/${name}`))])],
       },
-      words: { names: [...names].join(' '), tags: [...tags].join(' '), texts: [...words].join(' ') },
+      words,
       shown: [...texts.shown].map(([path, text]) => [path, text.slice(0, searchShownCharsMax)] as const),
     }
   }
@@ -300,7 +302,7 @@ export class SearchEngine {
       }
       for (const pair of [pairs[i - 1], pairs[i]]) matches.add('names', pair ?? NO_DOCS, QUALITY_JOINED)
       if (matches.found === 0 && !term.fixed) {
-        for (const word of this.#spelling.near(term.text)) {
+        for (const word of this.#spelling.near(term.text, (each) => this.#isUsed(each))) {
           words.add(word)
           for (const place of PLACES) add(place, [word], false, QUALITY_CORRECTED)
         }
@@ -315,6 +317,10 @@ export class SearchEngine {
     }
     const last = terms.at(-1)
     return { matches, docs, capped, words, beginning: last?.prefix ? last.text : undefined }
+  }
+
+  #isUsed(word: string): boolean {
+    return PLACES.slice(0, 2).some((place) => this.#file.postings(place, [word], false, 1).length > 0)
   }
 
   /** Records whose names write two terms as one word. */
@@ -358,8 +364,12 @@ export function readText(text: string): readonly Term[] | QueryProblem {
 /** The commonest values first, ties by their text; values too long to show are left out. */
 export function facetOf(counts: ReadonlyMap<Leaf, number>): SearchResult['facets'][string] {
   const shown = [...counts].filter(([leaf]) => !isShortened(leaf))
-  const first = firstOf(shown, facetValuesMax, (a, b) => b[1] - a[1] || compareText(String(a[0]), String(b[0])))
+  const first = firstOf(shown, facetValuesMax, (a, b) => b[1] - a[1] || compareText(order(a[0]), order(b[0])))
   return first.map(([value, count]) => ({ value, count }))
+}
+
+function order(leaf: Leaf): string {
+  return `${leaf} ${typeof leaf}`
 }
 
 function compareText(a: string, b: string): number {

@@ -3,9 +3,17 @@
  * from the kinds' tables and the document alone; both implementations of SearchIndex see a record through this file.
  */
 import { type Field, isMap, type Kind, type Value } from '../crdt/index.ts'
-import { filterStringCharsMax, searchLeavesMax, searchTextCharsMax } from './limits.ts'
+import {
+  filterStringCharsMax,
+  searchLeavesMax,
+  searchNameWordsMax,
+  searchTagWordsMax,
+  searchTextCharsMax,
+  searchTextWordsMax,
+} from './limits.ts'
 import type { IndexEntry } from './search.ts'
 import { shortHash } from './search-hash.ts'
+import { addWords } from './search-text.ts'
 
 /** A value as filters compare it. Long strings are a mark, their beginning and their hash. */
 export type Leaf = null | boolean | number | string
@@ -74,6 +82,8 @@ export function leavesOf(entry: IndexEntry): Map<string, Leaf[]> {
   for (const [key, value] of Object.entries(entry.doc)) {
     if (!isRegisterPath(key)) walk(key, value)
   }
+  // A record without a name goes by its slug.
+  if (!leaves.has('name')) leaves.set('name', [leafOf(entry.slug) as Leaf])
   return leaves
 }
 
@@ -145,6 +155,17 @@ export function textsOf(table: Table | undefined, entry: IndexEntry): Texts {
 }
 
 type Role = 'names' | 'tags' | 'texts'
+
+/** The distinct words of each weight. Names and tags give the sums of neighbours too (search-text.ts). */
+export function wordsOf(texts: Texts): Readonly<Record<Role, ReadonlySet<string>>> {
+  const names = new Set<string>()
+  const tags = new Set<string>()
+  const words = new Set<string>()
+  for (const text of texts.names) addWords(text, names, searchNameWordsMax, true)
+  for (const text of texts.tags) addWords(text, tags, searchTagWordsMax, true)
+  for (const text of texts.texts) addWords(text, words, searchTextWordsMax)
+  return { names, tags, texts: words }
+}
 
 function roleOf(field: Field): Role | undefined {
   if (field.search === 'name') return 'names'

@@ -1,34 +1,30 @@
 /**
- * What a mistyped word may have meant: words of the catalogue that share trigrams with it and lie within one edit
- * (two from eight letters on), a swap of neighbours counting as one.
+ * What a mistyped word may have meant: words of the catalogue within one edit of it (two from eight letters on), a
+ * swap of neighbours counting as one.
  *
- * Words are only ever added: one that no record has any more is found to have no records when it is looked up.
+ * Words are found by the letter pairs they share, since a swap in a word of four letters leaves none of its trigrams.
+ * Words are only ever added: whether a record still has one is for the caller to say.
  */
 import { corrections } from './limits.ts'
 
-/** Shared trigrams are counted for these many candidates at most; the best are then measured letter by letter. */
-const MEASURED_MAX = 2_000
-
+/** Candidates measured letter by letter, the likeliest first. */
+const MEASURED_MAX = 4_000
 const CORRECTABLE_CHARS_MAX = 32
 
 export class Spelling {
   readonly #words: string[] = []
   readonly #known = new Set<string>()
-  readonly #byTrigram = new Map<string, number[]>()
-
-  get size(): number {
-    return this.#words.length
-  }
+  readonly #byPair = new Map<string, number[]>()
 
   add(word: string): void {
     if (this.#known.has(word)) return
     this.#known.add(word)
     if (!isCorrectable(word)) return
     const at = this.#words.push(word) - 1
-    for (const trigram of trigramsOf(word)) {
-      const list = this.#byTrigram.get(trigram)
+    for (const pair of new Set(pairsOf(word))) {
+      const list = this.#byPair.get(pair)
       if (list) list.push(at)
-      else this.#byTrigram.set(trigram, [at])
+      else this.#byPair.set(pair, [at])
     }
   }
 
@@ -36,36 +32,44 @@ export class Spelling {
     return this.#known.has(word)
   }
 
-  /** The nearest words, ties by the alphabet, at most `corrections`. */
-  near(word: string): string[] {
+  /** The nearest words that are `used`, ties by the alphabet, at most `corrections`. */
+  near(word: string, used: (word: string) => boolean): string[] {
     if (!isCorrectable(word)) return []
-    const shared = new Map<number, number>()
-    for (const trigram of trigramsOf(word)) {
-      for (const at of this.#byTrigram.get(trigram) ?? []) shared.set(at, (shared.get(at) ?? 0) + 1)
+    const shared = new Uint8Array(this.#words.length)
+    const pairs = pairsOf(word)
+    for (const pair of pairs) {
+      for (const at of this.#byPair.get(pair) ?? []) shared[at] = (shared[at] as number) + 1
     }
-    const candidates = [...shared]
-      .filter(([at]) => Math.abs((this.#words[at] as string).length - word.length) <= editsAllowed(word))
-      .sort((a, b) => b[1] - a[1] || a[0] - b[0])
-      .slice(0, MEASURED_MAX)
-      .map(([at]) => this.#words[at] as string)
-    return nearest(word, candidates)
+    const allowed = editsAllowed(word)
+    // An edit touches three pairs at most (a swap does): a word within reach shares all the others.
+    const least = Math.max(1, pairs.length - 3 * allowed)
+    const candidates: number[] = []
+    for (let at = 0; at < shared.length; at++) {
+      const length = (this.#words[at] as string).length
+      if ((shared[at] as number) >= least && Math.abs(length - word.length) <= allowed) candidates.push(at)
+    }
+    candidates.sort((a, b) => (shared[b] as number) - (shared[a] as number) || a - b)
+    return nearest(
+      word,
+      candidates.slice(0, MEASURED_MAX).map((at) => this.#words[at] as string),
+      used,
+    )
   }
 }
 
-/** The rule of `near` over any words: what the trigrams only make fast. */
-export function nearest(word: string, candidates: Iterable<string>): string[] {
+/** The rule of `near` over any words: what the pairs only make fast. */
+export function nearest(word: string, candidates: Iterable<string>, used: (word: string) => boolean): string[] {
   const allowed = editsAllowed(word)
-  const found: { candidate: string; edits: number }[] = []
+  const byEdits: string[][] = Array.from({ length: allowed + 1 }, () => [])
   for (const candidate of candidates) {
     const edits = editDistance(word, candidate, allowed)
-    if (edits > 0 && edits <= allowed) found.push({ candidate, edits })
+    if (edits > 0 && edits <= allowed) byEdits[edits]?.push(candidate)
   }
-  found.sort((a, b) => a.edits - b.edits || (a.candidate < b.candidate ? -1 : 1))
-  const best = found[0]?.edits
-  return found
-    .filter(({ edits }) => edits === best)
-    .slice(0, corrections)
-    .map(({ candidate }) => candidate)
+  for (const found of byEdits) {
+    const meant = found.sort().filter(used).slice(0, corrections)
+    if (meant.length > 0) return meant
+  }
+  return []
 }
 
 /** Short words are a letter away from everything, and a number is never a slip for another. */
@@ -108,9 +112,9 @@ export function editDistance(a: string, b: string, most: number): number {
   return back[b.length] as number
 }
 
-function trigramsOf(word: string): string[] {
+function pairsOf(word: string): string[] {
   const padded = `^${word}$`
   const found: string[] = []
-  for (let i = 0; i + 3 <= padded.length; i++) found.push(padded.slice(i, i + 3))
+  for (let i = 0; i + 2 <= padded.length; i++) found.push(padded.slice(i, i + 2))
   return found
 }

@@ -32,7 +32,7 @@ export type Facts = {
 export type StoredEntry = {
   readonly id: string
   readonly facts: Facts
-  readonly words: Readonly<Record<Place, string>>
+  readonly words: Readonly<Record<Place, ReadonlySet<string>>>
   readonly shown: readonly (readonly [string, string])[]
 }
 
@@ -86,9 +86,9 @@ export class IndexFile {
     }
     this.#statement('INSERT INTO word(rowid, names, tags, texts) VALUES(?, ?, ?, ?)').run(
       doc,
-      words.names,
-      words.tags,
-      words.texts,
+      [...words.names].join(' '),
+      [...words.tags].join(' '),
+      [...words.texts].join(' '),
     )
   }
 

@@ -45,7 +45,7 @@ function plain(text: string): string {
   if (ASCII.test(text)) return text
   return text
     .normalize('NFKD')
-    .replace(/[\u0300-\u036f\u00ad\u200b-\u200d\ufe0f]/g, '')
+    .replace(/[\u0300-\u036f]|[\u00ad\u200b-\u200d]|\ufe0f/g, '')
     .normalize('NFKC')
 }
 

@@ -1,0 +1,256 @@
+/**
+ * Keeps the search index in step with a replica: follows what is appended, catches up with what it missed, and fills
+ * the index anew when it was lost or belongs to another log.
+ *
+ * It never delays a write: what is appended is noted and indexed in its own time, and when more waits than memory
+ * allows, the notes are dropped and read back from the replica. `seq` of the index says how far it is, so a kill at
+ * any moment costs only the repetition of what it was doing.
+ */
+import { fitting, kindOf, type Merged, ownerToDid, type RecordId } from '../crdt/index.ts'
+import type { Environment } from './environment.ts'
+import { sleep } from './environment.ts'
+import { NodeError } from './errors.ts'
+import { indexBatchRecords, indexQueueRecords, indexRetryMs, searchTimeoutMs, searchWaitMsMax } from './limits.ts'
+import type { Appended, Log, ReplicaFace } from './replica-types.ts'
+import type { IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
+
+/** The part of a replica that is followed. */
+export type Followed = Pick<ReplicaFace, 'epoch' | 'counts' | 'onAppended' | 'list' | 'records' | 'changes'>
+
+export type IndexerOptions = {
+  readonly replica: Followed
+  /** Disposed of by whoever made it, after the indexer. */
+  readonly index: SearchIndex
+  readonly environment: Environment
+  readonly log?: Log
+}
+
+type Waiter = { readonly seq: number; readonly reached: () => void }
+
+export class Indexer implements AsyncDisposable {
+  readonly #replica: Followed
+  readonly #index: SearchIndex
+  readonly #environment: Environment
+  readonly #log: Log
+  readonly #stop = new AbortController()
+  readonly #stopFollowing: () => void
+  readonly #stopListening: () => void
+  readonly #waiters = new Set<Waiter>()
+  readonly #readers = new Set<() => void>()
+  readonly #done: Promise<void>
+  /** Records that changed since the last `apply`, as they are now; only while #live. */
+  #queue = new Map<RecordId, Merged>()
+  /** The last arrival that is known of. */
+  #target: number
+  /** What is appended goes to #queue; otherwise it is read back from the replica later. */
+  #live = false
+  /** The index is complete up to its seq: not being filled from nothing. */
+  #complete = false
+  #wake: () => void = () => {}
+
+  /** Resolves at once: the index is brought up to date in the background. */
+  static async open(options: IndexerOptions): Promise<Indexer> {
+    return new Indexer(options)
+  }
+
+  private constructor({ replica, index, environment, log = () => {} }: IndexerOptions) {
+    this.#replica = replica
+    this.#index = index
+    this.#environment = environment
+    this.#log = log
+    this.#target = replica.counts().seq
+    this.#stopFollowing = replica.onAppended((appended) => this.#note(appended))
+    this.#stopListening = index.onLost(() => {
+      this.#complete = false
+      this.#wake()
+    })
+    // An index that stopped half-way in its first filling has seq 0 and some entries.
+    this.#complete = this.#isOurs() && (index.seq > 0 || this.#target === 0)
+    this.#done = this.#run()
+  }
+
+  /** Everything up to and with this arrival can be found. */
+  get seq(): number {
+    return this.#index.seq
+  }
+
+  /** Arrivals that the index has not reached. */
+  get behind(): number {
+    return Math.max(0, this.#replica.counts().seq - this.#index.seq)
+  }
+
+  /** True when the index has reached `seq`, at once or within `ms`; false when it has not. */
+  async waitFor(seq: number, ms: number): Promise<boolean> {
+    if (this.#index.seq >= seq) return true
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        seq,
+        reached: () => {
+          this.#waiters.delete(waiter)
+          cancel()
+          resolve(true)
+        },
+      }
+      const cancel = this.#environment.clock.after(ms, () => {
+        this.#waiters.delete(waiter)
+        resolve(false)
+      })
+      this.#waiters.add(waiter)
+    })
+  }
+
+  /**
+   * Asks the index. NodeError('search-unavailable') while it is being filled and has not been for a second, or when
+   * the answer takes longer than `searchTimeoutMs`.
+   */
+  async search(query: SearchQuery): Promise<SearchResult | QueryProblem> {
+    if (!this.#complete) await this.#whenComplete()
+    if (!this.#complete) throw new NodeError('search-unavailable', 'the search index is being rebuilt')
+    return new Promise((resolve, reject) => {
+      const cancel = this.#environment.clock.after(searchTimeoutMs, () =>
+        reject(new NodeError('search-unavailable', `the search index gave no answer in ${searchTimeoutMs} ms`)),
+      )
+      this.#index.search(query).finally(cancel).then(resolve, reject)
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopFollowing()
+    this.#stopListening()
+    this.#stop.abort()
+    this.#wake()
+    await this.#done
+    for (const read of this.#readers) read()
+  }
+
+  /** Called by the replica for every append: takes no time, keeps a bounded amount. */
+  #note({ last, records }: Appended): void {
+    this.#target = Math.max(this.#target, last)
+    if (this.#live) {
+      for (const merged of records) this.#queue.set(merged.record, merged)
+      if (this.#queue.size > indexQueueRecords) {
+        this.#queue = new Map()
+        this.#live = false
+      }
+    }
+    this.#wake()
+  }
+
+  /** Made from this replica's log, and not from more of it than there is. */
+  #isOurs(): boolean {
+    return this.#index.epoch === this.#replica.epoch && this.#index.seq <= this.#replica.counts().seq
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0
+    while (!this.#stop.signal.aborted) {
+      try {
+        if (!this.#complete || !this.#isOurs()) await this.#fill()
+        await this.#catchUp()
+        await this.#follow()
+        failures = 0
+      } catch (error) {
+        this.#live = false
+        this.#queue = new Map()
+        if (this.#stop.signal.aborted) return
+        failures++
+        this.#log('warn', 'indexing failed and begins again', { error: String(error), failures })
+        // The first time the cause may be gone with the old index; after that it is the disk.
+        if (failures > 1) await sleep(this.#environment.clock, indexRetryMs, this.#stop.signal)
+      }
+    }
+  }
+
+  /** All records into an empty index. What is appended meanwhile comes after `to` and is caught up with. */
+  async #fill(): Promise<void> {
+    this.#complete = false
+    await this.#index.reset(this.#replica.epoch)
+    const to = this.#replica.counts().seq
+    let after: RecordId | undefined
+    for (;;) {
+      this.#stop.signal.throwIfAborted()
+      const page = await this.#replica.list({ after, limit: indexBatchRecords, live: true })
+      if (page.length === 0) break
+      await this.#index.apply({ seq: 0, entries: page.map(entryOf), removed: [] })
+      after = page.at(-1)?.record
+    }
+    await this.#move(to, [])
+    this.#complete = true
+    for (const read of this.#readers) read()
+  }
+
+  /** Reads the log from where the index is, until it has reached all that is known of. */
+  async #catchUp(): Promise<void> {
+    while (this.#index.seq < this.#target) {
+      this.#stop.signal.throwIfAborted()
+      const target = this.#target
+      const changes = await this.#replica.changes(this.#index.seq, indexBatchRecords)
+      const ids = [...new Set(changes.map((change) => change.record))]
+      const records = await this.#replica.records(ids)
+      await this.#move(
+        changes.at(-1)?.seq ?? target,
+        records.filter((merged) => merged !== undefined),
+      )
+    }
+    // No append can come between this look at the target and the next line.
+    this.#live = true
+  }
+
+  /** Applies what is appended, until the queue overflows or the index is lost. */
+  async #follow(): Promise<void> {
+    while (this.#live && this.#complete && this.#isOurs()) {
+      this.#stop.signal.throwIfAborted()
+      if (this.#queue.size === 0 && this.#index.seq >= this.#target) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve
+          if (this.#stop.signal.aborted) resolve()
+        })
+        continue
+      }
+      const records = [...this.#queue.values()]
+      const target = this.#target
+      this.#queue = new Map()
+      await this.#move(target, records)
+    }
+    this.#live = false
+    this.#queue = new Map()
+  }
+
+  /** Brings these records into the index and its seq to `seq`, which moves with the last of them. */
+  async #move(seq: number, records: readonly Merged[]): Promise<void> {
+    for (let at = 0; at === 0 || at < records.length; at += indexBatchRecords) {
+      const some = records.slice(at, at + indexBatchRecords)
+      await this.#index.apply({
+        seq: at + indexBatchRecords >= records.length ? seq : this.#index.seq,
+        entries: some.filter((merged) => merged.live).map(entryOf),
+        removed: some.filter((merged) => !merged.live).map((merged) => merged.record),
+      })
+    }
+    for (const waiter of this.#waiters) if (this.#index.seq >= waiter.seq) waiter.reached()
+  }
+
+  #whenComplete(): Promise<void> {
+    return new Promise((resolve) => {
+      const read = () => {
+        this.#readers.delete(read)
+        cancel()
+        resolve()
+      }
+      const cancel = this.#environment.clock.after(searchWaitMsMax, read)
+      this.#readers.add(read)
+    })
+  }
+}
+
+/** A record as the index takes it: without the fields that do not fit its table. */
+export function entryOf(merged: Merged): IndexEntry {
+  return {
+    id: merged.record,
+    kind: merged.kind,
+    owner: ownerToDid(merged.owner),
+    slug: merged.slug ?? '',
+    doc: fitting(kindOf(merged.kind), merged.doc),
+    registeredAt: merged.registeredAt,
+    changedAt: merged.changedAt,
+  }
+}

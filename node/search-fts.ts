@@ -1,0 +1,161 @@
+/**
+ * The search index of a node: SQLite's FTS5 and columns in memory, in a thread of its own, so that neither indexing
+ * nor a dear query delays an acknowledgement.
+ *
+ * The index is derived. When its file is missing, damaged, from older tables or refused by the disk, it is thrown away
+ * and says so (`onLost`, epoch ''); whoever feeds it fills it again after `reset`. A thread that dies counts as a loss.
+ */
+import { Worker } from 'node:worker_threads'
+import { NodeError } from './errors.ts'
+import { searchesMax } from './limits.ts'
+import type { Log } from './replica-types.ts'
+import type { QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
+import type { Change, Job, Told } from './search-worker.ts'
+
+type Waiting = {
+  readonly done: (answer: SearchResult | QueryProblem | undefined) => void
+  readonly failed: (error: NodeError) => void
+}
+type Work<J> = J extends unknown ? Omit<J, 'job'> : never
+
+export class FtsIndex implements SearchIndex {
+  readonly #path: string
+  readonly #log: Log
+  readonly #waiting = new Map<number, Waiting>()
+  readonly #lost = new Set<(reason: string) => void>()
+  #worker: Worker | undefined
+  #jobs = 0
+  #searches = 0
+  #seq = 0
+  #epoch = ''
+  #closed = false
+
+  /**
+   * Opens the index at `path` or begins one. Resolves when `seq` is known; what is stored is read into memory
+   * afterwards, and searches wait for that. Never fails: an index that cannot be opened is one that was lost.
+   */
+  static async open(path: string, options: { readonly log?: Log } = {}): Promise<FtsIndex> {
+    const index = new FtsIndex(path, options.log ?? (() => {}))
+    await index.#start()
+    return index
+  }
+
+  private constructor(path: string, log: Log) {
+    this.#path = path
+    this.#log = log
+  }
+
+  get seq(): number {
+    return this.#seq
+  }
+
+  get epoch(): string {
+    return this.#epoch
+  }
+
+  async apply(change: Change): Promise<void> {
+    await this.#ask({ do: 'apply', change })
+  }
+
+  async search(query: SearchQuery): Promise<SearchResult | QueryProblem> {
+    if (this.#searches >= searchesMax) throw new NodeError('busy', `${this.#searches} searches are under way already`)
+    this.#searches++
+    try {
+      return (await this.#ask({ do: 'search', query })) as SearchResult | QueryProblem
+    } finally {
+      this.#searches--
+    }
+  }
+
+  async reset(epoch: string): Promise<void> {
+    if (epoch === '') throw new TypeError("expected the epoch of a log, got ''")
+    if (!this.#worker && !this.#closed) await this.#start()
+    await this.#ask({ do: 'reset', epoch })
+  }
+
+  onLost(call: (reason: string) => void): () => void {
+    this.#lost.add(call)
+    return () => this.#lost.delete(call)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    const worker = this.#worker
+    if (!worker) return
+    const exited = new Promise((resolve) => worker.once('exit', resolve))
+    worker.postMessage({ job: 0, do: 'close' } satisfies Job)
+    await exited
+  }
+
+  /** Resolves when the thread has opened the index or found that it cannot. */
+  #start(): Promise<void> {
+    return new Promise((resolve) => {
+      const worker = new Worker(new URL('./search-worker.ts', import.meta.url), { workerData: { path: this.#path } })
+      this.#worker = worker
+      let opened = false
+      worker.on('message', (told: Told) => {
+        this.#hear(told)
+        if (!opened && (told.told === 'open' || told.told === 'lost')) {
+          opened = true
+          resolve()
+        }
+      })
+      worker.on('error', (error) => this.#log('error', 'the search thread failed', { error: String(error) }))
+      worker.on('exit', () => {
+        this.#worker = undefined
+        this.#lose(this.#closed ? 'the index is closed' : 'the search thread ended')
+        resolve()
+      })
+    })
+  }
+
+  #ask(work: Work<Job>): Promise<SearchResult | QueryProblem | undefined> {
+    const worker = this.#worker
+    if (this.#closed) return Promise.reject(new NodeError('closed', 'the index is closed'))
+    if (!worker) return Promise.reject(unavailable('the search thread ended'))
+    const job = ++this.#jobs
+    return new Promise((done, failed) => {
+      this.#waiting.set(job, { done, failed })
+      worker.postMessage({ ...work, job } as Job)
+    })
+  }
+
+  #hear(told: Told): void {
+    if (told.told === 'lost') {
+      this.#lose(told.reason)
+      return
+    }
+    if (told.told === 'open' || told.told === 'moved') {
+      this.#seq = told.seq
+      this.#epoch = told.epoch
+      return
+    }
+    if (told.told === 'left-out') {
+      this.#log('error', 'records that cannot be indexed', { records: told.records })
+      return
+    }
+    const waiting = this.#waiting.get(told.job)
+    this.#waiting.delete(told.job)
+    if (told.told === 'done') waiting?.done(told.answer)
+    else waiting?.failed(unavailable(told.reason))
+  }
+
+  #lose(reason: string): void {
+    this.#seq = 0
+    this.#epoch = ''
+    if (this.#closed || !this.#worker) {
+      for (const { failed } of this.#waiting.values()) {
+        failed(this.#closed ? new NodeError('closed', 'the index is closed') : unavailable(reason))
+      }
+      this.#waiting.clear()
+    }
+    if (this.#closed) return
+    this.#log('warn', 'the search index was lost and is built anew', { reason })
+    for (const call of this.#lost) call(reason)
+  }
+}
+
+function unavailable(reason: string): NodeError {
+  return new NodeError('search-unavailable', `the search index is being rebuilt: ${reason}`)
+}

@@ -1,0 +1,160 @@
+/**
+ * The thread in which the index lives (search-fts.ts is its other side). Questions are answered in the order in which
+ * they come, changes one after the other in slices, so that a search waits for one slice at most.
+ *
+ * An index that fails in any way is closed and deleted, and the other side is told: it is derived, and an index that
+ * may be wrong is worth less than none.
+ */
+import { statSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { parentPort, workerData } from 'node:worker_threads'
+import { kinds } from '../crdt/index.ts'
+import { indexCheckBytesMax, indexSliceRecords } from './limits.ts'
+import type { IndexEntry, QueryProblem, SearchQuery, SearchResult } from './search.ts'
+import { SearchEngine } from './search-engine.ts'
+import { tablesOf } from './search-fields.ts'
+import { deleteIndex } from './search-store.ts'
+
+export type Change = {
+  readonly seq: number
+  readonly entries: readonly IndexEntry[]
+  readonly removed: readonly string[]
+}
+export type Job =
+  | { readonly job: number; readonly do: 'search'; readonly query: SearchQuery }
+  | { readonly job: number; readonly do: 'apply'; readonly change: Change }
+  | { readonly job: number; readonly do: 'reset'; readonly epoch: string }
+  | { readonly job: number; readonly do: 'close' }
+export type Told =
+  | { readonly told: 'open' | 'moved'; readonly seq: number; readonly epoch: string }
+  | { readonly told: 'lost'; readonly reason: string }
+  | { readonly told: 'done'; readonly job: number; readonly answer?: SearchResult | QueryProblem }
+  /** Records that cannot be found because they could not be read: a mistake of ours. */
+  | { readonly told: 'left-out'; readonly records: readonly { readonly id: string; readonly why: string }[] }
+  /** The index was lost before or under the job. */
+  | { readonly told: 'failed'; readonly job: number; readonly reason: string }
+
+const LOADED_AT_ONCE = 1_000
+
+const port = parentPort!
+const path: string = workerData.path
+const tables = tablesOf(kinds)
+
+let engine: SearchEngine | undefined
+let loading: Promise<void> = Promise.resolve()
+/** Jobs that change the index wait for each other; searches do not wait for them. */
+let changes: Promise<void> = Promise.resolve()
+
+function tell(message: Told): void {
+  port.postMessage(message)
+}
+
+function lose(error: unknown): void {
+  const reason = error instanceof Error ? error.message : String(error)
+  try {
+    engine?.close()
+  } catch {
+    // It is thrown away all the same.
+  }
+  engine = undefined
+  try {
+    deleteIndex(path)
+  } catch {
+    // The next reset tries again and says what is wrong.
+  }
+  tell({ told: 'lost', reason })
+}
+
+/** Reads the stored entries into memory, a slice a turn. */
+async function load(from: SearchEngine): Promise<void> {
+  try {
+    while (engine === from && from.load(LOADED_AT_ONCE)) await nextTurn()
+    if (engine !== from || statSync(path).size > indexCheckBytesMax) return
+    await nextTurn()
+    const damage = engine === from ? from.damage() : undefined
+    if (damage !== undefined) lose(new Error(damage))
+  } catch (error) {
+    if (engine === from) lose(error)
+  }
+}
+
+function open(): void {
+  try {
+    engine = new SearchEngine(path, tables)
+    tell({ told: 'open', seq: engine.seq, epoch: engine.epoch })
+    loading = load(engine)
+  } catch (error) {
+    lose(error)
+  }
+}
+
+async function apply({ seq, entries, removed }: Change): Promise<void> {
+  await loading
+  const into = engine
+  if (!into) return
+  for (let at = 0; at < entries.length; at += indexSliceRecords) {
+    into.apply(entries.slice(at, at + indexSliceRecords), [])
+    await nextTurn()
+    if (engine !== into) return
+  }
+  into.apply([], removed, seq)
+  if (into.leftOut.length > 0) tell({ told: 'left-out', records: into.leftOut.splice(0) })
+  tell({ told: 'moved', seq, epoch: into.epoch })
+}
+
+async function reset(epoch: string): Promise<void> {
+  await loading
+  try {
+    engine?.close()
+  } catch {
+    // A new file follows.
+  }
+  engine = undefined
+  deleteIndex(path)
+  const made = new SearchEngine(path, tables)
+  made.reset(epoch)
+  while (made.load(LOADED_AT_ONCE));
+  engine = made
+  tell({ told: 'moved', seq: 0, epoch })
+}
+
+async function run(job: Job, work: () => Promise<SearchResult | QueryProblem | undefined>): Promise<void> {
+  try {
+    const answer = await work()
+    if (engine) tell({ told: 'done', job: job.job, answer })
+    else tell({ told: 'failed', job: job.job, reason: 'there is no index' })
+  } catch (error) {
+    // A search that fails by itself says nothing about the index.
+    if (job.do !== 'search' || isOfDatabase(error)) lose(error)
+    tell({ told: 'failed', job: job.job, reason: error instanceof Error ? error.message : String(error) })
+  }
+}
+
+function isOfDatabase(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR'
+}
+
+port.on('message', (job: Job) => {
+  if (job.do === 'search') {
+    void run(job, async () => {
+      await loading
+      return engine?.search(job.query)
+    })
+    return
+  }
+  changes = changes.then(async () => {
+    if (job.do === 'close') {
+      await loading
+      engine?.close()
+      port.close()
+      return
+    }
+    await run(job, async () => {
+      if (job.do === 'apply') await apply(job.change)
+      else await reset(job.epoch)
+      return undefined
+    })
+  })
+})
+
+open()
