@@ -13,6 +13,7 @@ import {
   syncCursorPackets,
   syncGetIdsMax,
   syncGetWindow,
+  syncIdsWindow,
   syncItemsMax,
   syncMissingMax,
   syncSincesMax,
@@ -72,7 +73,7 @@ export class Puller {
 
   /** One request for the log; answers where and how to go on when the guess was wrong. */
   async #stream({ from, mode, sure }: Turn, all: boolean): Promise<Turn | undefined> {
-    const window = mode === 'frames' && sure ? syncCredits : syncUnsureWindow
+    const window = mode === 'ids' ? 1 : sure ? syncCredits : syncUnsureWindow
     const request = await this.#ask(window, (q) => writeMessage({ m: 'since', q, from, mode, all, window }))
     const mayTurn = ++this.#sinces < syncSincesMax
     const admitting: Promise<Outcome>[] = []
@@ -112,7 +113,7 @@ export class Puller {
           await this.#settle()
           return { from: reached, mode: 'ids', sure: true }
         }
-        if (mayTurn && outcome.items >= SAMPLE) await this.#widen(request)
+        if (mayTurn && outcome.items >= SAMPLE) await this.#widen(request, syncCredits)
       } else {
         this.#count(answer.ids.length)
         const lacking = await this.#lacking(answer.ids)
@@ -126,6 +127,7 @@ export class Puller {
           return { from: reached, mode: 'frames', sure: true }
         }
         await this.#grant(request)
+        await this.#widen(request, syncIdsWindow)
       }
     }
   }
@@ -214,8 +216,8 @@ export class Puller {
   }
 
   /** The first answers were what we lack: the rest may come at full speed. */
-  async #widen(request: Request): Promise<void> {
-    const n = request.widen(syncCredits)
+  async #widen(request: Request, window: number): Promise<void> {
+    const n = request.widen(window)
     if (n > 0) await this.#options.link.send(writeMessage({ m: 'more', q: request.q, n }))
   }
 }

@@ -29,6 +29,8 @@ export type ServeOptions = {
   readonly clock: Clock
   /** Asked when the whole log is wanted; false ends the session as busy. */
   readonly mayReadAll: () => boolean
+  /** The end of our log when the session began: what came since may be the asker's own. */
+  readonly startSeq: () => number
 }
 
 export class Server {
@@ -90,8 +92,8 @@ export class Server {
   }
 
   async #frames({ q, from, all }: Since, window: Window): Promise<void> {
-    const { link, replica } = this.#options
-    const upTo = replica.counts().seq
+    const { link, replica, startSeq } = this.#options
+    const upTo = all ? startSeq() : replica.counts().seq
     let covered = Math.min(from, upTo)
     let frames: Uint8Array[] = []
     let ops = 0
@@ -128,8 +130,8 @@ export class Server {
   }
 
   async #ids({ q, from, all }: Since, window: Window): Promise<void> {
-    const { link, replica } = this.#options
-    const upTo = replica.counts().seq
+    const { link, replica, startSeq } = this.#options
+    const upTo = all ? startSeq() : replica.counts().seq
     let covered = Math.min(from, upTo)
     let ids: OpId[] = []
     let fill = syncFirstIds

@@ -81,7 +81,14 @@ export class Session {
     this.#options = options
     this.#wants = options.wants
     this.#link = new Link(channel)
-    this.#server = new Server({ link: this.#link, replica, codec, clock, mayReadAll })
+    this.#server = new Server({
+      link: this.#link,
+      replica,
+      codec,
+      clock,
+      mayReadAll,
+      startSeq: () => this.#mine?.seq ?? 0,
+    })
     this.#puller = new Puller({
       link: this.#link,
       replica,
@@ -172,13 +179,15 @@ export class Session {
   async #pull(): Promise<void> {
     const theirs = this.#theirs as Hello
     if (this.#wants) return this.#puller.fetch(this.#wants)
-    if (theirs.only || theirs.seq === 0) return
+    if (theirs.only) return
     const cursor = this.#options.cursors.get(this.#link.peer)
     // A log shorter than the cursor was restored from a backup: what it says now is news.
     const from = cursor?.epoch === theirs.epoch && cursor.seq <= theirs.seq ? cursor.seq : 0
     this.#deep = this.#goDeep(theirs, from)
     if (this.#deep) return this.#puller.log(0, { mode: 'ids', sure: true }, true)
-    if (from < theirs.seq) return this.#puller.log(from, await this.#guess(theirs, from), false)
+    if (from === theirs.seq) return this.#reached(from, false)
+    // Who begins at the start may have lost what it once gave, so nothing is left out for having come from it.
+    return this.#puller.log(from, await this.#guess(theirs, from), from === 0)
   }
 
   /** Cursors have nothing left to say and roots differ: somebody has lost or refused something. */
