@@ -19,6 +19,7 @@ import {
   pureSuite,
   recordId,
   type Suite,
+  utf8Length,
   type Verb,
 } from '../crdt/index.ts'
 import type * as Answer from './answers.ts'
@@ -145,13 +146,13 @@ export class Client {
     } while (cursor !== undefined && left > 0)
   }
 
-  page(kind: string, options: CallOptions & Answer.ListQuery = {}): Promise<Answer.Page<Answer.RecordJson>> {
+  async page(kind: string, options: CallOptions & Answer.ListQuery = {}): Promise<Answer.Page<Answer.RecordJson>> {
     const { filters, sort, limit, cursor } = options
     return this.#http.json(`/v1/${pluralOf(kind)}${query({ ...filters, sort, limit, cursor })}`, signalOf(options))
   }
 
   /** Full text, filters, facets. Over all kinds unless one is named. */
-  search(
+  async search(
     question: Answer.SearchQuery & { readonly kind?: string },
     options: CallOptions = {},
   ): Promise<Answer.SearchAnswer> {
@@ -378,7 +379,9 @@ export class Client {
     const response = await this.#http.send(pathOf(place), request)
     if (method === 'DELETE') return { outcome: 'removed', id: place.id }
     const record = (await response.json()) as Answer.RecordJson
-    return { outcome: response.status === 201 ? 'created' : 'changed', id: place.id, record }
+    // Without a condition the tag of before is not known, and an answer does not say whether it wrote.
+    const same = options.ifMatch !== undefined && response.headers.get('etag') === options.ifMatch
+    return { outcome: response.status === 201 ? 'created' : same ? 'unchanged' : 'changed', id: place.id, record }
   }
 
   async #change(
@@ -441,8 +444,10 @@ export function* batches(
   let bytes = 0
   let from = 0
   for (const { kind, slug, doc } of entries) {
-    const line = JSON.stringify({ kind, ...(slug !== undefined && { slug }), doc })
-    const size = new TextEncoder().encode(line).length + 1
+    // A node knows kinds by their singular name; one that nobody knows is for the node to refuse.
+    const name = kindNamed(kind)?.name ?? kind
+    const line = JSON.stringify({ kind: name, ...(slug !== undefined && { slug }), doc })
+    const size = utf8Length(line) + 1
     if (lines.length === batchLinesMax || (lines.length > 0 && bytes + size > batchBytesMax)) {
       yield { from, lines }
       from += lines.length

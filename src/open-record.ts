@@ -26,6 +26,7 @@ import {
   isMap,
   type Kind,
   type Merged,
+  opIdToCid,
   PARENTS_MAX,
   type Path,
   pointerOf,
@@ -47,7 +48,11 @@ export type OpenOptions = {
   /** Told when the feed ends for good; `refresh` and `commit` go on working. */
   readonly onFeedError?: (error: unknown) => void
 }
-export type Committed = { readonly outcome: 'changed' | 'unchanged'; readonly heads: readonly string[] }
+export type Committed = {
+  readonly outcome: 'changed' | 'unchanged'
+  /** The record's heads as this side knows them now. */
+  readonly heads: readonly string[]
+}
 
 /** The origin of transactions that bring changes from elsewhere, to tell them from edits. */
 export const REMOTE = Symbol('peerage: from elsewhere')
@@ -173,9 +178,9 @@ export class OpenRecord {
       })
       if (raced && tries < raceTriesMax) continue
       if (outcome.outcome === 'refused') throw refusal(outcome.errors)
-      if (outcome.outcome === 'unchanged') return { outcome: 'unchanged', heads: this.#base.heads }
+      if (outcome.outcome === 'unchanged') return { outcome: 'unchanged', heads: this.#base.heads.map(opIdToCid) }
       this.#settle(snapshot, edited, outcome.after)
-      return { outcome: 'changed', heads: outcome.after.heads }
+      return { outcome: 'changed', heads: outcome.after.heads.map(opIdToCid) }
     }
   }
 
@@ -216,7 +221,7 @@ export class OpenRecord {
       const base = this.#base
       const edited = this.#readOrThrow()
       const snapshot = Y.encodeStateAsUpdate(this.doc)
-      if (diff(this.#kind, base, edited).length === 0) return { outcome: 'unchanged', heads: base.heads }
+      if (diff(this.#kind, base, edited).length === 0) return { outcome: 'unchanged', heads: base.heads.map(opIdToCid) }
       const { record, etag } = await this.#client.read(this.id, this.#call)
       const same =
         record.heads.length === base.heads.length &&
@@ -235,7 +240,7 @@ export class OpenRecord {
       const after = (await this.#client.proven(this.id, this.#call))?.merged ?? base
       this.#unseen = new Map()
       this.#settle(snapshot, edited, after)
-      return { outcome: 'changed', heads: after.heads }
+      return { outcome: 'changed', heads: after.heads.map(opIdToCid) }
     }
   }
 
@@ -270,22 +275,17 @@ export class OpenRecord {
   #integrate(next: Merged, from: Doc = this.#base.doc): void {
     const base = this.#base
     if (sameHeads(base, next) && from === base.doc) return
+    for (const path of this.#texts) this.#integrateText(path, valueAt(from, path), valueAt(next.doc, path))
     const read = this.#read()
-    this.doc.transact(() => {
-      for (const path of this.#texts) this.#integrateText(path, valueAt(from, path), valueAt(next.doc, path))
-      if (!read.ok) return
-      const merged = threeWay(
-        this.#withoutTexts(from),
-        this.#withoutTexts(read.value),
-        this.#withoutTexts(next.doc),
-        (path) => this.#isSet(path, next),
-      )
+    if (read.ok) {
+      const sides = [from, read.value, next.doc].map((doc) => this.#withoutTexts(doc)) as [Doc, Doc, Doc]
+      const merged = threeWay(...sides, (path) => this.#isSet(path, next))
       for (const path of merged.overlaps) {
         const pointer = pointerOf(path)
         if (!this.#unseen.has(pointer)) this.#unseen.set(pointer, { path, before: base })
       }
-      this.#show((merged.value ?? {}) as Doc)
-    }, REMOTE)
+      this.doc.transact(() => this.#show((merged.value ?? {}) as Doc), REMOTE)
+    }
     this.#base = next
   }
 

@@ -51,6 +51,12 @@ export class Prover {
     return this.#records.get(record)?.merged
   }
 
+  /** Takes an op that was just signed here, where what it builds on is known here too. */
+  note(op: Op): void {
+    const known = this.#records.get(op.header.record)
+    if (op.header.parents.every((parent) => known?.ops.has(parent))) this.add(op.header.record, [op])
+  }
+
   /** Takes ops whose signature is known to hold: fetched and checked here, or just signed. */
   add(record: string, fetched: readonly Op[]): void {
     const known = this.#records.get(record)

@@ -131,7 +131,7 @@ export class SignedWriter {
     return ops.map((op) => {
       const verdict = verdicts.get(opIdToCid(op.id)) ?? { verdict: 'refused', reason: refused }
       // Ours, signed a moment ago: proven without fetching it back.
-      if (verdict.verdict !== 'refused') this.#prover.add(op.header.record, [op])
+      if (verdict.verdict !== 'refused') this.#prover.note(op)
       return { op, verdict }
     })
   }
