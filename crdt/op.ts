@@ -86,9 +86,8 @@ export function checkHeader(header: Header, headerBytes: number, grant = false):
   if (headerBytes > HEADER_BYTES_MAX || header.bodyLength > BODY_BYTES_MAX) return 'too-large'
   if (grant || (type >= FIRST_RESERVED && type <= LAST_RESERVED)) return 'reserved'
   if (genesis !== undefined) {
-    if (!isKind(genesis.kind)) return 'malformed'
     if (genesis.owner.startsWith('02')) return 'reserved'
-    if (!genesis.owner.startsWith('01')) return 'malformed'
+    if (!isKind(genesis.kind) || !genesis.owner.startsWith('01')) return 'malformed'
     if (parents.length > 0) return 'bad-parents'
     return genesis.owner === `01${header.actor}` ? undefined : 'not-authorised'
   }
