@@ -1,9 +1,17 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { FtsIndex } from '../../node/search-fts.ts'
 import { type HttpNode, jsonOf, startHttpNode } from '../support/http-node.ts'
 
 let http: HttpNode
+let folder: string
+let index: FtsIndex
 beforeAll(async () => {
-  http = await startHttpNode()
+  folder = await mkdtemp(join(tmpdir(), 'peerage-search-'))
+  index = await FtsIndex.open(join(folder, 'index.sqlite'))
+  http = await startHttpNode({ index })
   const models = Array.from({ length: 12 }, (_, n) => ({
     kind: 'model',
     slug: `maker/model-${n}`,
@@ -24,6 +32,8 @@ beforeAll(async () => {
 })
 afterAll(async () => {
   await http[Symbol.asyncDispose]()
+  await index[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true })
 })
 
 const list = async (query: string) => jsonOf(await http.call('GET', `/v1/models?${query}`))
