@@ -228,8 +228,8 @@ export class Settling {
     const { group, pending, refused } = this.#parts
     const missing = new Set<OpId>()
     const seen = new Set<OpId>()
-    const ask = [...this.#candidates.values()].flatMap((candidate) =>
-      candidate.verdict === undefined ? candidate.missing : [],
+    const ask = results.flatMap(({ op, verdict }) =>
+      verdict === 'pending' ? (this.#candidates.get(op)?.missing ?? []) : [],
     )
     // Of a parent that is itself pending, what that one lacks is asked for.
     for (const id of ask) {

@@ -1,0 +1,118 @@
+/**
+ * Verifies every invariant of a replica from its frames alone, the slow and obvious way.
+ *
+ * Reads the whole arrival log, believes nothing else, and compares all that the replica answers with what the frames
+ * say. Throws with the first thing that is wrong.
+ */
+import {
+  IdSet,
+  type Merged,
+  type Op,
+  openFrame,
+  recordStateHash,
+  stateBytes,
+  stateHash,
+  toHex,
+} from '../../crdt/index.ts'
+import { nativeSuite } from '../../node/native.ts'
+import type { ReplicaFace } from '../../node/replica-types.ts'
+import { naiveMerge } from './naive-merge.ts'
+
+export async function checkReplica(replica: ReplicaFace): Promise<void> {
+  await replica.ready
+  const ops = await opsOf(replica)
+  checkParents(ops)
+  const byRecord = Map.groupBy(ops.values(), (op) => op.header.record)
+  const records = await replica.list({ limit: Number.MAX_SAFE_INTEGER })
+  equal(
+    'records',
+    records.map(({ record }) => record),
+    [...byRecord.keys()].sort(),
+  )
+  const live: Record<string, number> = {}
+  for (const merged of records) {
+    checkMerged(merged, byRecord.get(merged.record)!)
+    if (merged.live) live[merged.kind] = (live[merged.kind] ?? 0) + 1
+  }
+  for (const kind of new Set(records.map((merged) => merged.kind))) {
+    const listed = await replica.list({ kind, limit: Number.MAX_SAFE_INTEGER })
+    equal(
+      `records of kind ${kind}`,
+      listed.map(({ record }) => record),
+      records.flatMap((merged) => (merged.kind === kind ? [merged.record] : [])),
+    )
+  }
+  const counts = replica.counts()
+  equal('ops counted', counts.ops, ops.size)
+  equal('records counted', sorted(counts.records), sorted(live))
+  const set = new IdSet(nativeSuite.sha256)
+  for (const id of ops.keys()) set.add(id)
+  equal('root', replica.root(), set.root())
+  equal('ops that are not held', (await replica.has([...ops.keys()])).filter((held) => !held).length, 0)
+  equal(
+    'state hash',
+    await replica.stateHash(),
+    stateHash(records.map((merged) => recordStateHash(merged, nativeSuite.sha256))),
+  )
+}
+
+/** All ops, by the arrival log; each frame opened as a stranger would, arrival numbers without a gap. */
+async function opsOf(replica: ReplicaFace): Promise<Map<string, Op>> {
+  const ops = new Map<string, Op>()
+  let covered = 0
+  for await (const { seq, bytes, ids } of replica.log(0)) {
+    const opened = openFrame(bytes, replica.net, nativeSuite)
+    if (!opened.ok) throw new Error(`the frame up to ${seq} does not open: ${opened.reason}`)
+    equal(`refused ops in the frame up to ${seq}`, opened.frame.refused.length, 0)
+    equal(
+      `ids of the frame up to ${seq}`,
+      ids,
+      opened.frame.entries.map(({ op }) => op.id),
+    )
+    equal(`ops of the frame up to ${seq}`, seq - covered, ids.length)
+    covered = seq
+    for (const { op } of opened.frame.entries) {
+      if (ops.has(op.id)) throw new Error(`op ${op.id} is stored twice`)
+      ops.set(op.id, op)
+    }
+  }
+  equal('last arrival number', replica.counts().seq, covered)
+  equal(
+    'changes',
+    (await replica.changes(0, Number.MAX_SAFE_INTEGER)).map(({ op }) => op),
+    [...ops.keys()],
+  )
+  return ops
+}
+
+function checkParents(ops: ReadonlyMap<string, Op>): void {
+  const owners = new Map<string, string>()
+  for (const { header } of ops.values()) if (header.genesis) owners.set(header.record, header.genesis.owner)
+  for (const { id, header } of ops.values()) {
+    equal(`owner of op ${id}`, owners.get(header.record), `01${header.actor}`)
+    for (const parent of header.parents)
+      equal(`record of a parent of ${id}`, ops.get(parent)?.header.record, header.record)
+  }
+}
+
+function checkMerged(merged: Merged, ops: readonly Op[]): void {
+  const naive = naiveMerge(ops)
+  const { record } = merged
+  equal(`state of ${record}`, toHex(stateBytes(merged)), toHex(stateBytes(naive)))
+  equal(`facts of ${record}`, factsOf(merged), factsOf(naive))
+}
+
+function factsOf({ owner, kind, slug, registeredAt, changedAt, opCount }: Merged) {
+  return { owner, kind, slug, registeredAt, changedAt, opCount }
+}
+
+function sorted(counts: Readonly<Record<string, number>>): [string, number][] {
+  return Object.entries(counts).sort(([a], [b]) => (a < b ? -1 : 1))
+}
+
+function equal(what: string, got: unknown, wanted: unknown): void {
+  if (JSON.stringify(got) === JSON.stringify(wanted)) return
+  throw new Error(
+    `${what}: expected ${JSON.stringify(wanted)?.slice(0, 300)}, got ${JSON.stringify(got)?.slice(0, 300)}`,
+  )
+}
