@@ -139,7 +139,7 @@ function isPlainMap(json: unknown): json is Record<string, unknown> {
 }
 
 function nameOf(json: unknown): string {
-  if (json === null) return 'null'
+  if (json === null || json === undefined) return String(json)
   if (Array.isArray(json)) return 'a list'
   return typeof json === 'object' ? (json.constructor?.name ?? 'an object') : `a ${typeof json}`
 }
