@@ -81,7 +81,7 @@ export class Grouping {
 
   catalogue(): Catalogue {
     const records = [...this.#records.values()].map(({ kind, slug, fields, provenance, from }) => {
-      const doc: Record<string, Value> = Object.assign(Object.create(null), fields)
+      const doc = fieldsOf(fields)
       if (provenance.length > 0) doc['provenance'] = provenance
       return { kind, slug, doc, from }
     })
@@ -134,8 +134,8 @@ function readEntry(entry: Entry): Read | RefusedEntry {
   const slug = hasOwner ? `${owner}/${name}` : name
   if (!isSlug(slug)) return refuse('owner/name is longer than 256 bytes')
 
-  const fields: Fields = { name, ...(hasOwner ? { provider: owner } : {}) }
-  const other: Fields = {}
+  const fields = fieldsOf({ name, ...(hasOwner ? { provider: owner } : {}) })
+  const other = fieldsOf({})
   for (const [key, value] of Object.entries(rest) as [string, Value][]) {
     // A second name for the same field, or a name that the register keeps for itself.
     const isTaken = RESERVED_FIELDS.includes(key) || (Object.hasOwn(fields, key) && !equalValues(fields[key], value))
@@ -147,7 +147,7 @@ function readEntry(entry: Entry): Read | RefusedEntry {
     slug,
     fields,
     earlier: Array.isArray(provenance) ? provenance : [],
-    source: isMap(source) ? { ...source } : source === undefined ? {} : { source },
+    source: fieldsOf(isMap(source) ? source : source === undefined ? {} : { source }),
     other,
     place,
   }
@@ -160,7 +160,7 @@ function draftOf(read: Read): Draft {
 }
 
 function merge(draft: Draft, read: Read): void {
-  const other: Fields = { ...read.other }
+  const other = fieldsOf(read.other)
   for (const [key, value] of Object.entries(read.fields)) {
     if (!Object.hasOwn(draft.fields, key)) draft.fields[key] = value
     else if (!equalValues(draft.fields[key], value)) other[key] = value
@@ -171,10 +171,15 @@ function merge(draft: Draft, read: Read): void {
 
 /** Adds where the entry comes from and what it alone says, once. */
 function note(draft: Draft, { earlier, source }: Read, other: Fields): void {
-  const own: Fields = { ...source, ...(Object.keys(other).length > 0 ? { other } : {}) }
+  const own = fieldsOf({ ...source, ...(Object.keys(other).length > 0 ? { other } : {}) })
   for (const origin of Object.keys(own).length > 0 ? [...earlier, own] : earlier) {
     if (!draft.provenance.some((known) => equalValues(known, origin))) draft.provenance.push(origin)
   }
+}
+
+/** A map of its own in which `__proto__` is a key like any other. */
+function fieldsOf(fields: Readonly<Fields>): Fields {
+  return Object.assign(Object.create(null), fields)
 }
 
 /** What a refused entry calls itself, as far as it does. */

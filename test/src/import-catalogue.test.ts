@@ -99,6 +99,13 @@ describe('an entry', () => {
     ])
   })
 
+  test('loses nothing that it says under a name that objects of JavaScript have', async () => {
+    const said = (x: number) => JSON.parse(`{"kind":"model","name":"n","__proto__":{"x":${x}},"constructor":1}`)
+    const { records } = await groupEntries([entry(said(1)), entry(said(2), 2)])
+    const text = JSON.stringify(records[0]?.doc)
+    expect(text).toBe('{"name":"n","__proto__":{"x":1},"constructor":1,"provenance":[{"other":{"__proto__":{"x":2}}}]}')
+  })
+
   test('keeps earlier provenance, and a source that is no map', async () => {
     const earlier = [{ source: 'long ago' }]
     expect(await docsOf({ kind: 'model', name: 'n', provenance: earlier, _source: 'here' })).toEqual([
