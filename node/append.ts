@@ -57,7 +57,7 @@ export class Group {
   /** Whether ops are held that the set cannot tell yet. */
   readonly #held = new Map<OpId, boolean>()
   readonly #taken = new Map<OpId, Op>()
-  readonly #repaired = new Set<OpId>()
+  readonly #repaired = new Map<OpId, Op>()
   readonly #carriers = new Set<Carrier>()
 
   constructor(store: Store, set: OpSet) {
@@ -122,7 +122,7 @@ export class Group {
 
   /** The record of an op that is held; undefined when its frame is damaged. */
   async recordOf(id: OpId, guess: RecordId): Promise<RecordId | undefined> {
-    const taken = this.#taken.get(id)
+    const taken = this.#taken.get(id) ?? this.#repaired.get(id)
     if (taken !== undefined) return taken.header.record
     const state = this.#states.get(guess)
     if (state?.before?.heads.includes(id)) return guess
@@ -151,7 +151,7 @@ export class Group {
       state.ops?.push(op)
     } else {
       if (state.ops === undefined) {
-        const loaded = await this.#store.opsBelow(state.before?.heads ?? [])
+        const loaded = await this.#store.opsBelow(state.before?.heads ?? [], this.#repaired)
         if ('damaged' in loaded) return loaded.damaged
         state.ops = [...loaded.ops, ...state.added]
       }
@@ -166,7 +166,7 @@ export class Group {
 
   /** Takes a good copy of an op that is held, but whose row is damaged. It changes no record. */
   takeAgain(op: Op, carrier: Carrier): void {
-    this.#repaired.add(op.id)
+    this.#repaired.set(op.id, op)
     this.#bring(op.id, carrier)
   }
 
@@ -197,7 +197,14 @@ export class Group {
     }
     const after = { ...counts, seq }
     changes.push({ key: countsKey, value: sealed(countsRow(after), sha256) })
-    return { changes, counts: after, frames, records, repaired: [...this.#repaired], remote: this.#carriers.size }
+    return {
+      changes,
+      counts: after,
+      frames,
+      records,
+      repaired: [...this.#repaired.keys()],
+      remote: this.#carriers.size,
+    }
   }
 
   async #frameRow({ seq, frame, origin }: StoredFrame): Promise<Put> {

@@ -133,6 +133,8 @@ export interface ReplicaFace extends AsyncDisposable {
   root(): string
   pending(): { readonly ops: number; readonly bytes: number }
   health(): Health
+  /** Ids of ops whose copy on disk is damaged: ask any peer for them, `admit` stores them again. */
+  damaged(limit: number): readonly OpId[]
 
   /** Strangers' frames in, verdicts out; never throws for what they hold. Durable enough to be fetched again; `sync: true` waits for the disk. */
   admit(frames: readonly Uint8Array[], source: Source, options?: { sync?: boolean }): Promise<Admitted>

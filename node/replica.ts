@@ -121,6 +121,10 @@ export class Replica implements ReplicaFace {
     return { set: this.#set.state, damagedFrames: frames, damagedOps: ops, forkedRecords: forked }
   }
 
+  damaged(limit: number): readonly OpId[] {
+    return this.#store.damaged(limit)
+  }
+
   async admit(frames: readonly Uint8Array[], source: Source, options?: { sync?: boolean }): Promise<Admitted> {
     const arrived = await this.#admission.authenticate(frames, source)
     const admitted = await this.#writer.admit(arrived, options?.sync === true)

@@ -161,6 +161,11 @@ export class Store {
     return { frames: this.#damagedFrames.size, ops: this.#damagedOps.size }
   }
 
+  /** Ids of ops whose copy here is damaged, to be asked for. */
+  damaged(limit: number): OpId[] {
+    return this.#damagedOps.keys().take(limit).toArray()
+  }
+
   /** Writes a group: all of it or, when this rejects, nothing of it, in memory too. */
   async commit(prepared: Prepared, sync: boolean): Promise<void> {
     await this.#disk.batch(prepared.changes, { sync })
@@ -225,19 +230,25 @@ export class Store {
     return ops
   }
 
-  /** All ops below these heads, themselves included: for the heads of a record, all its ops. */
-  async opsBelow(heads: readonly OpId[]): Promise<Loaded> {
+  /**
+   * All ops below these heads, themselves included: for the heads of a record, all its ops. Of those in `known` the
+   * disk is not asked.
+   */
+  async opsBelow(heads: readonly OpId[], known?: ReadonlyMap<OpId, Op>): Promise<Loaded> {
     const ops = new Map<OpId, Op>()
     for (let wanted = [...heads]; wanted.length > 0; ) {
-      const found = await this.ops(wanted)
-      const damaged = wanted.filter((id) => !found.has(id))
+      const found = await this.ops(known === undefined ? wanted : wanted.filter((id) => !known.has(id)))
+      for (const id of wanted) {
+        const op = found.get(id) ?? known?.get(id)
+        if (op !== undefined) ops.set(id, op)
+      }
+      const damaged = wanted.filter((id) => !ops.has(id))
       if (damaged.length > 0) {
         for (const id of damaged) this.#damagedOps.add(id)
         return { damaged }
       }
       const next = new Set<OpId>()
-      for (const [id, op] of found) ops.set(id, op)
-      for (const op of found.values()) for (const parent of op.header.parents) if (!ops.has(parent)) next.add(parent)
+      for (const id of wanted) for (const parent of ops.get(id)!.header.parents) if (!ops.has(parent)) next.add(parent)
       wanted = [...next]
     }
     return { ops: [...ops.values()] }
@@ -350,10 +361,17 @@ export class Store {
     )
   }
 
+  /** Notes which ops are lost with a frame. One that no op points to any more, since all are stored again, is deleted. */
   async #findOpsOf(seq: number): Promise<void> {
+    let found = 0
     for await (const [key, row] of this.#disk.entries(opRows)) {
-      if (readLocation(row)?.seq === seq) this.#damagedOps.add(idOfKey(key))
+      if (readLocation(row)?.seq !== seq) continue
+      this.#damagedOps.add(idOfKey(key))
+      found++
     }
+    if (found > 0) return
+    await this.#disk.batch([{ key: frameKey(seq) }])
+    this.#damagedFrames.delete(seq)
   }
 
   async #readRecord(id: RecordId, row: Uint8Array): Promise<Merged | undefined> {
@@ -369,6 +387,9 @@ export class Store {
     for await (const { frame } of this.framesSince(0)) {
       for (const { op } of frame.entries) if (op.header.record === id) ops.push(op)
     }
+    // Any of its ops may have been in a damaged frame, and a part of a record is not the record.
+    if (this.#damagedFrames.size > 0)
+      throw corrupt(`record ${id} is damaged, and so are frames that it may be merged from`)
     const distinct = [...new Map(ops.map((op) => [op.id, op])).values()]
     return distinct.length === 0 ? undefined : merge(distinct, this.sha256)
   }

@@ -1,0 +1,26 @@
+/** A signing journal in memory; what an append wrote may be made to fail. */
+import type { Journal, JournalEntry } from '../../node/replica-types.ts'
+
+export class MemoryJournal implements Journal {
+  list: JournalEntry[] = []
+  appends = 0
+  failing = false
+
+  async *entries(): AsyncIterable<JournalEntry> {
+    yield* this.list
+  }
+
+  async append(entries: readonly { readonly record: string; readonly op: string }[]): Promise<void> {
+    if (this.failing) throw new Error('the journal cannot be written')
+    this.appends++
+    this.list.push(...entries.map(({ record, op }) => ({ record, op, settled: false })))
+  }
+
+  async settle(): Promise<void> {
+    this.list = this.list.map((entry) => ({ ...entry, settled: true }))
+  }
+
+  async abandon(): Promise<void> {
+    this.list = this.list.filter(({ settled }) => settled)
+  }
+}
