@@ -12,6 +12,7 @@ import { batchRoutes } from './batch.ts'
 import { changeRoutes } from './changes.ts'
 import { healthRoutes } from './health.ts'
 import { openApi } from './openapi.ts'
+import { okTyped } from './openapi-parts.ts'
 import { opRoutes } from './ops.ts'
 import { recordRoutes } from './records.ts'
 import { addRoute, Gate, jsonAnswer, type Log, type Route } from './route.ts'
@@ -58,7 +59,7 @@ export function routesOf(node: NodeFace, closing: AbortSignal): readonly Route[]
       operationId: 'openapi',
       summary: 'This document',
       tags: ['node'],
-      responses: { 200: { description: 'OpenAPI 3.1' } },
+      responses: okTyped('OpenAPI 3.1', { 'application/json': { type: 'object' } }),
     },
     handle: () => {
       document ??= JSON.stringify(openApi([...routes, openApiRoute], node.version))

@@ -1,6 +1,6 @@
 /** How the node is: status for people, liveness and readiness for supervisors, metrics for Prometheus. */
 import type { Context } from 'hono'
-import type { NodeFace } from '../node/index.ts'
+import type { NodeFace, Status } from '../node/index.ts'
 import { describe, ok, okTyped, parameters, problems, schema } from './openapi-parts.ts'
 import { type Answer, jsonAnswer, type Route, typedAnswer } from './route.ts'
 
@@ -11,7 +11,7 @@ export function healthRoutes(node: NodeFace): Route[] {
     {
       method: 'GET',
       path: '/v1/status',
-      handle: (c) => status(node, c),
+      handle: statusOf(node),
       operation: about('status', 'What this node is, holds and is connected to', [parameters.stateHash], {
         ...ok('Status', schema('Status')),
         ...problems('bad-query'),
@@ -48,13 +48,20 @@ export function healthRoutes(node: NodeFace): Route[] {
 
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8'
 
-async function status(node: NodeFace, c: Context): Promise<Answer> {
-  const wanted = new URL(c.req.url).searchParams.get('state_hash')
-  if (wanted !== null && !['0', '1', 'true', 'false'].includes(wanted)) {
-    return { problem: 'bad-query', detail: 'state_hash is 1 or left out' }
+/** Asks that walk every record share one walk: anyone may ask. */
+function statusOf(node: NodeFace): (c: Context) => Promise<Answer> {
+  let walk: Promise<Status> | undefined
+  return async (c) => {
+    const wanted = new URL(c.req.url).searchParams.get('state_hash')
+    if (wanted !== null && !['0', '1', 'true', 'false'].includes(wanted)) {
+      return { problem: 'bad-query', detail: 'state_hash is 1 or left out' }
+    }
+    if (wanted !== '1' && wanted !== 'true') return jsonAnswer(JSON.stringify(await node.status()))
+    walk ??= node.status({ stateHash: true }).finally(() => {
+      walk = undefined
+    })
+    return jsonAnswer(JSON.stringify(await walk))
   }
-  const stateHash = wanted === '1' || wanted === 'true'
-  return jsonAnswer(JSON.stringify(await node.status({ stateHash })))
 }
 
 function readiness(node: NodeFace): Answer {

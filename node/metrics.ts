@@ -5,7 +5,7 @@
  * The parts call in (`admitted`, `request`, ...); gauges are read from the parts when somebody scrapes.
  */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import { kinds } from '../crdt/index.ts'
+import { type FrameReason, kinds, type OpReason } from '../crdt/index.ts'
 import type { Counters } from './counters.ts'
 import type { RequestFacts } from './face.ts'
 import type { Admitted, Source, Verdict } from './replica-types.ts'
@@ -21,7 +21,7 @@ export type Gauges = {
   readonly peers: number
 }
 
-/** Reasons of SPEC.md section 5 and of the sync protocol; any other is counted as `other`. */
+/** SPEC.md, "Batches and frames"; any other is counted as `other`. */
 const REASONS = [
   'malformed',
   'too-large',
@@ -34,12 +34,7 @@ const REASONS = [
   'wrong-record',
   'not-authorised',
   'unknown-owner',
-  'clock-ahead',
-  'pending-full',
-  'rate',
-  'timeout',
-  'bad-message',
-] as const
+] as const satisfies readonly (FrameReason | OpReason)[]
 
 export class Metrics {
   readonly #registry = new Registry()

@@ -44,41 +44,47 @@ afterAll(async () => {
   await http[Symbol.asyncDispose]()
 })
 
+/** Many at once, as clients do, and because one commit serves all that wait. */
+async function forEach<T>(items: Iterable<T>, run: (item: T) => Promise<unknown>): Promise<void> {
+  const queue = [...items].values()
+  const work = async () => {
+    for (const item of queue) await run(item)
+  }
+  await Promise.all(Array.from({ length: 32 }, work))
+}
+
 test('every naughty string comes back byte for byte, as name, value, member and key', async () => {
   const wanted = new Map<string, string>()
-  for (const text of new Set(strings)) {
+  await forEach(new Set(strings), async (text) => {
     const body = { name: text, description: text, tags: [text], 'x-text': text, 'x-map': { [text]: text } }
     const answer = await http.call('POST', '/v1/models', body)
-    if (!isSlug(text) || new TextEncoder().encode(text).length > 128) {
-      expect(answer.status, JSON.stringify(text)).toBe(422)
-      continue
-    }
-    expect(answer.status, JSON.stringify(text)).toBe(201)
+    const isDocument = isSlug(text) && new TextEncoder().encode(text).length <= 128
+    expect(answer.status, JSON.stringify(text)).toBe(isDocument ? 201 : 422)
     const { id } = await jsonOf(answer)
-    wanted.set(id, text)
-  }
-  for (const [id, text] of wanted) {
+    if (isDocument) wanted.set(id, text)
+  })
+  await forEach(wanted, async ([id, text]) => {
     const record = await jsonOf(await http.call('GET', `/v1/models/${id}`))
     expect(record).toMatchObject({ name: text, slug: text, description: text, tags: [text], 'x-text': text })
     expect(Object.entries(record['x-map'])).toEqual([[text, text]])
-    if (text === '.' || text === '..') continue // no client can send these as a path segment
+    if (text === '.' || text === '..') return // no client can send these as a path segment
     const path = `/v1/models/${http.node.did}/${encodeURIComponent(text)}`
     expect((await jsonOf(await http.call('GET', path)))['id'], JSON.stringify(text)).toBe(id)
-  }
+  })
   expect(wanted.size).toBeGreaterThan(10)
 })
 
 test('every naughty string is a query, a filter and a cursor that ends in an answer', async () => {
-  for (const text of strings.slice(0, 200)) {
-    const search = await http.call('POST', '/v1/search', { query: text, filters: { [text]: text } })
-    expect([200, 400], JSON.stringify(text)).toContain(search.status)
+  await forEach(strings.slice(0, 200), async (text) => {
     const encoded = encodeURIComponent(text)
-    const list = await http.call('GET', `/v1/models?${encoded}=${encoded}&sort=${encoded}`)
+    const search = await http.call('POST', '/v1/search', { query: text, filters: { [text]: text }, limit: 1 })
+    const list = await http.call('GET', `/v1/models?limit=1&${encoded}=${encoded}&sort=${encoded}`)
+    const cursor = await http.call('GET', `/v1/models?limit=1&cursor=${encoded}`)
+    expect([200, 400], JSON.stringify(text)).toContain(search.status)
     expect([200, 400], JSON.stringify(text)).toContain(list.status)
-    const cursor = await http.call('GET', `/v1/models?cursor=${encoded}`)
     expect(cursor.status, JSON.stringify(text)).toBe(400)
     await Promise.all([search, list, cursor].map((answer) => answer.arrayBuffer()))
-  }
+  })
 })
 
 const suite = folder === undefined ? undefined : join(folder, 'json-test-suite/test_parsing')

@@ -1,7 +1,21 @@
 /** What a connection may do to the server: sizes, time, malformed requests, names. Over raw sockets where fetch is too polite. */
 import { connect, type Socket } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { MemoryDisk } from '../../node/disk-memory.ts'
+import { NodeError } from '../../node/errors.ts'
 import { type HttpNode, jsonOf, startHttpNode, TOKEN } from '../support/http-node.ts'
+
+class FailingDisk extends MemoryDisk {
+  failure: Error | undefined
+
+  override async batch(
+    changes: Parameters<MemoryDisk['batch']>[0],
+    options?: Parameters<MemoryDisk['batch']>[1],
+  ): Promise<void> {
+    if (this.failure) throw new NodeError('store-failed', "couldn't write", { cause: this.failure })
+    return super.batch(changes, options)
+  }
+}
 
 let http: HttpNode
 beforeAll(async () => {
@@ -220,6 +234,24 @@ test('a node that is not ready says 503 and when to ask again', async () => {
   expect(answer.status).toBe(503)
   expect(answer.headers.get('retry-after')).toBe('1')
   expect((await fetch(`${http.url}/readyz`)).status).toBe(200)
+})
+
+test('a disk that fails is told as what may pass, and nothing is half done', async () => {
+  const disk = new FailingDisk()
+  await using own = await startHttpNode({ seed: 8, disk })
+  const before = await own.call('POST', '/v1/models', { name: 'before' })
+  expect(before.status).toBe(201)
+  disk.failure = Object.assign(new Error('no space left on device'), { code: 'ENOSPC' })
+  const full = await own.call('POST', '/v1/models', { name: 'full' })
+  expect(full.status).toBe(507)
+  expect(await jsonOf(full)).toMatchObject({ code: 'store-full', node_error: 'store-failed' })
+  disk.failure = new Error('input/output error')
+  const failed = await own.call('POST', '/v1/models', { name: 'failed' })
+  expect(failed.status).toBe(503)
+  expect(failed.headers.get('retry-after')).toBe('1')
+  expect((await fetch(own.url + before.headers.get('location'))).status).toBe(200)
+  disk.failure = undefined
+  expect((await own.call('POST', '/v1/models', { name: 'full' })).status).toBe(201)
 })
 
 test('status and metrics tell of the node, the token never', async () => {
