@@ -7,21 +7,26 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import type { Context } from './cli/context.ts'
-import { EXIT, exitCodeOf, Output } from './cli/output.ts'
+import { EXIT, exitCodeOf, Output, type Streams } from './cli/output.ts'
 import { loadSettings } from './config.ts'
 
 type Action = (context: Context, ...args: never[]) => Promise<number> | Promise<void>
 type Load = () => Promise<Action>
 
+/** What a command line touches of its process. */
+export type Io = Pick<NodeJS.Process, 'stdin' | 'env'> & Streams
+
 /** Runs one command line; answers the exit code. */
-export async function run(argv: readonly string[]): Promise<number> {
+export async function run(argv: readonly string[], io: Io = process): Promise<number> {
   // A reader that has seen enough, such as head, ends us without a word.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(EXIT.ok)
-    throw error
-  })
+  if (io === process) {
+    process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EPIPE') process.exit(EXIT.ok)
+      throw error
+    })
+  }
   let code: number = EXIT.ok
-  const program = buildProgram((result) => {
+  const program = buildProgram(io, (result) => {
     code = result
   })
   try {
@@ -35,7 +40,7 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 /** The commands as data, also for completion and the README. `done` gets the exit code of the one that ran. */
-export function buildProgram(done: (code: number) => void): Command {
+export function buildProgram(io: Io, done: (code: number) => void): Command {
   const program = new Command('peerage')
     .description('A peer-to-peer register of AI models, agents and everything they need.')
     .version(versionOf(), '-V, --version')
@@ -49,6 +54,7 @@ export function buildProgram(done: (code: number) => void): Command {
     .showHelpAfterError('(see --help)')
     .showSuggestionAfterError()
     .exitOverride()
+    .configureOutput({ writeOut: (text) => io.stdout.write(text), writeErr: (text) => io.stderr.write(text) })
     .addHelpText('after', HELP)
 
   const does =
@@ -56,7 +62,7 @@ export function buildProgram(done: (code: number) => void): Command {
     async (...args: unknown[]) => {
       const command = args.at(-1) as Command
       // commander passes arguments, then options, then the command.
-      done(await act(load, command, args.slice(0, -2)))
+      done(await act(io, load, command, args.slice(0, -2)))
     }
 
   program
@@ -232,25 +238,26 @@ export function buildProgram(done: (code: number) => void): Command {
   return program
 }
 
-async function act(load: Load, command: Command, args: readonly unknown[]): Promise<number> {
+async function act(io: Io, load: Load, command: Command, args: readonly unknown[]): Promise<number> {
   const options = command.optsWithGlobals()
-  const out = new Output(process, {
+  const out = new Output(io, {
     json: options['json'] === true,
     quiet: options['quiet'] === true,
-    env: process.env,
+    env: io.env,
   })
   const stop = new AbortController()
+  const interrupt = () => stop.abort(new Error('interrupted'))
   try {
-    const resolved = await loadSettings(givenOnTheCommandLine(command), process.env)
+    const resolved = await loadSettings(givenOnTheCommandLine(command), io.env)
     for (const warning of resolved.warnings) out.talk(`warning: ${warning}`)
     const action = await load()
     // A node drains on its own; a command stops what it is doing, and a second Ctrl-C ends it at once.
-    if (command.name() !== 'start') process.once('SIGINT', () => stop.abort(new Error('interrupted')))
+    if (command.name() !== 'start') process.once('SIGINT', interrupt)
     const context: Context = {
       out,
       resolved,
-      stdin: process.stdin,
-      env: process.env,
+      stdin: io.stdin,
+      env: io.env,
       signal: stop.signal,
       options: command.opts(),
     }
@@ -262,6 +269,8 @@ async function act(load: Load, command: Command, args: readonly unknown[]): Prom
     if (code === undefined) out.talk(error instanceof Error ? (error.stack ?? error.message) : String(error))
     else out.talk(`peerage: ${(error as Error).message}`)
     return code ?? EXIT.error
+  } finally {
+    process.off('SIGINT', interrupt)
   }
 }
 

@@ -50,7 +50,8 @@ export async function errorOf(response: Response): Promise<ClientError> {
   const places = (problem?.errors ?? []).map((error) =>
     `${error.pointer ?? ''} ${error.message ?? error.detail ?? ''}`.trim(),
   )
-  const message = [said, ...places.slice(0, 10)].join('\n  ')
+  // One place is in the sentence already.
+  const message = (places.length === 1 && said.includes(':') ? [said] : [said, ...places.slice(0, 10)]).join('\n  ')
   return new ClientError(codeOf(response.status), message, { status: response.status, ...(problem && { problem }) })
 }
 

@@ -24,6 +24,7 @@ import {
 } from '../crdt/index.ts'
 import type * as Answer from './answers.ts'
 import { ClientError } from './client-error.ts'
+import { closest } from './closest.ts'
 import {
   type Decide,
   type Decision,
@@ -466,12 +467,11 @@ function pathOf(place: Place): string {
 
 function pluralOf(kind: string): string {
   const found = kindNamed(kind)
-  if (found === undefined)
-    throw new ClientError(
-      'bad-reference',
-      `unknown kind ${JSON.stringify(kind)}; expected one of ${Object.keys(kinds).join(', ')}`,
-    )
-  return found.plural
+  if (found !== undefined) return found.plural
+  const plurals = Object.values(kinds).map(({ plural }) => plural)
+  const near = closest(kind, plurals)
+  const hint = near === undefined ? `expected one of ${plurals.join(', ')}` : `did you mean ${near}?`
+  throw new ClientError('bad-reference', `unknown kind ${JSON.stringify(kind)}; ${hint}`)
 }
 
 function published(id: string, outcome: SignedOutcome): Published {

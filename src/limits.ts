@@ -16,6 +16,8 @@ export const opsRequestBytesMax = 4 * MiB
 export const signedEntriesMax = 256
 /** Records whose proven ops a client keeps, so that a second write of one fetches only what is new. */
 export const provenRecordsMax = 512
+/** Signatures a client remembers to have checked, 400 bytes each. */
+export const provenSignaturesMax = 1_024
 /** Ops of one record a client fetches; a record with more is read from the node, not proven here. */
 export const provenOpsMax = 100_000
 /** One line of a stream; the longest real record is 156 KB. */

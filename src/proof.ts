@@ -12,10 +12,12 @@ import {
   openFrame,
   opIdToCid,
   type Suite,
+  toHex,
+  type Verify,
 } from '../crdt/index.ts'
 import { ClientError } from './client-error.ts'
 import { type Http, query } from './http.ts'
-import { pageItems, provenOpsMax, provenRecordsMax, requestsInFlightMax } from './limits.ts'
+import { pageItems, provenOpsMax, provenRecordsMax, provenSignaturesMax, requestsInFlightMax } from './limits.ts'
 
 /** A record's place on a node: /v1/{plural}/{id}. */
 export type Place = { readonly plural: string; readonly id: string }
@@ -31,7 +33,7 @@ export class Prover {
   constructor(http: Http, net: () => Promise<string>, suite: Suite) {
     this.#http = http
     this.#net = net
-    this.#suite = suite
+    this.#suite = { sha256: suite.sha256, verify: remembering(suite.verify) }
   }
 
   /** The record as its ops on the node make it now; undefined when the node holds none. Deleted records included. */
@@ -110,6 +112,22 @@ export class Prover {
     if (op === undefined) throw new ClientError('integrity', `the node sent another op for ${cid}`)
     if (op.header.record !== record) throw new ClientError('integrity', `${cid} is an op of another record`)
     return op
+  }
+}
+
+/**
+ * Ops of one batch are proven by one signature: it is checked once, not once for each of them. Only what held is
+ * remembered, by all of its bytes.
+ */
+function remembering(verify: Verify): Verify {
+  const held = new Set<string>()
+  return (key, message, signature) => {
+    const bytes = `${toHex(key)} ${toHex(message)} ${toHex(signature)}`
+    if (held.has(bytes)) return true
+    if (!verify(key, message, signature)) return false
+    if (held.size >= provenSignaturesMax) held.clear()
+    held.add(bytes)
+    return true
   }
 }
 

@@ -1,12 +1,18 @@
 /**
- * `field=value` on the command line: a value is JSON where it reads as JSON, else it is text; a field is a name, a
- * dotted path, or a JSON Pointer where names hold dots.
+ * `field=value` on the command line. A value is JSON where it reads as JSON, else text; where every kind that is meant
+ * says the field is text, `version=2` is the text "2". A field is a name, a dotted path, or a JSON Pointer where names
+ * hold dots.
  */
+import { type FieldType, fieldAt, findField, type Kind, kinds } from '../../crdt/index.ts'
 import { EXIT, Failure } from './output.ts'
 
-export function readValue(text: string): unknown {
+/** Types that a bare number or word is no value of. */
+const TEXTS: readonly FieldType[] = ['string', 'enum']
+
+export function readValue(text: string, isText = false): unknown {
   try {
-    return JSON.parse(text)
+    const value: unknown = JSON.parse(text)
+    return isText && (typeof value === 'number' || typeof value === 'boolean') ? text : value
   } catch {
     return text
   }
@@ -28,15 +34,22 @@ export function splitAssignment(text: string): { field: string; value: string } 
 }
 
 /** A JSON merge patch from assignments and fields to remove. */
-export function mergePatch(assignments: readonly string[], unset: readonly string[]): Record<string, unknown> {
+export function mergePatch(
+  assignments: readonly string[],
+  unset: readonly string[],
+  kind?: Kind,
+): Record<string, unknown> {
   const patch: Record<string, unknown> = Object.create(null)
   for (const text of assignments) {
     const { field, value } = splitAssignment(text)
-    place(patch, readPath(field), readValue(value), text)
+    const path = readPath(field)
+    const type = fieldAt(kind, path)?.type
+    place(patch, path, readValue(value, type !== undefined && TEXTS.includes(type)), text)
   }
   for (const field of unset) place(patch, readPath(field), null, field)
-  if (Object.keys(patch).length === 0)
+  if (Object.keys(patch).length === 0) {
     throw new Failure(EXIT.usage, 'nothing to change: give field=value or --unset field')
+  }
   return patch
 }
 
@@ -55,12 +68,14 @@ function place(patch: Record<string, unknown>, path: readonly string[], value: u
   map[last] = value
 }
 
-/** Filters from `--where` of search and list. A field given twice asks for both values. */
-export function readFilters(where: readonly string[]): Record<string, unknown> {
+/** Filters from `--where` of search, list and export; of every kind when none is given. One given twice asks for both. */
+export function readFilters(where: readonly string[], kind?: Kind): Record<string, unknown> {
   const filters: Record<string, unknown> = Object.create(null)
+  const meant = kind === undefined ? Object.values(kinds) : [kind]
   for (const text of where) {
     const { field, value } = splitAssignment(text)
-    const read = readValue(value)
+    const types = meant.flatMap((one) => findField(one, field)?.field.type ?? [])
+    const read = readValue(value, types.length > 0 && types.every((type) => TEXTS.includes(type)))
     if (!Object.hasOwn(filters, field)) filters[field] = read
     else filters[field] = [filters[field], read].flat()
   }

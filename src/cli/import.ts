@@ -42,8 +42,6 @@ export async function run(context: Context, files: readonly string[]): Promise<E
   }
   const stored = await report(out, catalogue, tally, seconds, client === undefined)
   if (stopped !== undefined) {
-    if (context.signal.aborted)
-      throw new Failure(EXIT.error, 'stopped; what was counted is stored, and a second run does the rest')
     out.talk('stopped; what was counted is stored, and a second run does the rest')
     throw stopped
   }

@@ -1,4 +1,5 @@
 /** list: the records of a kind, page by page. */
+import { kindNamed } from '../reference.ts'
 import { type Context, connect } from './context.ts'
 import { readFilters } from './fields.ts'
 import { showRecord } from './show.ts'
@@ -6,7 +7,7 @@ import { showRecord } from './show.ts'
 export async function run(context: Context, kind: string): Promise<void> {
   const { out, options, signal } = context
   const client = await connect(context)
-  const filters = readFilters((options.where as string[] | undefined) ?? [])
+  const filters = readFilters((options.where as string[] | undefined) ?? [], kindNamed(kind))
   const sort = options.sort as string | undefined
   const query = { filters, signal, ...(sort !== undefined && { sort }) }
   if (options.all) {

@@ -117,6 +117,11 @@ export function exitCodeOf(error: unknown): ExitCode | undefined {
   if (error instanceof KeyError)
     return error.code === 'unsafe' ? EXIT.auth : error.code === 'missing' ? EXIT.notFound : EXIT.error
   if (error instanceof ClientError) return EXIT_OF_CLIENT[error.code]
+  // Known by its name: loading node/ to ask for its class would cost every command half a second.
+  if (error instanceof Error && error.name === 'NodeError') {
+    const { code } = error as { code?: string }
+    return code === 'key-unsafe' ? EXIT.auth : code === 'store-corrupt' ? EXIT.integrity : EXIT.error
+  }
   return undefined
 }
 

@@ -1,4 +1,5 @@
 /** search: full text, filters and facets. */
+import { kindNamed } from '../reference.ts'
 import { type Context, connect } from './context.ts'
 import { readFilters } from './fields.ts'
 import { oneLine } from './output.ts'
@@ -11,7 +12,7 @@ export async function run(context: Context, words: readonly string[]): Promise<v
   const answer = await client.search(
     {
       ...(query.trim() !== '' && { query }),
-      filters: readFilters((options.where as string[] | undefined) ?? []),
+      filters: readFilters((options.where as string[] | undefined) ?? [], kindNamed(String(options.kind))),
       limit: options.limit as number,
       ...(options.kind !== undefined && { kind: options.kind as string }),
       ...(options.facets !== undefined && { facets: String(options.facets).split(',') }),

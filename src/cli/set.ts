@@ -5,11 +5,14 @@ import { finish } from './written.ts'
 
 export async function run(context: Context, reference: string, assignments: readonly string[]): Promise<void> {
   const { out, options, signal } = context
-  const patch = mergePatch(assignments, (options.unset as string[] | undefined) ?? [])
+  // Before anything is asked: what cannot be meant is told even where no node runs.
+  mergePatch(assignments, (options.unset as string[] | undefined) ?? [])
+  const client = await connect(context)
+  const { kind } = await client.resolve(reference, { signal })
+  const patch = mergePatch(assignments, (options.unset as string[] | undefined) ?? [], kind)
   if (options.dryRun) {
     out.talk('would send this merge patch; nothing was changed')
     return out.value(patch)
   }
-  const client = await connect(context)
   await finish(context, client, reference, await client.patch(reference, patch, { signal }))
 }
