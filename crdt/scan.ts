@@ -88,9 +88,7 @@ export function scan(bytes: Uint8Array, limits: ValueLimits, sought?: Sought): C
       } else {
         if (depth === limits.depth) return 'too-deep'
         if (argument > limits.items) return 'too-many-items'
-        const items = major === MAP ? argument * 2 : argument
-        if (items > end - at) return 'truncated'
-        left[depth] = items
+        left[depth] = major === MAP ? argument * 2 : argument
         isMap[depth] = major === MAP
         lastKeyAt[depth] = lastKeyEnd[depth] = 0
         depth++

@@ -149,6 +149,7 @@ const refused: Refused[] = [
   { comment: 'text: a second byte without a first', hex: '6180', reason: 'bad-text' },
   { comment: 'text: a slash in two bytes', hex: '62c0af', reason: 'bad-text' },
   { comment: 'text: a three-byte form of a two-byte character', hex: '63e09fbf', reason: 'bad-text' },
+  { comment: 'text: a four-byte form of a three-byte character', hex: '64f08fbfbf', reason: 'bad-text' },
   { comment: 'text: a surrogate', hex: '63eda080', reason: 'bad-text' },
   { comment: 'text: a pair of surrogates in six bytes', hex: '66eda081edb080', reason: 'bad-text' },
   { comment: 'text: beyond the last character', hex: '64f4908080', reason: 'bad-text' },

@@ -277,6 +277,9 @@ function refusedFrames(): Case[] {
   add('a key that is not canonical', replaced(whole, 0, fromHex(`ed${'ff'.repeat(30)}7f`)))
   add('positions although all ops are carried', replaced(whole, 3, [0]))
   add('a position beyond the batch', replaced(part, 3, [7]))
+  const last = selectFromFrame(seven, new Set([seven.entries[6]?.op.id as string]))
+  add('the last op at a position beyond the batch', replaced(last, 3, [7]))
+  add('a position twice, to bring in an op that was not signed', smuggled(part))
   add('a position too many', replaced(part, 3, [2, 3]))
   add('no positions for a part', replaced(part, 3, null))
   add('no positions at all', replaced(part, 3, []))
@@ -319,6 +322,13 @@ function swapped(bytes: Uint8Array): Uint8Array {
   const part = raw(selectFromFrame(frame.frame, new Set(ids)))
   part[3] = [2, 1]
   return encode(part)
+}
+
+function smuggled(bytes: Uint8Array): Uint8Array {
+  const frame = raw(bytes)
+  frame[3] = [2, 2]
+  frame[5] = [...(frame[5] as Value[]), [3, 1, none, record, [parent]]]
+  return encode(frame)
 }
 
 function plusOrder(signature: Uint8Array): Uint8Array {

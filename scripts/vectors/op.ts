@@ -146,6 +146,8 @@ const refusedDids = [
   { comment: 'a line break at the end', did: `${keyToDid(keyOf(1))}\n` },
   { comment: 'one character short', did: keyToDid(keyOf(1)).slice(0, -1) },
   { comment: 'a character that base58 lacks', did: `${keyToDid(keyOf(1)).slice(0, -1)}0` },
+  { comment: 'the length and letters of a key, another codec', did: `did:key:z6Mk${'1'.repeat(44)}` },
+  { comment: 'the length and letters of a key, one codec further', did: `did:key:z6Mk${'z'.repeat(44)}` },
   { comment: 'an identity in upper case', did: `did:peerage:${'AB'.repeat(32)}` },
   { comment: 'an identity of 63 digits', did: `did:peerage:${'a'.repeat(63)}` },
 ]

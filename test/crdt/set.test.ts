@@ -42,6 +42,23 @@ describe('after any adding and deleting', () => {
       ),
     ))
 
+  test('has the right root after each step up and down, at any depth', () => {
+    // Two groups that each share 61 digits, so that there is a long way to the leaves, and some ids beside them.
+    const ids = ['a', 'b'].flatMap((digit) =>
+      Array.from({ length: 40 }, (_, i) => digit.repeat(61) + i.toString(16).padStart(3, '0')),
+    )
+    ids.push(...numbered(20))
+    const set = new IdSet()
+    for (let count = 1; count <= ids.length; count++) {
+      set.add(ids[count - 1] as string)
+      expect(set.root(), `${count} ids`).toBe(naiveRoot(ids.slice(0, count)))
+    }
+    for (let count = ids.length - 1; count >= 0; count--) {
+      set.delete(ids[count] as string)
+      expect(set.root(), `${count} ids left`).toBe(naiveRoot(ids.slice(0, count)))
+    }
+  })
+
   test('the order of adding leaves no trace', () => {
     const ids = numbered(500)
     const forth = new IdSet()
