@@ -6,7 +6,7 @@ export function setVectors(): unknown {
     comment:
       'SPEC.md section 8. `count`: the ids are SHA-256 of "id " and the decimal number, from 0 to count - 1. `ids`: as listed, in any order.',
     cases: [
-      ...[0, 1, 2, 31, 32, 33, 100, 513, 1000, 20000].map((count) => ({
+      ...[0, 1, 2, 31, 32, 33, 100, 513, 1000, 5000].map((count) => ({
         comment: comments[count] ?? `${count} ids`,
         count,
         root: rootOf(numbered(count)),

@@ -43,9 +43,9 @@ describe('after any adding and deleting', () => {
     ))
 
   test('has the right root after each step up and down, at any depth', () => {
-    // Two groups that each share 61 digits, so that there is a long way to the leaves, and some ids beside them.
+    // Two groups that each share 20 digits, so that there is a long way to the leaves, and some ids beside them.
     const ids = ['a', 'b'].flatMap((digit) =>
-      Array.from({ length: 40 }, (_, i) => digit.repeat(61) + i.toString(16).padStart(3, '0')),
+      Array.from({ length: 40 }, (_, i) => digit.repeat(20) + i.toString(16).padStart(3, '0').padEnd(44, '0')),
     )
     ids.push(...numbered(20))
     const set = new IdSet()
@@ -117,11 +117,11 @@ test.each([[''], ['ab'], ['A'.repeat(64)], ['0'.repeat(66)], [new Uint8Array(31)
   },
 )
 
-test('holds 100,000 sorted ids', () => {
-  const ids = Array.from({ length: 100_000 }, (_, i) => i.toString(16).padStart(8, '0').padEnd(64, '0'))
+test('holds 20,000 sorted ids', () => {
+  const ids = Array.from({ length: 20_000 }, (_, i) => i.toString(16).padStart(8, '0').padEnd(64, '0'))
   const set = new IdSet()
   for (const id of ids) set.add(id)
-  expect(set.size).toBe(100_000)
+  expect(set.size).toBe(20_000)
   expect(set.root()).toBe(naiveRoot(ids))
 })
 
