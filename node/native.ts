@@ -5,13 +5,13 @@
  * the rule does, so the rule's byte checks stand in front of it, and `checkRuntime` refuses a runtime on which the two
  * together still answer wrongly.
  */
-import { createPrivateKey, createPublicKey, hash, type KeyObject, randomBytes, sign, verify } from 'node:crypto'
+import { createPrivateKey, createPublicKey, hash, randomBytes, sign } from 'node:crypto'
 import { promisify } from 'node:util'
 import { constants, zstdCompress, zstdDecompressSync } from 'node:zlib'
 import { concat, fromHex, prefilter, type Suite, selfTest, toHex } from '../crdt/index.ts'
+import { PUBLIC_KEY_DER, verifyPrefiltered } from './ed25519.ts'
 import type { Clock, Environment, Random } from './environment.ts'
 import { NodeError } from './errors.ts'
-import { keyObjectsMax } from './limits.ts'
 import type { Codec, Signer } from './replica-types.ts'
 
 export const nativeSuite: Suite = { sha256: nativeSha256, verify: nativeVerify }
@@ -58,8 +58,7 @@ export const machineRandom: Random = { bytes: (length) => plain(randomBytes(leng
 export const machineEnvironment: Environment = { clock: machineClock, random: machineRandom }
 
 const compress = promisify(zstdCompress)
-/** What stands before the 32 bytes in the DER forms of Ed25519 keys (RFC 8410). */
-const PUBLIC_KEY_DER = fromHex('302a300506032b6570032100')
+/** What stands before the 32 bytes in the DER form of a private key (RFC 8410). */
 const PRIVATE_KEY_DER = fromHex('302e020100300506032b657004220420')
 
 function nativeSha256(bytes: Uint8Array): Uint8Array {
@@ -67,30 +66,7 @@ function nativeSha256(bytes: Uint8Array): Uint8Array {
 }
 
 function nativeVerify(key: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (!prefilter(key, signature)) return false
-  try {
-    return verify(null, message, keyObject(key), signature)
-  } catch {
-    // A key that OpenSSL will not take; the rule's last step could not hold for it either.
-    return false
-  }
-}
-
-// Importing a key costs a third as much as a verification, and catalogues come from few keys. Oldest use goes first.
-const keyObjects = new Map<string, KeyObject>()
-
-function keyObject(key: Uint8Array): KeyObject {
-  const name = Buffer.from(key.buffer, key.byteOffset, key.length).latin1Slice()
-  const known = keyObjects.get(name)
-  if (known !== undefined) {
-    keyObjects.delete(name)
-    keyObjects.set(name, known)
-    return known
-  }
-  const made = createPublicKey({ key: Buffer.from(concat(PUBLIC_KEY_DER, key)), format: 'der', type: 'spki' })
-  keyObjects.set(name, made)
-  if (keyObjects.size > keyObjectsMax) keyObjects.delete(keyObjects.keys().next().value!)
-  return made
+  return prefilter(key, signature) && verifyPrefiltered(key, message, signature)
 }
 
 /** A Buffer's bytes as a plain array: `slice` of a Buffer is a view, of a Uint8Array a copy. */

@@ -7,7 +7,7 @@ import type { Signature } from './replica-types.ts'
 
 const FIXED = 32 + 64 + 4
 
-/** Keys must have 32 bytes and signatures 64: what has not is refused before. */
+/** Of signatures that passed the rule's byte checks, so every key has 32 bytes and every signature 64. */
 export function packGroup(items: readonly Signature[]): Uint8Array<ArrayBuffer> {
   const group = new Uint8Array(items.reduce((sum, item) => sum + FIXED + item.message.length, 0))
   const view = new DataView(group.buffer)
