@@ -4,7 +4,7 @@
  * `start` resolves with the exit code when the node has stopped. Whatever it prints on stdout is for the person (or,
  * with `json`, the program) that started it; everything else goes to the log on stderr.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import pino from 'pino'
@@ -39,8 +39,8 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   if (settings.sample) await loadSample(node)
   announce(node, http, settings, options.json)
   await stop
-  log.info('stopping')
   await rm(addressFile(settings.data), { force: true })
+  log.info('stopping')
   return 0
 }
 
@@ -49,6 +49,7 @@ export function addressFile(data: string): string {
   return join(data, 'node.json')
 }
 
+/** A holder that takes its address away is shutting down, and worth waiting for; one that shows it is not. */
 async function openWhenFree(settings: Settings, log: pino.Logger): Promise<Node> {
   const until = performance.now() + lockWaitMs
   for (;;) {
@@ -65,7 +66,7 @@ async function openWhenFree(settings: Settings, log: pino.Logger): Promise<Node>
       })
     } catch (error) {
       const locked = error instanceof NodeError && error.code === 'store-locked'
-      if (!locked || performance.now() > until) throw error
+      if (!locked || performance.now() > until || existsSync(addressFile(settings.data))) throw error
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }
