@@ -86,12 +86,20 @@ function mergeByYjs(start: string, edits: readonly TextEdit[], isPast: (x: numbe
   const first = Y.encodeStateAsUpdate(whole)
 
   const made: Made[] = []
+  const shared = new Map<string, Uint8Array>()
   for (const [y, edit] of edits.entries()) {
-    const held = open(made[bases[y] as number], pasts[bases[y] as number], bases[y] as number, first)
-    for (const x of pasts[y] as number[]) {
+    const past = pasts[y] as number[]
+    const base = bases[y] as number
+    const same = shared.get(past.join())
+    const held =
+      same === undefined ? open(made[base], pasts[base], base, first) : { doc: load(same), holds: new Set(past) }
+    for (const x of past) {
       if (held.holds.has(x)) continue
       applyChange(held.doc, made[x]?.change)
       held.holds.add(x)
+    }
+    if (same === undefined && pasts.some((other, z) => z > y && isSame(other, past))) {
+      shared.set(past.join(), Y.encodeStateAsUpdate(held.doc))
     }
     const change = edited(held.doc, clients.get(edit.op) as number, edit.splices)
     held.holds.add(y)
@@ -104,6 +112,10 @@ function mergeByYjs(start: string, edits: readonly TextEdit[], isPast: (x: numbe
   }
   for (const { change } of made) applyChange(whole, change)
   return whole.getText(TEXT).toString()
+}
+
+function isSame(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((x, i) => x === b[i])
 }
 
 /** Of an edit's past, the edit that itself has the largest past: whose document is most of the way. -1: none. */
@@ -125,9 +137,16 @@ function open(base: Made | undefined, past: readonly number[] | undefined, at: n
     base.held = undefined
     return held
   }
+  return {
+    doc: load(base?.copy ?? first),
+    holds: new Set(base === undefined || past === undefined ? [] : [...past, at]),
+  }
+}
+
+function load(state: Uint8Array): Y.Doc {
   const doc = newDocument()
-  Y.applyUpdate(doc, base?.copy ?? first)
-  return { doc, holds: new Set(base === undefined || past === undefined ? [] : [...past, at]) }
+  Y.applyUpdate(doc, state)
+  return doc
 }
 
 function newDocument(): Y.Doc {

@@ -7,17 +7,23 @@
  * one commit with SPEC.md. Each case has a comment; bytes are hex.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { bodyVectors } from './vectors/body.ts'
 import { cborVectors } from './vectors/cbor.ts'
 import { frameVectors } from './vectors/frame.ts'
+import { mergeVectors } from './vectors/merge.ts'
 import { opVectors } from './vectors/op.ts'
 import { setVectors } from './vectors/set.ts'
 import { signatureVectors } from './vectors/signature.ts'
+import { textVectors } from './vectors/text.ts'
 
 const sections: Readonly<Record<string, () => unknown>> = {
   signature: signatureVectors,
   cbor: cborVectors,
   op: opVectors,
   frame: frameVectors,
+  body: bodyVectors,
+  merge: mergeVectors,
+  text: textVectors,
   set: setVectors,
 }
 
