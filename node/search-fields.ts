@@ -2,7 +2,7 @@
  * What a record offers to search: its filterable values by dotted path, and its texts by the weight they carry. Read
  * from the kinds' tables and the document alone; both implementations of SearchIndex see a record through this file.
  */
-import { type Field, isMap, type Kind, type Value } from '../crdt/index.ts'
+import type { Field, Kind, Value, ValueMap } from '../crdt/index.ts'
 import {
   filterStringCharsMax,
   searchLeavesMax,
@@ -178,4 +178,9 @@ const UNKNOWN_TEXT_CHARS_MAX = 1_000
 function unknownRole(key: string, value: Value): Role | undefined {
   if (key === 'name') return 'names'
   return typeof value === 'string' && value.length <= UNKNOWN_TEXT_CHARS_MAX ? 'texts' : undefined
+}
+
+/** As crdt's own: the search thread loads nothing but types from there, and so starts in a tenth of the time. */
+function isMap(value: Value): value is ValueMap {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
 }

@@ -53,25 +53,7 @@ export function planOf(query: SearchQuery, tables: Tables, data: KnownPaths): Pl
   return { wants, facets, sort: { path: name, paths, descending } }
 }
 
-/**
- * A filter's value as a query string gives it: a number or a truth value where the field is one by its table, else
- * the text itself.
- */
-export function filterValueOf(name: string, text: string, kinds: readonly string[] | undefined, tables: Tables): Value {
-  const number = text.trim() === '' ? Number.NaN : Number(text)
-  if (/_[gl]te$/.test(name)) return Number.isFinite(number) ? number : text
-  const paths = pathsOf(name, { tables: tablesFor(kinds, tables), data: NO_DATA }, '')
-  if (isProblem(paths)) return text
-  for (const table of tablesFor(kinds, tables)) {
-    const type = table.get(paths[0] as string)?.type
-    if ((type === 'integer' || type === 'number') && Number.isFinite(number)) return number
-    if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
-  }
-  return text
-}
-
 type Scope = { readonly tables: readonly Table[]; readonly data: KnownPaths }
-const NO_DATA: KnownPaths = { has: () => false, endingWith: () => [] }
 
 function tablesFor(kinds: readonly string[] | undefined, tables: Tables): Table[] {
   if (kinds === undefined) return [...tables.values()]

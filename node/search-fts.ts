@@ -6,11 +6,12 @@
  * and says so (`onLost`, epoch ''); whoever feeds it fills it again after `reset`. A thread that dies counts as a loss.
  */
 import { Worker } from 'node:worker_threads'
+import { kinds } from '../crdt/index.ts'
 import { NodeError } from './errors.ts'
 import { searchesMax } from './limits.ts'
 import type { Log } from './replica-types.ts'
 import type { QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
-import type { Change, Job, Told } from './search-worker.ts'
+import type { Change, Job, Start, Told } from './search-worker.ts'
 
 type Waiting = {
   readonly done: (answer: SearchResult | QueryProblem | undefined) => void
@@ -91,7 +92,8 @@ export class FtsIndex implements SearchIndex {
   /** Resolves when the thread has opened the index or found that it cannot. */
   #start(): Promise<void> {
     return new Promise((resolve) => {
-      const worker = new Worker(new URL('./search-worker.ts', import.meta.url), { workerData: { path: this.#path } })
+      const workerData: Start = { path: this.#path, kinds }
+      const worker = new Worker(new URL('./search-worker.ts', import.meta.url), { workerData })
       this.#worker = worker
       let opened = false
       worker.on('message', (told: Told) => {

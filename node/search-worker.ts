@@ -8,13 +8,15 @@
 import { statSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
-import { kinds } from '../crdt/index.ts'
+import type { Kind } from '../crdt/index.ts'
 import { indexCheckBytesMax, indexSliceRecords } from './limits.ts'
 import type { IndexEntry, QueryProblem, SearchQuery, SearchResult } from './search.ts'
 import { SearchEngine } from './search-engine.ts'
 import { tablesOf } from './search-fields.ts'
 import { deleteIndex } from './search-store.ts'
 
+/** What the thread is started with. The tables come along, since they are all that it needs of crdt/. */
+export type Start = { readonly path: string; readonly kinds: Readonly<Record<string, Kind>> }
 export type Change = {
   readonly seq: number
   readonly entries: readonly IndexEntry[]
@@ -37,7 +39,7 @@ export type Told =
 const LOADED_AT_ONCE = 1_000
 
 const port = parentPort!
-const path: string = workerData.path
+const { path, kinds } = workerData as Start
 const tables = tablesOf(kinds)
 
 let engine: SearchEngine | undefined
