@@ -336,18 +336,20 @@ describe('what others wrote', () => {
 })
 
 describe('conflicts', () => {
-  test('are shown with all values, and settled by a patch that names them, even with the value shown', async () => {
-    const first = await jsonOf(await register(model('conflict', { license: 'MIT' })))
+  /** The path of a record whose license one machine made Apache-2.0 and another, with the same key, GPL-3.0. */
+  async function conflicted(name: string): Promise<string> {
+    const first = await jsonOf(await register(model(name, { license: 'MIT' })))
     const path = `/v1/models/${first['id']}`
     const head = (await http.replica.record(first['id']))?.heads ?? []
     await http.call('PATCH', path, { license: 'Apache-2.0' })
-    // The same key on another machine, which had not seen that.
     const body = encodeVerbs([['set', ['license'], 'GPL-3.0']])
-    const elsewhere = framesBy(http.signer, [
-      { type: 'patch', record: first['id'], parents: head, w: Date.now() + 1000, body },
-    ])
-    await http.replica.admit(elsewhere, { via: 'sync' })
+    const patch = { type: 'patch', record: first['id'], parents: head, w: Date.now() + 1000, body } as const
+    await http.replica.admit(framesBy(http.signer, [patch]), { via: 'sync' })
+    return path
+  }
 
+  test('are shown with all values; sending back what was read leaves them, replacing settles them', async () => {
+    const path = await conflicted('conflict')
     const record = await jsonOf(await http.call('GET', path))
     expect(record['heads']).toHaveLength(2)
     expect(record['license']).toBe('GPL-3.0')
@@ -358,8 +360,20 @@ describe('conflicts', () => {
     expect((await jsonOf(await http.call('GET', `${path}/heads`)))['conflicts']).toEqual(record['conflicts'])
     // What was read, sent back, changes nothing: the conflict stays.
     expect(await jsonOf(await http.call('PUT', path, record))).toEqual(record)
-    expect(await jsonOf(await http.call('PATCH', path, { name: 'conflict' }))).toEqual(record)
 
+    // A body that changes something elsewhere says everything that the record is to say.
+    const { conflicts: _seen, ...shown } = record
+    const whole = await jsonOf(await http.call('PUT', path, { ...shown, description: 'new' }))
+    expect(whole).toMatchObject({ license: 'GPL-3.0', description: 'new' })
+    expect(whole).not.toHaveProperty('conflicts')
+  })
+
+  test('are settled by a patch that names them, even with the value shown', async () => {
+    const path = await conflicted('conflict-2')
+    const record = await jsonOf(await http.call('GET', path))
+    // A patch elsewhere leaves them.
+    expect(await jsonOf(await http.call('PATCH', path, { name: 'conflict-2' }))).toEqual(record)
+    expect(await jsonOf(await http.call('PATCH', path, { description: 'x' }))).toHaveProperty('conflicts')
     const settled = await jsonOf(await http.call('PATCH', path, { license: 'GPL-3.0' }))
     expect(settled).not.toHaveProperty('conflicts')
     expect(settled['license']).toBe('GPL-3.0')

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { FtsIndex } from '../../node/search-fts.ts'
+import { ScanIndex } from '../../node/search-scan.ts'
 import { type HttpNode, jsonOf, startHttpNode } from '../support/http-node.ts'
 
 let http: HttpNode
@@ -115,6 +116,35 @@ test('finds at once what was just acknowledged', async () => {
     await http.call('POST', '/v1/personas', { name: `persona-${n}` })
     expect(await jsonOf(await http.call('GET', '/v1/personas'))).toMatchObject({ total: n + 1 })
   }
+})
+
+/** An index that takes no record in until it is let. */
+class HeldIndex extends ScanIndex {
+  readonly #gate = Promise.withResolvers<void>()
+
+  override async apply(change: Parameters<ScanIndex['apply']>[0]): Promise<void> {
+    if (change.entries.length > 0) await this.#gate.promise
+    return super.apply(change)
+  }
+
+  letGo(): void {
+    this.#gate.resolve()
+  }
+}
+
+test('waits for the index, and says how far behind it is when that takes too long', async () => {
+  const held = new HeldIndex()
+  await using own = await startHttpNode({ seed: 2, index: held })
+  // Or a failure here would wait for it for ever.
+  using _letGo = { [Symbol.dispose]: () => held.letGo() }
+  await own.call('POST', '/v1/models', { name: 'late' })
+  const late = await jsonOf(await own.call('POST', '/v1/search', { query: 'late' }))
+  expect(late).toMatchObject({ items: [], index_behind: 1 })
+  const waiting = own.call('GET', '/v1/models')
+  setTimeout(() => held.letGo(), 20)
+  const found = await jsonOf(await waiting)
+  expect(found).toMatchObject({ total: 1, items: [{ name: 'late' }] })
+  expect(found).not.toHaveProperty('index_behind')
 })
 
 test('does not show what was deleted', async () => {
