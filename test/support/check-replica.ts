@@ -29,7 +29,7 @@ export async function checkReplica(replica: ReplicaFace): Promise<void> {
     records.map(({ record }) => record),
     [...byRecord.keys()].sort(),
   )
-  const live: Record<string, number> = {}
+  const live: Record<string, number> = Object.create(null)
   for (const merged of records) {
     checkMerged(merged, byRecord.get(merged.record)!)
     if (merged.live) live[merged.kind] = (live[merged.kind] ?? 0) + 1
