@@ -12,15 +12,18 @@ import {
   diffMergePatch,
   encodeBody,
   encodeVerbs,
+  equalValues,
   fromJson,
   type JsonObject,
   type Kind,
   type Merged,
+  pathOf,
   stripReserved,
   toJson,
   type Verb,
   validate,
 } from '../crdt/index.ts'
+import { valueAt } from './places.ts'
 
 export type FieldError = { readonly pointer: string; readonly message: string }
 
@@ -116,7 +119,10 @@ function newErrors(kind: Kind, before: Merged, after: Doc): FieldError[] {
   const errors = validate(kind, after)
   if (errors.length === 0) return errors
   const old = new Set(validate(kind, before.doc).map((error) => error.pointer))
-  return errors.filter((error) => !old.has(error.pointer))
+  return errors.filter(({ pointer }) => {
+    const path = pathOf(pointer) ?? []
+    return !old.has(pointer) || !equalValues(valueAt(before.doc, path), valueAt(after, path))
+  })
 }
 
 type Read = { readonly ok: true; readonly doc: Doc } | { readonly ok: false; readonly errors: readonly FieldError[] }

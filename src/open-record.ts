@@ -38,6 +38,7 @@ import type { Client } from './client.ts'
 import { ClientError } from './client-error.ts'
 import { decideChange, type FieldError } from './draft.ts'
 import { raceTriesMax } from './limits.ts'
+import { valueAt, withValue } from './places.ts'
 import { threeWay } from './three-way.ts'
 
 export type OpenOptions = {
@@ -373,26 +374,6 @@ function isHigh(text: string, at: number): boolean {
 
 function sameHeads(a: Merged, b: Merged): boolean {
   return a.heads.length === b.heads.length && a.heads.every((head, at) => head === b.heads[at])
-}
-
-function valueAt(doc: Doc, path: Path): Value | undefined {
-  let value: Value | undefined = doc
-  for (const key of path) value = isMap(value) && Object.hasOwn(value, key) ? value[key] : undefined
-  return value
-}
-
-/** A copy with one place changed; undefined removes it. Maps on the way are made, nothing else is changed. */
-function withValue(doc: Doc, path: Path, value: Value | undefined): Doc {
-  const [key, ...rest] = path
-  if (key === undefined) return isMap(value) ? value : {}
-  const copy: Record<string, Value> = Object.assign(Object.create(null), doc)
-  if (rest.length === 0 && value === undefined) delete copy[key]
-  else if (rest.length === 0) copy[key] = value as Value
-  else {
-    const inner = Object.hasOwn(doc, key) ? doc[key] : undefined
-    if (value !== undefined || isMap(inner)) copy[key] = withValue(isMap(inner) ? inner : {}, rest, value)
-  }
-  return copy
 }
 
 /** A merge patch that names only what differs; undefined where it would have to say null, which means "remove" there. */

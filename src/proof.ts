@@ -11,6 +11,7 @@ import {
   type OpId,
   openFrame,
   opIdToCid,
+  ownerOfKey,
   type Suite,
   toHex,
   type Verify,
@@ -76,6 +77,11 @@ export class Prover {
       else merged = next
     }
     if (!folded || merged === undefined) merged = merge([...ops.values()], this.#suite.sha256)
+    // While only an owner's own key may write (SPEC.md, section 9), a good signature by another proves nothing.
+    for (const { id, header } of fetched) {
+      if (ownerOfKey(header.actor) === merged.owner) continue
+      throw new ClientError('integrity', `${opIdToCid(id)} is not signed by the record's owner`)
+    }
     this.#records.delete(record)
     this.#records.set(record, { ops, merged })
     if (this.#records.size > provenRecordsMax) this.#records.delete(this.#records.keys().next().value as string)

@@ -1,7 +1,16 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { networkId, opIdToCid, ownerOfKey, recordId } from '../../crdt/index.ts'
+import {
+  draftOp,
+  encodeVerbs,
+  networkId,
+  opIdToCid,
+  ownerOfKey,
+  type ParsedFrame,
+  recordId,
+  signOps,
+} from '../../crdt/index.ts'
 import { batches, Client, type Entry } from '../../src/client.ts'
 import { ClientError } from '../../src/client-error.ts'
 import { framesBy, type HttpNode, NET, signerOf, startHttpNode, TOKEN } from '../support/http-node.ts'
@@ -135,7 +144,6 @@ test('more heads than an op can name are joined first', async () => {
   const client = new Client({ url: node.url, key: signer })
   const { id } = await client.register('agents', { name: 'many heads' })
   const root = (await client.proven(id))?.merged.heads as string[]
-  const { encodeVerbs } = await import('../../crdt/index.ts')
   const drafts = Array.from({ length: 40 }, (_, i) => ({
     type: 'patch' as const,
     record: id,
@@ -208,6 +216,36 @@ test.each([
   }
   const client = new Client({ url: node.url, fetch: liar })
   await expect(client.proven(id)).rejects.toMatchObject({ code: 'integrity' })
+})
+
+test('a node that shows an op of another record, or one by another key, is found out', async () => {
+  const { id } = await byKey.register('agents', { name: 'shown' })
+  const root = (await byKey.proven(id))?.merged.heads as string[]
+  const strange = {
+    type: 'patch' as const,
+    record: id,
+    parents: root,
+    w: 0,
+    body: encodeVerbs([['set', ['version'], '9']]),
+  }
+  const signed = signOps([draftOp(strange, { net: NET, key: signerOf(8).key })], {
+    net: NET,
+    key: signerOf(8).key,
+    sign: (message) => signerOf(8).sign(message),
+  })
+  const frame = signed[0]?.frame as ParsedFrame
+  const foreign = (await byKey.heads('agents/mine alone')).heads[0] as string
+  for (const op of [foreign, opIdToCid(frame.entries[0]?.op.id as string)]) {
+    const liar: typeof fetch = async (url, init) => {
+      if (op !== foreign && String(url).endsWith(`/v1/ops/${op}`)) return new Response(frame.bytes as BodyInit)
+      const response = await fetch(url, init)
+      if (!String(url).includes('/history')) return response
+      const page = (await response.json()) as { items: unknown[] }
+      return Response.json({ ...page, items: [{ op }, ...page.items] })
+    }
+    const client = new Client({ url: node.url, fetch: liar })
+    await expect(client.proven(id)).rejects.toMatchObject({ code: 'integrity' })
+  }
 })
 
 test('a node that holds back a parent is found out', async () => {

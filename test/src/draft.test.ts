@@ -38,12 +38,15 @@ const fields = fc.record(
       maxKeys: 2,
     }),
     unknown: fc.constantFrom<unknown>(1, null, { deep: [1, { a: 2 }] }, [], {}),
-    downloads: fc.constantFrom<unknown>(1, 'many'),
-    heads: fc.constant(['x']),
-    slug: fc.constantFrom('s', 'other'),
+    downloads: fc.constantFrom<unknown>(1, 'many', 'lots'),
   },
   { requiredKeys: [] },
 )
+
+/** What somebody sends: now and then with names that the register keeps for itself. */
+const sent = fc
+  .tuple(fields, fc.constantFrom({}, {}, {}, { heads: ['x'] }, { slug: 's' }, { slug: 'other' }))
+  .map(([doc, reserved]) => ({ ...doc, ...reserved }))
 
 /** The bytes that would be signed, or why not. */
 function said(decision: client.Decision): unknown {
@@ -68,11 +71,13 @@ function intended(intent: Intent): unknown {
   return { [intent.do]: Buffer.from(body).toString('hex') }
 }
 
-/** A record as some writes have made it. */
-function recordOf(docs: readonly JsonObject[]): Merged | undefined {
+/** A record as some writes have made it; with `fork`, the last of them saw only the first. */
+function recordOf(docs: readonly JsonObject[], fork: boolean): Merged | undefined {
   const ops: Op[] = []
+  let first: Merged | undefined
   let before: Merged | undefined
   for (const [w, doc] of docs.entries()) {
+    if (fork && w === docs.length - 1 && first !== undefined) before = first
     const decision = client.decideReplace(target, doc, before, { lenient: true })
     if (decision.do !== 'write') continue
     const { type, body } = decision.content
@@ -83,8 +88,9 @@ function recordOf(docs: readonly JsonObject[]): Merged | undefined {
         : ({ type, record: id, parents: (before as Merged).heads, ...base } as const)
     ops.push(draftOp(draft, { net, key }))
     before = merge(ops)
+    first ??= before
   }
-  return before
+  return ops.length === 0 ? undefined : merge(ops)
 }
 
 const pairs = [
@@ -97,13 +103,19 @@ const pairs = [
 test.each(pairs)('a %s becomes the same op on either side', async (_name, here, there) => {
   await seeded((seed) =>
     fc.assert(
-      fc.property(fc.array(fields, { maxLength: 3 }), fields, fc.boolean(), (history, json, lenient) => {
-        const before = recordOf(history as unknown as JsonObject[])
-        const doc = json as unknown as JsonObject
-        expect(said(here(target, doc, before, { lenient }))).toEqual(
-          intended(there(identity, doc, before, { lenient })),
-        )
-      }),
+      fc.property(
+        fc.array(fields, { maxLength: 4 }),
+        sent,
+        fc.boolean(),
+        fc.boolean(),
+        (history, json, lenient, fork) => {
+          const before = recordOf(history as unknown as JsonObject[], fork)
+          const doc = json as unknown as JsonObject
+          expect(said(here(target, doc, before, { lenient }))).toEqual(
+            intended(there(identity, doc, before, { lenient })),
+          )
+        },
+      ),
       { ...seed, numRuns: 300 },
     ),
   )
