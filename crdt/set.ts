@@ -2,10 +2,10 @@
  * A set of op ids and its root: one hash that two replicas compare to see that they hold the same ops (SPEC.md, "The
  * root of a set").
  *
- * The set is a 16-ary trie over the ids' hex digits. Ids lie sorted in its leaves as bytes; hashes are made when they
- * are asked for and kept until something below them changes.
+ * The set is a 16-ary trie over the ids' hex digits. Ids lie sorted in its leaves as bytes, about 90 bytes an id in
+ * all; hashes are made when they are asked for and kept until something below them changes.
  */
-import { compareBytes, fromHex, isHex, toHex } from './bytes.ts'
+import { compareBytes, concat, fromHex, isHex, toHex } from './bytes.ts'
 import { TRIE_LEAF_IDS } from './limits.ts'
 import type { OpId } from './op.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
@@ -25,6 +25,7 @@ type Node = Leaf | Inner
 
 export class IdSet {
   readonly #sha256: Sha256
+  readonly #blocks = new Blocks()
   #top: Node = newLeaf()
   /** The root as last asked for, until the set changes. */
   #root: string | undefined
@@ -45,11 +46,10 @@ export class IdSet {
     let leaf = this.#find(bytes)
     if (placeOf(leaf, bytes).held) return false
     while (leaf.count === TRIE_LEAF_IDS) {
-      const inner = split(leaf, this.#path.length)
-      this.#replace(bytes, inner)
+      this.#replace(bytes, this.#split(leaf, this.#path.length))
       leaf = this.#find(bytes)
     }
-    insert(leaf, placeOf(leaf, bytes).index, bytes)
+    this.#insert(leaf, placeOf(leaf, bytes).index, bytes)
     this.#changed(bytes, 1)
     return true
   }
@@ -66,7 +66,10 @@ export class IdSet {
     const small = this.#path.findIndex((inner) => inner.count <= TRIE_LEAF_IDS)
     if (small >= 0) {
       const gathered = newLeaf()
-      for (const below of leavesOf(this.#path[small] as Inner)) append(gathered, below)
+      for (const below of leavesOf(this.#path[small] as Inner)) {
+        for (let index = 0; index < below.count; index++) this.#insert(gathered, gathered.count, idAt(below, index))
+        this.#blocks.give(below.bytes)
+      }
       this.#path.length = small
       this.#replace(bytes, gathered)
     }
@@ -119,6 +122,34 @@ export class IdSet {
     else parent.children[digitAt(id, depth)] = node
   }
 
+  #insert(leaf: Leaf, index: number, id: Uint8Array): void {
+    const end = 1 + leaf.count * ID_BYTES
+    if (end === leaf.bytes.length) {
+      const bytes = this.#blocks.take(leaf.count === 0 ? ROOM_MIN : leaf.count * 2)
+      bytes.set(leaf.bytes)
+      this.#blocks.give(leaf.bytes)
+      leaf.bytes = bytes
+    }
+    const at = 1 + index * ID_BYTES
+    leaf.bytes.copyWithin(at + ID_BYTES, at, end)
+    leaf.bytes.set(id, at)
+    leaf.count++
+  }
+
+  /** The inner node of what a full leaf at this depth holds. */
+  #split(leaf: Leaf, depth: number): Inner {
+    const children = Array.from({ length: CHILDREN }, newLeaf)
+    for (let index = 0; index < leaf.count; index++) {
+      const id = idAt(leaf, index)
+      const child = children[digitAt(id, depth)] as Leaf
+      this.#insert(child, child.count, id)
+    }
+    this.#blocks.give(leaf.bytes)
+    const bytes = new Uint8Array(1 + CHILDREN * HASH_BYTES)
+    bytes[0] = INNER_MARK
+    return { children, count: leaf.count, bytes, stale: 0xffff }
+  }
+
   #changed(id: Uint8Array, by: number): void {
     this.#root = undefined
     for (let depth = 0; depth < this.#path.length; depth++) {
@@ -155,22 +186,42 @@ export class IdSet {
 }
 
 const NO_IDS = Uint8Array.of(LEAF_MARK)
+/** Ids that the smallest block has room for; each further size has room for twice as many. */
+const ROOM_MIN = 2
+const SLAB_BYTES = 64 * 1024
+
+/**
+ * Room for leaves, cut from larger pieces: a buffer of its own for each would cost more than its ids, and leaves grow
+ * and shrink too often to leave it to the collector. A block given back is taken again at its size.
+ */
+class Blocks {
+  #slab = new Uint8Array(0)
+  #used = 0
+  readonly #free = new Map<number, Uint8Array[]>()
+
+  /** Begins with the mark of a leaf; what follows is left over from before. */
+  take(ids: number): Uint8Array {
+    const bytes = 1 + ids * ID_BYTES
+    const again = this.#free.get(bytes)?.pop()
+    if (again !== undefined) return again
+    if (this.#used + bytes > this.#slab.length) {
+      this.#slab = new Uint8Array(SLAB_BYTES)
+      this.#used = 0
+    }
+    this.#used += bytes
+    return this.#slab.subarray(this.#used - bytes, this.#used)
+  }
+
+  give(block: Uint8Array): void {
+    if (block === NO_IDS) return
+    const others = this.#free.get(block.length)
+    if (others === undefined) this.#free.set(block.length, [block])
+    else others.push(block)
+  }
+}
 
 function newLeaf(): Leaf {
   return { children: undefined, count: 0, bytes: NO_IDS }
-}
-
-/** The inner node of what a full leaf at this depth holds. */
-function split(leaf: Leaf, depth: number): Inner {
-  const children = Array.from({ length: CHILDREN }, newLeaf)
-  for (let index = 0; index < leaf.count; index++) {
-    const id = idAt(leaf, index)
-    const child = children[digitAt(id, depth)] as Leaf
-    insert(child, child.count, id)
-  }
-  const bytes = new Uint8Array(1 + CHILDREN * HASH_BYTES)
-  bytes[0] = INNER_MARK
-  return { children, count: leaf.count, bytes, stale: 0xffff }
 }
 
 function* leavesOf(node: Node): IterableIterator<Leaf> {
@@ -178,17 +229,11 @@ function* leavesOf(node: Node): IterableIterator<Leaf> {
   else for (const child of node.children) yield* leavesOf(child)
 }
 
+/** What of a leaf begins with these digits: not part of the trie. */
 function partOf(leaf: Leaf, prefix: string): Leaf {
-  const part = newLeaf()
-  for (let index = 0; index < leaf.count; index++) {
-    const id = idAt(leaf, index)
-    if (toHex(id).startsWith(prefix)) insert(part, part.count, id)
-  }
-  return part
-}
-
-function append(leaf: Leaf, more: Leaf): void {
-  for (let index = 0; index < more.count; index++) insert(leaf, leaf.count, idAt(more, index))
+  const ids = Array.from({ length: leaf.count }, (_, index) => idAt(leaf, index))
+  const part = ids.filter((id) => toHex(id).startsWith(prefix))
+  return { children: undefined, count: part.length, bytes: concat(NO_IDS, ...part) }
 }
 
 /** Where an id lies in a leaf, or belongs. */
@@ -203,21 +248,6 @@ function placeOf(leaf: Leaf, id: Uint8Array): { index: number; held: boolean } {
     else high = middle
   }
   return { index: low, held: false }
-}
-
-function insert(leaf: Leaf, index: number, id: Uint8Array): void {
-  const end = 1 + leaf.count * ID_BYTES
-  if (end === leaf.bytes.length) {
-    // Room for a quarter more, and for no more ids than a leaf may hold.
-    const room = Math.min(TRIE_LEAF_IDS, leaf.count + Math.max(4, leaf.count >> 2))
-    const bytes = new Uint8Array(1 + room * ID_BYTES)
-    bytes.set(leaf.bytes)
-    leaf.bytes = bytes
-  }
-  const at = 1 + index * ID_BYTES
-  leaf.bytes.copyWithin(at + ID_BYTES, at, end)
-  leaf.bytes.set(id, at)
-  leaf.count++
 }
 
 function remove(leaf: Leaf, index: number): void {
