@@ -19,6 +19,7 @@ import {
   type Kind,
   type Merged,
   pathOf,
+  RESERVED_FIELDS,
   stripReserved,
   toJson,
   type Value,
@@ -76,7 +77,7 @@ export const decideReplace: Decide = (identity, json, before, options) => {
   if (options.when?.(before) === false) return refuse(precondition)
   if (!before?.live) return create(identity, json, before, options)
   const { kind } = identity
-  const read = readBody(json, toJson(before, kind), before.doc)
+  const read = readBody(json, knownOf(json, kind, before), before.doc)
   if ('outcome' in read) return refuse(read)
   return change(kind, before, read.doc, diff(kind, before, read.doc, { settle: true }), options)
 }
@@ -86,7 +87,7 @@ export const decideOverlay: Decide = (identity, json, before, options) => {
   if (options.when?.(before) === false) return refuse(precondition)
   if (!before?.live) return create(identity, json, before, options)
   const { kind } = identity
-  const read = readBody(json, toJson(before, kind))
+  const read = readBody(json, knownOf(json, kind, before))
   if ('outcome' in read) return refuse(read)
   const after: Doc = Object.assign(Object.create(null), before.doc, read.doc)
   return change(kind, before, after, diff(kind, before, after), options)
@@ -96,7 +97,7 @@ export const decideMergePatch: Decide = (identity, json, before, options) => {
   if (options.when?.(before) === false) return refuse(precondition)
   if (!before?.live) return refuse(missing(before))
   const { kind } = identity
-  const read = readBody(json, toJson(before, kind))
+  const read = readBody(json, knownOf(json, kind, before))
   if ('outcome' in read) return refuse(read)
   const after = applyMergePatch(before.doc, read.doc)
   return change(kind, before, after, diffMergePatch(kind, before, read.doc), options)
@@ -116,7 +117,7 @@ function create(identity: Identity, json: JsonObject, before: Merged | undefined
   if (errors.length > 0) return refuse(invalid(errors))
   // A put has no need of the slug: the genesis below it has told it.
   const body = bodyOf(kind, before === undefined ? slug : undefined, read.doc)
-  if (encodeBody(body).length > BODY_BYTES_MAX) return refuse(tooLarge)
+  if (!fits(body, encodeBody)) return refuse(tooLarge)
   return { do: before === undefined ? 'genesis' : 'put', body }
 }
 
@@ -124,10 +125,21 @@ function change(kind: Kind, before: Merged, after: Doc, verbs: readonly Verb[], 
   if (verbs.length === 0) return { do: 'nothing' }
   const errors = newErrors(kind, before, after, options)
   if (errors.length > 0) return refuse(invalid(errors))
-  if (encodeVerbs(verbs).length <= BODY_BYTES_MAX) return { do: 'patch', verbs }
+  if (fits(verbs, encodeVerbs)) return { do: 'patch', verbs }
   // A change of nearly everything can be larger as verbs than as a document.
   const body: Body = bodyOf(kind, undefined, after)
-  return encodeBody(body).length <= BODY_BYTES_MAX ? { do: 'put', body } : refuse(tooLarge)
+  return fits(body, encodeBody) ? { do: 'put', body } : refuse(tooLarge)
+}
+
+/** Whether one op can carry it. JSON of a third of the bound needs no look: no value takes three times its JSON. */
+function fits<T>(content: T, encode: (content: T) => Uint8Array): boolean {
+  return JSON.stringify(content).length * 3 <= BODY_BYTES_MAX || encode(content).length <= BODY_BYTES_MAX
+}
+
+/** What reserved fields may repeat. Most bodies hold none, and then the slug is all that is asked for. */
+function knownOf(json: JsonObject, kind: Kind, before: Merged): JsonObject {
+  if (RESERVED_FIELDS.some((key) => Object.hasOwn(json, key))) return toJson(before, kind)
+  return before.slug === undefined ? {} : { slug: before.slug }
 }
 
 function readBody(json: JsonObject, known: JsonObject, before?: Doc): { readonly doc: Doc } | Refusal {

@@ -13,6 +13,7 @@ import {
   type Merged,
   type Op,
   type OpId,
+  ownerOfKey,
   ownerToDid,
   recordId,
 } from '../crdt/index.ts'
@@ -56,11 +57,13 @@ export class Catalogue {
   readonly #search: SearchFace
   /** The owner of what this node signs; undefined when it has no key. */
   readonly #own: string | undefined
+  readonly #ownDid: string
 
   constructor(replica: ReplicaFace, search: SearchFace) {
     this.#replica = replica
     this.#search = search
-    this.#own = replica.actor === undefined ? undefined : `01${replica.actor}`
+    this.#own = replica.actor === undefined ? undefined : ownerOfKey(replica.actor)
+    this.#ownDid = this.#own === undefined ? '' : ownerToDid(this.#own)
   }
 
   /**
@@ -144,7 +147,7 @@ export class Catalogue {
       kind,
       id: recordId({ net: this.#replica.net, owner, kind: kind.name, slug }, nativeSuite.sha256),
       slug,
-      ownerDid: ownerToDid(owner),
+      ownerDid: this.#ownDid,
     }
   }
 
@@ -165,7 +168,7 @@ export class Catalogue {
     if (record === undefined) return notFound
     if (record.owner !== own) return notOwner
     if (!record.live && !options.create) return missing(record)
-    return { kind, id: record.record, slug: record.slug ?? '', ownerDid: ownerToDid(own) }
+    return { kind, id: record.record, slug: record.slug ?? '', ownerDid: this.#ownDid }
   }
 
   async #write(identity: Identity, decide: Decide, json: JsonObject, options: WriteOptions): Promise<Written> {
