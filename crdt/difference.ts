@@ -12,7 +12,7 @@ import { equalValues, scalarKey } from './equal.ts'
 import { fieldBelow, formOf } from './form.ts'
 import type { Field, Kind } from './kind.ts'
 import { SPLICES_AUTHORED_MAX } from './limits.ts'
-import type { Merged } from './merge.ts'
+import type { Merged, ShownText } from './merge.ts'
 import { pointerOf } from './pointer.ts'
 import { type Doc, isMap, type Path, type Scalar, type Value, type ValueMap } from './value.ts'
 
@@ -33,7 +33,7 @@ export function verbsBetween(kind: Kind | undefined, before: Merged, after: Doc,
 }
 
 type Shown = {
-  readonly texts: ReadonlyMap<string, Merged['texts'][number]>
+  readonly texts: ReadonlyMap<string, ShownText>
   readonly sets: ReadonlySet<string>
   readonly registers: ReadonlySet<string>
 }
@@ -151,10 +151,10 @@ function setVerb(path: Path, value: Value): Verb {
 /** A splice's own bytes beside what it inserts: verb, path's share, epoch and positions, roughly. */
 const SPLICE_BYTES = 48
 
-/** One splice when that is smaller than the text anew, and the text is not too full of them. */
-function textVerb(text: Merged['texts'][number], b: string, a: string): Verb {
+/** One splice when that is smaller than the text anew, and the text is not too full of them and has no twin. */
+function textVerb(text: ShownText, b: string, a: string): Verb {
   const { at, del, ins } = spliceBetween(b, a)
-  if (text.splices >= SPLICES_AUTHORED_MAX || utf8Length(ins) + SPLICE_BYTES >= utf8Length(a)) {
+  if (text.twin || text.splices >= SPLICES_AUTHORED_MAX || utf8Length(ins) + SPLICE_BYTES >= utf8Length(a)) {
     return ['text', text.path, a]
   }
   return ['splice', text.path, text.epoch, at, del, ins]

@@ -9,7 +9,7 @@ import { type Content, readBody, type Splice, type Write } from './body.ts'
 import { toHex, utf8 } from './bytes.ts'
 import { scalarKey } from './equal.ts'
 import { SPLICES_MAX } from './limits.ts'
-import type { Merged } from './merge.ts'
+import type { Merged, ShownText } from './merge.ts'
 import { isSlug } from './names.ts'
 import type { Op, OpId } from './op.ts'
 import { compareMembers, comparePaths, pathKey } from './place.ts'
@@ -45,7 +45,6 @@ export function slugOf(content: Content, slugHash: string, sha256: Sha256): stri
 }
 
 type Members = { readonly path: Path; members: Map<string, Scalar> | undefined }
-type ShownText = Merged['texts'][number]
 /** A map of this fold's own making, so that it may be changed. */
 type OwnMap = Record<string, Value>
 

@@ -34,7 +34,7 @@ export type Merged = {
   /** The ops form one line from one genesis and no splice on it is lost, so that the next op may be folded on top. */
   readonly line: boolean
   /** The shown texts: which epoch a splice must name, and how many splices it has. */
-  readonly texts: readonly { readonly path: Path; readonly epoch: OpId; readonly splices: number }[]
+  readonly texts: readonly ShownText[]
   /** The shown sets: where `doc` has an array that is made of members (`add`, `rem`) and not written whole. */
   readonly sets: readonly Path[]
   /**
@@ -42,6 +42,17 @@ export type Merged = {
    * below such a path replaces the whole map. Every other map in `doc` is made of separate writes, leaf by leaf.
    */
   readonly registers: readonly Path[]
+}
+
+export type ShownText = {
+  readonly path: Path
+  readonly epoch: OpId
+  readonly splices: number
+  /**
+   * Another write that is alive here, or a lost text, says the same now. That is no conflict, but a splice would make
+   * it one, for a splice covers nothing: a fresh text covers both.
+   */
+  readonly twin?: true
 }
 
 /** One place in dispute. Several members of one set in dispute are several conflicts with one path. */

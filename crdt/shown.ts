@@ -4,7 +4,7 @@
  */
 import { compareStamps, type Entry, isPresent, type Stamp } from './alive.ts'
 import { equalValues, scalarKey } from './equal.ts'
-import type { Alternative, Conflict, Merged } from './merge.ts'
+import type { Alternative, Conflict, Merged, ShownText } from './merge.ts'
 import { compareMembers, comparePaths, pathKey } from './place.ts'
 import { type Doc, isMap, type Path, type Scalar, type Value } from './value.ts'
 
@@ -38,7 +38,12 @@ type Place = {
   below: Map<string, Place> | undefined
 }
 /** A shown write; `order` is its place in sort order. */
-type Placed = Standing & { readonly order: number; readonly behind: Sorted[] }
+type Placed = Standing & {
+  readonly order: number
+  readonly behind: Sorted[]
+  /** Something it blocks says the same. */
+  hasTwin: boolean
+}
 type Sorted = { readonly stamp: Stamp; readonly alternative: Alternative }
 
 /** Both in any order. */
@@ -48,10 +53,12 @@ export function show(alive: readonly Standing[], lost: readonly LostText[]): Sho
   for (const { entry, value } of [...alive].sort((a, b) => compareStamps(a.entry, b.entry))) {
     const blocker = firstBlocker(root, entry.write)
     if (blocker === undefined) {
-      const placed = { entry, value, order: shown.length, behind: [] }
+      const placed = { entry, value, order: shown.length, behind: [], hasTwin: false }
       shown.push(placed)
       place(root, placed)
-    } else if (!isSame(entry.write, value, blocker)) {
+    } else if (isSame(entry.write, value, blocker)) {
+      blocker.hasTwin = true
+    } else {
       blocker.behind.push({ stamp: entry, alternative: alternativeOf(entry, value, blocker.entry.write.path) })
     }
   }
@@ -120,7 +127,9 @@ function placeLost(root: Place, lost: readonly LostText[]): Map<string, LostText
     if (blocker === undefined) {
       const key = pathKey(text.path)
       orphans.set(key, [...(orphans.get(key) ?? []), text])
-    } else if (!isSame(write, text.text, blocker)) {
+    } else if (isSame(write, text.text, blocker)) {
+      blocker.hasTwin = true
+    } else {
       const alternative = alternativeBy(text.stamp, text.text, text.path, blocker.entry.write.path)
       blocker.behind.push({ stamp: text.stamp, alternative })
     }
@@ -184,8 +193,8 @@ function documentOf(shown: readonly Placed[]): Omit<Shown, 'conflicts'> {
   const doc: Record<string, Value> = Object.create(null)
   const members = new Map<string, { readonly path: Path; readonly members: Scalar[] }>()
   const registers: Path[] = []
-  const texts: { path: Path; epoch: string; splices: number }[] = []
-  for (const { entry, value } of shown) {
+  const texts: ShownText[] = []
+  for (const { entry, value, hasTwin } of shown) {
     const { write, epoch } = entry
     if (write.says === 'member') {
       const key = pathKey(write.path)
@@ -194,8 +203,10 @@ function documentOf(shown: readonly Placed[]): Omit<Shown, 'conflicts'> {
       else set.members.push(write.member)
     } else if (value !== undefined) {
       put(doc, write.path, value)
-      if (epoch !== undefined) texts.push({ path: write.path, epoch: entry.op.id, splices: epoch.splices.length })
-      else if (isMap(value) && Object.keys(value).length > 0) registers.push(write.path)
+      if (epoch !== undefined) {
+        const text = { path: write.path, epoch: entry.op.id, splices: epoch.splices.length }
+        texts.push(hasTwin ? { ...text, twin: true } : text)
+      } else if (isMap(value) && Object.keys(value).length > 0) registers.push(write.path)
     }
   }
   for (const set of members.values()) put(doc, set.path, set.members.sort(compareMembers))

@@ -51,7 +51,7 @@ export function encodeMerged(merged: Merged): Uint8Array {
     merged.changedAt,
     merged.opCount,
     merged.line,
-    texts.map(({ path, epoch, splices }) => [path, epochValue(epoch, heads), splices]),
+    texts.map(({ path, epoch, splices, twin }) => [path, epochValue(epoch, heads), splices, ...(twin ? [twin] : [])]),
     merged.sets,
     merged.registers,
   ]
@@ -86,7 +86,12 @@ export function decodeMerged(bytes: Uint8Array): Merged {
     changedAt,
     opCount,
     line,
-    texts: texts.map(([path, epoch, splices]) => ({ path, epoch: readEpoch(epoch, headIds), splices })),
+    texts: texts.map(([path, epoch, splices, twin]) => ({
+      path,
+      epoch: readEpoch(epoch, headIds),
+      splices,
+      ...(twin && { twin }),
+    })),
     sets,
     registers,
   }
@@ -106,7 +111,7 @@ type Row = [
   changedAt: number,
   opCount: number,
   line: boolean,
-  texts: [Path, Uint8Array | number, number][],
+  texts: [Path, Uint8Array | number, number, true?][],
   sets: Path[],
   registers: Path[],
 ]

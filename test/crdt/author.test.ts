@@ -5,8 +5,10 @@ import {
   applyMergePatch,
   bodyOf,
   type Doc,
+  decodeMerged,
   diff,
   diffMergePatch,
+  encodeMerged,
   type Kind,
   kindOf,
   kinds,
@@ -150,6 +152,21 @@ describe('diff', () => {
     const before = new History(model, { description: long }).merged()
     const full: Merged = { ...before, texts: before.texts.map((text) => ({ ...text, splices: 500 })) }
     expect(diff(model, full, { description: `${long}!` })).toEqual([['text', ['description'], `${long}!`]])
+  })
+
+  test('a text that two wrote alike is written afresh, for a splice of one would part it from the other', () => {
+    const history = new History(model, {})
+    const { heads } = history.merged()
+    history.patch([['text', ['description'], long]], heads)
+    history.patch([['text', ['description'], long]], heads)
+    const before = history.merged()
+    expect(before.conflicts).toEqual([])
+    expect(decodeMerged(encodeMerged(before))).toEqual(before)
+    const verbs = diff(model, before, { description: `${long}!` })
+    expect(verbs).toEqual([['text', ['description'], `${long}!`]])
+    history.patch(verbs)
+    expect(history.merged().conflicts).toEqual([])
+    expect(diff(model, history.merged(), { description: `${long}!!` })[0]?.[0]).toBe('splice')
   })
 
   test('a set and a text of a record stay what they are, also where no table knows them', () => {

@@ -63,6 +63,8 @@ export function naiveMerge(input: readonly Op[]): Merged {
   const alive: Resolved[] = resolved.filter((write) => !writes.some((other) => covers(other, write))).sort(inOrder)
   const shown: Resolved[] = []
   const behind: { under: Resolved | Path; write: Placed<Write> }[] = []
+  /** Shown writes that block one which says the same. */
+  const twins = new Set<Resolved>()
   const blocks = (a: Write, b: Write) =>
     samePlace(a, b) || (isPresent(a) && isPresent(b) && (contains(a, b) || contains(b, a)))
   const isSame = (a: Write, b: Write) =>
@@ -70,7 +72,8 @@ export function naiveMerge(input: readonly Op[]): Merged {
   for (const write of alive) {
     const blocker = shown.find((other) => blocks(other, write))
     if (blocker === undefined) shown.push(write)
-    else if (!isSame(write, blocker)) behind.push({ under: blocker, write })
+    else if (isSame(write, blocker)) twins.add(blocker)
+    else behind.push({ under: blocker, write })
   }
   const lostOf = (epoch: Placed<Write>) => {
     const covering = writes.filter((write) => covers(write, epoch))
@@ -88,7 +91,8 @@ export function naiveMerge(input: readonly Op[]): Merged {
     if (blocker === undefined) {
       behind.push({ under: epoch.path, write })
       orphanCovers.push(...writes.filter((other) => covers(other, epoch)).map((by) => ({ ...by, path: epoch.path })))
-    } else if (!isSame(write, blocker)) behind.push({ under: blocker, write })
+    } else if (isSame(write, blocker)) twins.add(blocker)
+    else behind.push({ under: blocker, write })
   }
   behind.sort((a, b) => inOrder(a.write, b.write))
 
@@ -166,7 +170,12 @@ export function naiveMerge(input: readonly Op[]): Merged {
       geneses.length === 1 && !lostAny && ops.every((x) => ops.every((y) => x === y || inPast(x, y) || inPast(y, x))),
     texts: shown
       .filter(({ epoch }) => epoch !== undefined)
-      .map(({ path, op, epoch }) => ({ path, epoch: op.id, splices: splices.filter(({ of }) => of === epoch).length }))
+      .map((write) => ({
+        path: write.path,
+        epoch: write.op.id,
+        splices: splices.filter(({ of }) => of === write.epoch).length,
+        ...(twins.has(write) ? { twin: true as const } : {}),
+      }))
       .sort((a, b) => byPath(a.path, b.path)),
     sets: sets.sort(byPath),
     registers: shown
