@@ -23,6 +23,8 @@ export type IndexerOptions = {
   readonly index: SearchIndex
   readonly environment: Environment
   readonly log?: Log
+  /** Changed records that may wait in memory; `indexQueueRecords` unless told. */
+  readonly queueRecords?: number
 }
 
 type Waiter = { readonly seq: number; readonly reached: () => void }
@@ -32,6 +34,7 @@ export class Indexer implements AsyncDisposable {
   readonly #index: SearchIndex
   readonly #environment: Environment
   readonly #log: Log
+  readonly #queueRecords: number
   readonly #stop = new AbortController()
   readonly #stopFollowing: () => void
   readonly #stopListening: () => void
@@ -53,11 +56,13 @@ export class Indexer implements AsyncDisposable {
     return new Indexer(options)
   }
 
-  private constructor({ replica, index, environment, log = () => {} }: IndexerOptions) {
+  private constructor(options: IndexerOptions) {
+    const { replica, index, environment, log = () => {}, queueRecords = indexQueueRecords } = options
     this.#replica = replica
     this.#index = index
     this.#environment = environment
     this.#log = log
+    this.#queueRecords = queueRecords
     this.#target = replica.counts().seq
     this.#stopFollowing = replica.onAppended((appended) => this.#note(appended))
     this.#stopListening = index.onLost(() => {
@@ -128,7 +133,7 @@ export class Indexer implements AsyncDisposable {
     this.#target = Math.max(this.#target, last)
     if (this.#live) {
       for (const merged of records) this.#queue.set(merged.record, merged)
-      if (this.#queue.size > indexQueueRecords) {
+      if (this.#queue.size > this.#queueRecords) {
         this.#queue = new Map()
         this.#live = false
       }
