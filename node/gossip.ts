@@ -122,7 +122,8 @@ export class Gossip implements AsyncDisposable {
         this.#sent.messages++
         this.#sent.ops += ids.length
         this.#sent.bytes += message.length
-        await transport.publish(this.#topic, message)
+        // A connection is younger than its part in the mesh: who is not there yet hears it by a session.
+        if ((await transport.publish(this.#topic, message)) === 0) this.#options.news()
       }
     } catch (error) {
       // Whatever it was, sessions bring the ops.
@@ -148,7 +149,10 @@ export class Gossip implements AsyncDisposable {
   }
 
   #packet(items: readonly Item[]): Promise<Uint8Array> {
-    return pack(items.map(({ bytes }) => bytes), this.#codec)
+    return pack(
+      items.map(({ bytes }) => bytes),
+      this.#codec,
+    )
   }
 
   /** The verdict on a message of `from`, which may be its author or have passed it on. */

@@ -191,6 +191,8 @@ export const syncSessionsMax = 32
 export const syncOpenMax = 4
 /** The peer with the smaller id opens at once when two connect; the other waits this long for it. */
 export const syncConnectGraceMs = 1_000
+/** A second session after the first with a new peer: by then gossip includes it. */
+export const syncSettleMs = 2_000
 /** After news, the same peer is not asked again before this. */
 export const syncAgainMs = 250
 /** Sessions in a row with one peer while roots still differ and ops still move; then the interval decides. */

@@ -45,7 +45,12 @@ export class DialRule {
 export function subnetOf(address: Multiaddr): string | undefined {
   if (rangeOf(address) !== 'public') return undefined
   const { name, value = '' } = address.getComponents()[0] ?? {}
-  return name === 'ip4' ? value.split('.').slice(0, 3).join('.') : groupsOf(value).slice(0, 4).map((g, i) => (i === 3 ? g >> 8 : g)).join(':')
+  return name === 'ip4'
+    ? value.split('.').slice(0, 3).join('.')
+    : groupsOf(value)
+        .slice(0, 4)
+        .map((g, i) => (i === 3 ? g >> 8 : g))
+        .join(':')
 }
 
 /** Reads an address of the operator's. TypeError when it is none that a TCP node can use. */

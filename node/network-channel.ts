@@ -18,6 +18,10 @@ import {
 } from './limits.ts'
 import type { Channel } from './transport.ts'
 
+/** Bytes that may wait for the peer's window before a sender waits too. */
+const SEND_AHEAD_BYTES = 64 * 1024
+const EVENTS = ['drain', 'idle', 'close'] as const
+
 type Waiter = { readonly resolve: (message: Uint8Array | undefined) => void; readonly reject: (error: Error) => void }
 
 export class StreamChannel implements Channel {
@@ -73,20 +77,34 @@ export class StreamChannel implements Channel {
       throw this.#fail(new NodeError('peer-gone', `couldn't send: ${(error as Error).message}`, { cause: error }))
     }
     // The peer's window is full. It may be slow, but something must move.
-    while (this.#stream.writableNeedsDrain && !this.#error) {
-      const before = this.#stream.writeBufferLength
-      const controller = new AbortController()
-      const cancel = this.#clock.after(syncIdleTimeoutMs, () => controller.abort())
-      try {
-        await this.#stream.onDrain({ signal: controller.signal })
-      } catch (error) {
-        if (controller.signal.aborted && this.#stream.writeBufferLength < before) continue
-        throw this.#fail(new NodeError('peer-gone', 'the peer takes nothing', { cause: error }))
-      } finally {
-        cancel()
-      }
+    while (this.#stream.writeBufferLength > SEND_AHEAD_BYTES && !this.#error) {
+      if (await this.#moved()) continue
+      throw this.#fail(new NodeError('peer-gone', 'the peer takes nothing'))
     }
     if (this.#error) throw this.#error
+  }
+
+  /**
+   * Resolves true when the stream could write on or has ended, false when nothing happened for syncIdleTimeoutMs.
+   * (The stream's own onDrain() resolves at once for ever when it has resolved before.)
+   */
+  #moved(): Promise<boolean> {
+    return new Promise((resolve) => {
+      const stop = () => {
+        cancel()
+        for (const event of EVENTS) this.#stream.removeEventListener(event, done)
+      }
+      const done = () => {
+        stop()
+        // The stream writes on behind its own listener for the same event.
+        setImmediate(resolve, true)
+      }
+      const cancel = this.#clock.after(syncIdleTimeoutMs, () => {
+        stop()
+        resolve(false)
+      })
+      for (const event of EVENTS) this.#stream.addEventListener(event, done)
+    })
   }
 
   async receive(options: { timeoutMs?: number } = {}): Promise<Uint8Array | undefined> {
@@ -187,7 +205,8 @@ export class StreamChannel implements Channel {
     if (this.#waiter && this.#queue.length === 0) {
       const { resolve } = this.#waiter
       this.#waiter = undefined
-      return resolve(message)
+      resolve(message)
+      return
     }
     this.#queue.push(message)
     this.#queued += message.length + 64

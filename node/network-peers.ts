@@ -68,7 +68,10 @@ export class KnownPeers {
     const joins = ready.filter(([, known]) => known.join)
     const others = ready
       .filter(([, known]) => !known.join)
-      .map((entry) => ({ entry, order: (entry[1].anchor ? 0 : 1) + this.#environment.random.float() / 2 + entry[1].failures }))
+      .map((entry) => ({
+        entry,
+        order: (entry[1].anchor ? 0 : 1) + this.#environment.random.float() / 2 + entry[1].failures,
+      }))
       .sort((a, b) => a.order - b.order)
       .slice(0, Math.max(0, wanted))
       .map(({ entry }) => entry)
@@ -121,7 +124,9 @@ export class KnownPeers {
       .filter(({ join, lastSeen, peer }) => !join && lastSeen > 0 && peer !== undefined)
       .sort((a, b) => b.lastSeen - a.lastSeen)
       .slice(0, peersOnDiskMax)
-    return encode(rows.map(({ peer, addresses, firstSeen, lastSeen }) => [peer as string, addresses, firstSeen, lastSeen]))
+    return encode(
+      rows.map(({ peer, addresses, firstSeen, lastSeen }) => [peer as string, addresses, firstSeen, lastSeen]),
+    )
   }
 
   #fresh(): Known {

@@ -5,22 +5,22 @@
  * awaited that depends on other machines. A node that is offline has an identity and no peers.
  */
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
+import { TopicValidatorResult } from '@libp2p/gossipsub'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
-import { TopicValidatorResult } from '@libp2p/gossipsub'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import type { NetworkId } from '../crdt/index.ts'
 import { type Counters, countsOf } from './counters.ts'
 import type { Environment } from './environment.ts'
 import { NodeError } from './errors.ts'
 import { connectionsPerSubnetMax, dialsMax, networkStopMs, peersWanted, syncStreamsPerPeerMax } from './limits.ts'
+import { nativeSuite } from './native.ts'
 import { DialRule, peerOf, rangeOf, readAddress, subnetOf } from './network-addresses.ts'
 import { StreamChannel } from './network-channel.ts'
 import { makeLibp2p, type Services } from './network-libp2p.ts'
 import { KnownPeers } from './network-peers.ts'
 import { Penalties } from './network-penalties.ts'
 import { rendezvous } from './network-rendezvous.ts'
-import { nativeSuite } from './native.ts'
 import type { Log } from './replica-types.ts'
 import { type Channel, MISDEEDS, type Misdeed, type Transport, type Validity } from './transport.ts'
 
@@ -103,11 +103,16 @@ export class Network implements Transport, AsyncDisposable {
       this.#look()
     })
     libp2p.addEventListener('peer:identify', ({ detail }) => {
-      const addresses = detail.listenAddrs.filter((address) => this.#rule.mayDial(address)).map((a) => withPeer(a, detail.peerId))
+      const addresses = detail.listenAddrs
+        .filter((address) => this.#rule.mayDial(address))
+        .map((a) => withPeer(a, detail.peerId))
       this.#known.met(detail.peerId.toString(), addresses)
     })
     libp2p.addEventListener('peer:discovery', ({ detail }) => {
-      this.#hint(detail.id.toString(), detail.multiaddrs.map((address) => withPeer(address, detail.id)))
+      this.#hint(
+        detail.id.toString(),
+        detail.multiaddrs.map((address) => withPeer(address, detail.id)),
+      )
     })
   }
 
@@ -124,7 +129,17 @@ export class Network implements Transport, AsyncDisposable {
     } catch (cause) {
       await this[Symbol.asyncDispose]()
       const message = cause instanceof Error ? cause.message : String(cause)
-      throw new NodeError('address-in-use', `couldn't listen: ${message.split('\n').filter((line) => line.includes('/')).join(' ').trim() || message}`, { cause })
+      throw new NodeError(
+        'address-in-use',
+        `couldn't listen: ${
+          message
+            .split('\n')
+            .filter((line) => line.includes('/'))
+            .join(' ')
+            .trim() || message
+        }`,
+        { cause },
+      )
     }
     for (const topic of this.#topics) libp2p.services.pubsub.subscribe(topic)
     for (const address of libp2p.getMultiaddrs()) this.#rule.allowRangeOf(address)
@@ -182,7 +197,11 @@ export class Network implements Transport, AsyncDisposable {
       return this.#channel(stream, peer)
     } catch (cause) {
       const unsupported = (cause as Error).name === 'UnsupportedProtocolError'
-      throw new NodeError(unsupported ? 'peer-misbehaved' : 'peer-gone', `couldn't open ${protocol}: ${(cause as Error).message}`, { cause })
+      throw new NodeError(
+        unsupported ? 'peer-misbehaved' : 'peer-gone',
+        `couldn't open ${protocol}: ${(cause as Error).message}`,
+        { cause },
+      )
     }
   }
 
@@ -194,9 +213,9 @@ export class Network implements Transport, AsyncDisposable {
     void this.#libp2p?.handle(protocol, accept, limits)
   }
 
-  async publish(topic: string, message: Uint8Array): Promise<void> {
-    if (this.#libp2p?.status !== 'started') return
-    await this.#libp2p.services.pubsub.publish(topic, message)
+  async publish(topic: string, message: Uint8Array): Promise<number> {
+    if (this.#libp2p?.status !== 'started') return 0
+    return (await this.#libp2p.services.pubsub.publish(topic, message)).recipients.length
   }
 
   subscribe(topic: string, validate: (message: Uint8Array, from: string) => Promise<Validity>): void {
@@ -227,7 +246,9 @@ export class Network implements Transport, AsyncDisposable {
     // Connections are cut, not closed: there is nothing more to say on any of them.
     for (const connection of libp2p.getConnections()) connection.abort(new Error('stopping'))
     await Promise.race([
-      Promise.resolve(libp2p.stop()).catch((error) => this.#options.log?.('warn', "couldn't stop the network", { error: String(error) })),
+      Promise.resolve(libp2p.stop()).catch((error) =>
+        this.#options.log?.('warn', "couldn't stop the network", { error: String(error) }),
+      ),
       new Promise<void>((resolve) => this.#options.environment.clock.after(networkStopMs, resolve)),
     ])
   }
@@ -272,13 +293,19 @@ export class Network implements Transport, AsyncDisposable {
     this.#events.connected++
     // An address that we dialled works; the port of an inbound connection says nothing.
     const outbound = this.#connections(peer).filter(({ direction }) => direction === 'outbound')
-    this.#known.met(peer, outbound.map(({ remoteAddr }) => remoteAddr.toString()))
+    this.#known.met(
+      peer,
+      outbound.map(({ remoteAddr }) => remoteAddr.toString()),
+    )
     for (const call of this.#met) call(peer)
   }
 
   #hint(peer: string, addresses: readonly string[]): void {
     if (peer === this.self) return
-    this.#known.hint(peer, addresses.filter((text) => this.#mayDial(text)))
+    this.#known.hint(
+      peer,
+      addresses.filter((text) => this.#mayDial(text)),
+    )
     this.#look()
   }
 
@@ -315,7 +342,12 @@ export class Network implements Transport, AsyncDisposable {
     }
   }
 
-  async #dial(libp2p: Libp2p<Services>, key: string, peer: string | undefined, addresses: readonly string[]): Promise<void> {
+  async #dial(
+    libp2p: Libp2p<Services>,
+    key: string,
+    peer: string | undefined,
+    addresses: readonly string[],
+  ): Promise<void> {
     try {
       const targets = addresses.map((text) => multiaddr(text))
       const connection = await libp2p.dial(targets, { signal: this.#stopping.signal })
@@ -331,7 +363,10 @@ export class Network implements Transport, AsyncDisposable {
 
   async #save(): Promise<void> {
     const rows = this.#known.rows()
-    if (rows) await this.#options.peers?.save(rows).catch((error) => this.#options.log?.('warn', "couldn't keep peers", { error: String(error) }))
+    if (rows)
+      await this.#options.peers
+        ?.save(rows)
+        .catch((error) => this.#options.log?.('warn', "couldn't keep peers", { error: String(error) }))
   }
 }
 

@@ -65,7 +65,13 @@ export class Cursors {
   #read(entry: Value): void {
     if (!Array.isArray(entry)) return
     const [peer, epoch, seq, mine] = entry as Value[]
-    if (typeof peer !== 'string' || !(epoch instanceof Uint8Array) || typeof seq !== 'number' || typeof mine !== 'number') return
+    if (
+      typeof peer !== 'string' ||
+      !(epoch instanceof Uint8Array) ||
+      typeof seq !== 'number' ||
+      typeof mine !== 'number'
+    )
+      return
     this.#cursors.set(peer, { epoch: toHex(epoch), seq, mine })
   }
 }

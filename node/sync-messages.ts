@@ -4,7 +4,17 @@
  * `readMessage` takes a stranger's bytes and answers with a message whose every field has its type and range, or with
  * a reason; it never throws. Whether a message is in place at this moment is for sync-session.ts to say.
  */
-import { decode, encode, fromHex, isMap, type NetworkId, type OpId, toHex, type Value, type ValueMap } from '../crdt/index.ts'
+import {
+  decode,
+  encode,
+  fromHex,
+  isMap,
+  type NetworkId,
+  type OpId,
+  toHex,
+  type Value,
+  type ValueMap,
+} from '../crdt/index.ts'
 import { syncIdsPerMessageMax, syncReasonBytesMax, syncWindowMax } from './limits.ts'
 
 export type SinceMode = 'frames' | 'ids'
@@ -45,12 +55,20 @@ export type Ids = { readonly m: 'ids'; readonly q: number; readonly seq: number;
 /** No more in answer to q; after `since`, everything up to seq was covered. */
 export type End = { readonly m: 'end'; readonly q: number; readonly seq: number }
 /** The sender asks no more; what it holds now. */
-export type Done = { readonly m: 'done'; readonly epoch: string; readonly seq: number; readonly ops: number; readonly root: string }
+export type Done = {
+  readonly m: 'done'
+  readonly epoch: string
+  readonly seq: number
+  readonly ops: number
+  readonly root: string
+}
 export type Bye = { readonly m: 'bye'; readonly reason: string }
 
 export type Answer = Packet | Ids | End
 export type Message = Hello | Since | Get | More | Answer | Done | Bye
-export type MessageRead = { readonly ok: true; readonly message: Message } | { readonly ok: false; readonly reason: string }
+export type MessageRead =
+  | { readonly ok: true; readonly message: Message }
+  | { readonly ok: false; readonly reason: string }
 
 /** Messages of our own to bytes. */
 export function writeMessage(message: Message): Uint8Array {
@@ -117,7 +135,8 @@ const MESSAGES: { readonly [m: string]: (fields: ValueMap) => Message | undefine
     return count(q) && grant(window) && ids?.length ? { m: 'get', q, ids, window } : undefined
   },
   more: ({ q, n }) => (count(q) && grant(n) ? { m: 'more', q, n } : undefined),
-  packet: ({ q, seq, z }) => (count(q) && count(seq) && z instanceof Uint8Array ? { m: 'packet', q, seq, z } : undefined),
+  packet: ({ q, seq, z }) =>
+    count(q) && count(seq) && z instanceof Uint8Array ? { m: 'packet', q, seq, z } : undefined,
   ids: ({ q, seq, ids: bytes }) => {
     const ids = splitIds(bytes)
     return count(q) && count(seq) && ids ? { m: 'ids', q, seq, ids } : undefined

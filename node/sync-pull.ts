@@ -147,7 +147,9 @@ export class Puller {
     const open = new Set(ids)
     for (let at = 0; at < ids.length; at += syncGetIdsMax) {
       const some = ids.slice(at, at + syncGetIdsMax)
-      const request = await this.#ask(syncGetWindow, (q) => writeMessage({ m: 'get', q, ids: some, window: syncGetWindow }))
+      const request = await this.#ask(syncGetWindow, (q) =>
+        writeMessage({ m: 'get', q, ids: some, window: syncGetWindow }),
+      )
       const admitting: Promise<Outcome>[] = []
       for (;;) {
         const answer = await request.next()

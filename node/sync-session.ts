@@ -6,13 +6,13 @@
  * stalls or leaves ends the session with a reason, at a cost bounded by the windows, item counts and time limits of
  * limits.ts. Nothing here keeps state beyond the session but the cursors it is given.
  */
-import { SEM, type OpId } from '../crdt/index.ts'
+import { type OpId, SEM } from '../crdt/index.ts'
 import type { Clock } from './environment.ts'
 import { syncIdleTimeoutMs } from './limits.ts'
 import type { PacketCodec } from './packet.ts'
 import { SYNC_VERSION } from './protocols.ts'
 import type { ReplicaFace } from './replica-types.ts'
-import type { Cursors } from './sync-cursors.ts'
+import type { Cursors, PeerCursor } from './sync-cursors.ts'
 import { Link, type SessionEnd } from './sync-link.ts'
 import { type Done, type Hello, type Message, readMessage, writeMessage } from './sync-messages.ts'
 import { type Guess, Puller } from './sync-pull.ts'
@@ -70,7 +70,8 @@ export class Session {
   readonly #wants: readonly OpId[] | undefined
   #theirs: Hello | undefined
   #mine: Hello | undefined
-  #saidDone = false
+  /** What we held when we had asked all. */
+  #said: Done | undefined
   #theirDone: Done | undefined
   readonly #over = Promise.withResolvers<undefined>()
   #rootEqual: boolean | undefined
@@ -180,14 +181,19 @@ export class Session {
     const theirs = this.#theirs as Hello
     if (this.#wants) return this.#puller.fetch(this.#wants)
     if (theirs.only) return
-    const cursor = this.#options.cursors.get(this.#link.peer)
-    // A log shorter than the cursor was restored from a backup: what it says now is news.
-    const from = cursor?.epoch === theirs.epoch && cursor.seq <= theirs.seq ? cursor.seq : 0
+    const cursor = this.#cursor(theirs)
+    const from = cursor?.seq ?? 0
     this.#deep = this.#goDeep(theirs, from)
     if (this.#deep) return this.#puller.log(0, { mode: 'ids', sure: true }, true)
     if (from === theirs.seq) return this.#reached(from, false)
     // Who begins at the start may have lost what it once gave, so nothing is left out for having come from it.
-    return this.#puller.log(from, await this.#guess(theirs, from), from === 0)
+    return this.#puller.log(from, await this.#guess(theirs, cursor), cursor === undefined)
+  }
+
+  /** How far we have read this very log. One shorter than that was restored from a backup: what it says now is news. */
+  #cursor(theirs: Hello): PeerCursor | undefined {
+    const cursor = this.#options.cursors.get(this.#link.peer)
+    return cursor?.epoch === theirs.epoch && cursor.seq <= theirs.seq ? cursor : undefined
   }
 
   /** Cursors have nothing left to say and roots differ: somebody has lost or refused something. */
@@ -204,13 +210,12 @@ export class Session {
    * Frames at once when most of what follows the cursor is news to us: when we hold little, or have since heard nearly
    * nothing from others (what we wrote ourselves cannot be theirs). Else ids first.
    */
-  async #guess(theirs: Hello, from: number): Promise<Guess> {
-    const { replica, cursors } = this.#options
-    const gap = theirs.seq - from
-    if (replica.counts().ops * LITTLE <= gap) return { mode: 'frames', sure: true }
-    const cursor = cursors.get(this.#link.peer)
-    if (from === 0 || cursor === undefined) return { mode: 'ids', sure: true }
-    if (replica.counts().seq - cursor.mine > gap * LITTLE) return { mode: 'ids', sure: true }
+  async #guess(theirs: Hello, cursor: PeerCursor | undefined): Promise<Guess> {
+    const { replica } = this.#options
+    const { ops, seq } = replica.counts()
+    const gap = theirs.seq - (cursor?.seq ?? 0)
+    if (ops * LITTLE <= gap) return { mode: 'frames', sure: true }
+    if (cursor === undefined || seq - cursor.mine > gap * LITTLE) return { mode: 'ids', sure: true }
     const changes = await replica.changes(cursor.mine, SAMPLE_CHANGES)
     const heard = changes.filter((change) => change.actor !== replica.actor).length
     return { mode: heard * 2 > Math.min(gap, SAMPLE_CHANGES) ? 'ids' : 'frames', sure: false }
@@ -224,9 +229,8 @@ export class Session {
   }
 
   async #sayDone(): Promise<void> {
-    const state = this.#state()
-    this.#saidDone = true
-    await this.#send({ m: 'done', ...state })
+    this.#said = { m: 'done', ...this.#state() }
+    await this.#send(this.#said)
     if (this.#theirDone === undefined) return
     await this.#compare(this.#theirDone)
     this.#over.resolve(undefined)
@@ -241,14 +245,15 @@ export class Session {
 
   async #compare(theirs: Done): Promise<void> {
     if (this.#wants || this.#theirs?.only) return
-    const { ops, root } = this.#state()
-    if (ops === theirs.ops && root === theirs.root) await this.#equal(theirs)
+    // More may have come since we said what we held; then as now, the same root means the same set.
+    const isEqual = [this.#said, this.#state()].some((mine) => mine?.ops === theirs.ops && mine.root === theirs.root)
+    if (isEqual) await this.#equal(theirs)
     else this.#rootEqual = false
   }
 
   /** Both have asked all they wanted and had the answers: nothing that comes now matters. */
   get #isOver(): boolean {
-    return this.#saidDone && this.#theirDone !== undefined
+    return this.#said !== undefined && this.#theirDone !== undefined
   }
 
   /** Reads until both sides are done. */
@@ -276,7 +281,7 @@ export class Session {
         case 'done':
           this.#mayAsk()
           this.#theirDone = message
-          if (this.#saidDone) await this.#compare(message)
+          if (this.#said) await this.#compare(message)
           break
         case 'hello':
           throw this.#link.fail('misbehaved', 'a second hello', 'protocol')

@@ -8,6 +8,7 @@
 import type { OpId } from '../crdt/index.ts'
 import { type Counters, countsOf } from './counters.ts'
 import type { Environment } from './environment.ts'
+import { NodeError } from './errors.ts'
 import {
   fetchElsewhereMs,
   fetchPauseMs,
@@ -26,6 +27,7 @@ import {
   syncOpenMax,
   syncPeersMax,
   syncSessionsMax,
+  syncSettleMs,
   syncUnequalMax,
 } from './limits.ts'
 import { type PacketCodec, zstdPackets } from './packet.ts'
@@ -35,7 +37,6 @@ import { Cursors } from './sync-cursors.ts'
 import { SESSION_ENDS } from './sync-link.ts'
 import { Session, type SessionOptions, type SessionResult } from './sync-session.ts'
 import { type Channel, MISDEEDS, type Misdeed, type Transport } from './transport.ts'
-import { NodeError } from './errors.ts'
 
 export type SyncOptions = {
   readonly replica: ReplicaFace
@@ -57,6 +58,8 @@ export type SyncPeer = {
 
 type PeerState = {
   running?: Session
+  /** Connected, and since then no session has ended well. */
+  isNew: boolean
   /** A session is wanted as soon as the one under way, or the back-off, is over. */
   wanted: boolean
   cancelTimer?: () => void
@@ -209,6 +212,8 @@ export class Sync implements AsyncDisposable {
     state.again = 0
     // One session goes both ways: who has the smaller id opens it, the other only if that does not happen.
     this.soon(peer, transport.self < peer ? 0 : syncConnectGraceMs)
+    // Gossip takes a moment to include a new peer; what was appended in that moment is brought by a second session.
+    state.isNew = true
   }
 
   #left(peer: string): void {
@@ -240,7 +245,6 @@ export class Sync implements AsyncDisposable {
     state.wanted = false
     state.lastStart = clock.monotonic()
     this.#open++
-    const hold = new AbortController()
     try {
       const deep =
         clock.monotonic() < state.deepNotBefore ? 'no' : state.unequal >= syncUnequalMax ? 'now' : 'when-quiet'
@@ -248,7 +252,6 @@ export class Sync implements AsyncDisposable {
       this.#judge(result, state)
       return result
     } finally {
-      hold.abort()
       this.#open--
     }
   }
@@ -266,7 +269,18 @@ export class Sync implements AsyncDisposable {
     } catch (error) {
       const end = error instanceof NodeError && error.code === 'peer-misbehaved' ? 'unsupported' : 'gone'
       const why = error instanceof Error ? error.message : String(error)
-      return this.#ended({ peer, inbound: false, opsIn: 0, opsOut: 0, bytesIn: 0, bytesOut: 0, ms: 0, end, why, deep: false })
+      return this.#ended({
+        peer,
+        inbound: false,
+        opsIn: 0,
+        opsOut: 0,
+        bytesIn: 0,
+        bytesOut: 0,
+        ms: 0,
+        end,
+        why,
+        deep: false,
+      })
     }
     return this.#run(channel, state, options)
   }
@@ -325,6 +339,8 @@ export class Sync implements AsyncDisposable {
     }
     if (result.end === 'done') {
       state.failures = 0
+      if (state.isNew) this.soon(result.peer, syncSettleMs)
+      state.isNew = false
       const moved = result.opsIn + result.opsOut > 0
       if (result.rootEqual) {
         state.unequal = 0
@@ -428,6 +444,7 @@ export class Sync implements AsyncDisposable {
     let state = this.#peers.get(peer)
     if (state) return state
     state = {
+      isNew: false,
       wanted: false,
       notBefore: 0,
       lastStart: Number.NEGATIVE_INFINITY,

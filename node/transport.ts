@@ -58,8 +58,8 @@ export interface Transport {
   open(peer: string, protocol: string, options?: { signal?: AbortSignal }): Promise<Channel>
   /** At most syncStreamsPerPeerMax channels a peer and protocol reach the handler at one time. */
   handle(protocol: string, handler: (channel: Channel) => void): void
-  /** Resolves when the message is handed to those who get it; nobody may. */
-  publish(topic: string, message: Uint8Array): Promise<void>
+  /** Resolves when the message is handed on: to how many peers, which may be none. */
+  publish(topic: string, message: Uint8Array): Promise<number>
   /** The validator sees each distinct message once, before it is forwarded; it must answer within 100 ms. */
   subscribe(topic: string, validate: (message: Uint8Array, from: string) => Promise<Validity>): void
   /** A peer did what an honest one does not. Enough of it and the peer is dropped and refused for a while. */

@@ -17,7 +17,8 @@ async function line(...ids: string[]) {
   const environment = manualEnvironment()
   const network = new MemoryNetwork({ clock: environment.clock })
   const peers: TestPeer[] = []
-  for (const id of ids) peers.push(await TestPeer.open({ transport: network.node(id), environment, codec: plainPackets }))
+  for (const id of ids)
+    peers.push(await TestPeer.open({ transport: network.node(id), environment, codec: plainPackets }))
   for (const [i, id] of ids.entries()) if (i > 0) network.connect(ids[i - 1]!, id)
   await environment.clock.advance(3_000)
   for (const peer of peers) peer.sessions.length = 0

@@ -13,16 +13,18 @@ function zstd(raw: Uint8Array): Uint8Array {
 }
 
 test('gives back the frames it was made of, with and without compression', async () => {
-  await seeded((parameters) => fc.assert(
-    fc.asyncProperty(frames, async (made) => {
-      for (const codec of [zstdPackets, plainPackets]) {
-        const packet = await pack(made, codec)
-        expect(packet.length).toBeLessThanOrEqual(packetBytes(made))
-        expect(await unpack(packet, zstdPackets)).toEqual({ ok: true, frames: made })
-      }
-    }),
-    { ...parameters, numRuns: 60 },
-  ))
+  await seeded((parameters) =>
+    fc.assert(
+      fc.asyncProperty(frames, async (made) => {
+        for (const codec of [zstdPackets, plainPackets]) {
+          const packet = await pack(made, codec)
+          expect(packet.length).toBeLessThanOrEqual(packetBytes(made))
+          expect(await unpack(packet, zstdPackets)).toEqual({ ok: true, frames: made })
+        }
+      }),
+      { ...parameters, numRuns: 60 },
+    ),
+  )
 })
 
 test('compresses on another thread what is large, with the same result', async () => {
@@ -69,15 +71,22 @@ test('refuses more frames than a packet may hold, and a frame larger than any', 
 
 test('answers any bytes with frames or a reason, and never throws', async () => {
   const packet = await pack([new Uint8Array(400).fill(5), new Uint8Array(300).fill(6)], zstdPackets)
-  await seeded((parameters) => fc.assert(
-    fc.asyncProperty(fc.nat(packet.length - 1), fc.integer({ min: 1, max: 255 }), fc.uint8Array(), async (at, flip, any) => {
-      const changed = packet.slice()
-      changed[at]! ^= flip
-      for (const bytes of [changed, any]) {
-        const unpacked = await unpack(bytes, zstdPackets)
-        if (!unpacked.ok) expect(['malformed', 'too-large']).toContain(unpacked.reason)
-      }
-    }),
-    { ...parameters, numRuns: 400 },
-  ))
+  await seeded((parameters) =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.nat(packet.length - 1),
+        fc.integer({ min: 1, max: 255 }),
+        fc.uint8Array(),
+        async (at, flip, any) => {
+          const changed = packet.slice()
+          changed[at]! ^= flip
+          for (const bytes of [changed, any]) {
+            const unpacked = await unpack(bytes, zstdPackets)
+            if (!unpacked.ok) expect(['malformed', 'too-large']).toContain(unpacked.reason)
+          }
+        },
+      ),
+      { ...parameters, numRuns: 400 },
+    ),
+  )
 })

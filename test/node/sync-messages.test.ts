@@ -66,14 +66,20 @@ test('refuses a map nested past the bound, and never throws for any bytes', asyn
   const real = MESSAGES.map(writeMessage)
   await seeded((parameters) =>
     fc.assert(
-      fc.property(fc.constantFrom(...real), fc.nat(), fc.integer({ min: 1, max: 255 }), fc.uint8Array(), (message, at, flip, any) => {
-        const changed = message.slice()
-        changed[at % changed.length]! ^= flip
-        readMessage(any)
-        const read = readMessage(changed)
-        // What is still a message after the change is one that can be said: it reads back as itself.
-        if (read.ok) expect(readMessage(writeMessage(read.message))).toEqual(read)
-      }),
+      fc.property(
+        fc.constantFrom(...real),
+        fc.nat(),
+        fc.integer({ min: 1, max: 255 }),
+        fc.uint8Array(),
+        (message, at, flip, any) => {
+          const changed = message.slice()
+          changed[at % changed.length]! ^= flip
+          readMessage(any)
+          const read = readMessage(changed)
+          // What is still a message after the change is one that can be said: it reads back as itself.
+          if (read.ok) expect(readMessage(writeMessage(read.message))).toEqual(read)
+        },
+      ),
       { ...parameters, numRuns: 2_000 },
     ),
   )

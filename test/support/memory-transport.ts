@@ -3,8 +3,8 @@
  * delay goes through the clock it is given, so a seed and a manual clock decide the order of everything.
  */
 import { createHash } from 'node:crypto'
-import { NodeError } from '../../node/errors.ts'
 import type { Clock } from '../../node/environment.ts'
+import { NodeError } from '../../node/errors.ts'
 import { syncMessageBytesMax, syncStreamsPerPeerMax } from '../../node/limits.ts'
 import { Penalties } from '../../node/network-penalties.ts'
 import type { Channel, Misdeed, Transport, Validity } from '../../node/transport.ts'
@@ -120,9 +120,10 @@ export class MemoryTransport implements Transport {
     this.#handlers.set(protocol, handler)
   }
 
-  async publish(topic: string, message: Uint8Array): Promise<void> {
+  async publish(topic: string, message: Uint8Array): Promise<number> {
     this.#seen.add(digest(message))
     this.#forward(topic, message, this.self)
+    return this.peers().length
   }
 
   subscribe(topic: string, validate: (message: Uint8Array, from: string) => Promise<Validity>): void {
@@ -231,8 +232,8 @@ export class MemoryChannel implements Channel {
 
   abort(why = 'closed'): void {
     this.#fail(why)
-    const other = this.#other
-    this.#network.later(() => other?.#fail('the other side left'))
+    const other = this.#other as MemoryChannel
+    this.#network.later(() => other.#fail('the other side left'))
   }
 
   #fail(why: string): void {

@@ -1,7 +1,16 @@
 /**
  * A peer for tests: a real replica over a disk in memory, with sync and gossip over whatever Transport is given.
  */
-import { encodeBody, encodeVerbs, networkId, type NetworkId, type OpId, ownerOfKey, recordId, signBatch } from '../../crdt/index.ts'
+import {
+  encodeBody,
+  encodeVerbs,
+  type NetworkId,
+  networkId,
+  type OpId,
+  ownerOfKey,
+  recordId,
+  signBatch,
+} from '../../crdt/index.ts'
 import { MemoryDisk } from '../../node/disk-memory.ts'
 import type { Environment } from '../../node/environment.ts'
 import { Gossip } from '../../node/gossip.ts'
@@ -81,7 +90,8 @@ export class TestPeer implements AsyncDisposable {
   async take(frames: readonly Uint8Array[]): Promise<void> {
     const admitted = await this.replica.admit(frames, { via: 'http' })
     const bad = admitted.results.find(({ verdict }) => verdict === 'refused')
-    if (bad || admitted.refusedFrames.length > 0) throw new Error(`refused: ${bad?.reason ?? admitted.refusedFrames[0]?.reason}`)
+    if (bad || admitted.refusedFrames.length > 0)
+      throw new Error(`refused: ${bad?.reason ?? admitted.refusedFrames[0]?.reason}`)
   }
 
   /** Sums of all sessions. */
@@ -106,7 +116,11 @@ export class TestPeer implements AsyncDisposable {
 export type Made = { readonly frames: Uint8Array[]; readonly ids: OpId[]; readonly records: string[] }
 
 /** Signed geneses of `count` records by one key; `batch` ops a signature. */
-export function geneses(key: number, count: number, options: { from?: number; batch?: number; pad?: number; net?: NetworkId } = {}): Made {
+export function geneses(
+  key: number,
+  count: number,
+  options: { from?: number; batch?: number; pad?: number; net?: NetworkId } = {},
+): Made {
   const { from = 0, batch = 256, pad = 0, net = NET } = options
   const signer = signerOf(key)
   const owner = ownerOfKey(signer.key)
@@ -116,10 +130,23 @@ export function geneses(key: number, count: number, options: { from?: number; ba
       const slug = `record-${key}-${from + at + i}`
       made.records.push(recordId({ net, owner, kind: 'model', slug }, nativeSuite.sha256))
       const text = `a model of number ${from + at + i}${'x'.repeat(pad)}`
-      const body = encodeBody({ slug, f: [[['name'], slug], [['description'], text]], s: [], t: [] })
+      const body = encodeBody({
+        slug,
+        f: [
+          [['name'], slug],
+          [['description'], text],
+        ],
+        s: [],
+        t: [],
+      })
       return { type: 'genesis', owner, kind: 'model', slug, w: 1_700_000_000_000 + at + i, body } as const
     })
-    for (const { frame } of signBatch(drafts, { net, key: signer.key, sign: signer.sign, sha256: nativeSuite.sha256 })) {
+    for (const { frame } of signBatch(drafts, {
+      net,
+      key: signer.key,
+      sign: signer.sign,
+      sha256: nativeSuite.sha256,
+    })) {
       made.frames.push(frame.bytes)
       made.ids.push(...frame.entries.map(({ op }) => op.id))
     }
@@ -142,7 +169,12 @@ export function patches(
       const body = encodeVerbs([['set', ['description'], `${note} ${at + i}`]])
       return { type: 'patch', record, parents: [head], w: 1_700_000_100_000 + at + i, body } as const
     })
-    for (const { frame } of signBatch(drafts, { net, key: signer.key, sign: signer.sign, sha256: nativeSuite.sha256 })) {
+    for (const { frame } of signBatch(drafts, {
+      net,
+      key: signer.key,
+      sign: signer.sign,
+      sha256: nativeSuite.sha256,
+    })) {
       made.frames.push(frame.bytes)
       made.ids.push(...frame.entries.map(({ op }) => op.id))
     }
