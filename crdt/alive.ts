@@ -150,7 +150,8 @@ export class AliveWrites {
     if (place.epochs.length === 0) return
     for (const entry of place.epochs) {
       const epoch = entry.epoch as Epoch
-      if (this.#sees(by, entry)) epoch.unseen = epoch.unseen.filter((stamp) => !this.#sees(by, stamp))
+      // Who sees a splice sees the epoch too, and so covers it.
+      epoch.unseen = epoch.unseen.filter((stamp) => !this.#sees(by, stamp))
     }
     place.epochs = place.epochs.filter((entry) => (entry.epoch as Epoch).unseen.length > 0)
   }

@@ -165,7 +165,7 @@ function cases(): Case[] {
     [
       'leaves in canonical order of keys: shorter first, then by bytes; numbers and __proto__ are keys like others',
       PATCH,
-      [['set', ['a'], map({ 10: 1, 9: 2, b: 3, '': 4, é: 5, ['__proto__']: 6, '\u{1f600}': 7, '\uff5e': 8, zz: 9 })]],
+      [['set', ['a'], map({ 10: 1, 9: 2, b: 3, '': 4, é: 5, ['__proto__']: 6, '\u{1f600}': 7, '\uff5ea': 8, zz: 9 })]],
       [
         ['absent', ['a']],
         ['value', ['a', ''], 4],
@@ -174,7 +174,7 @@ function cases(): Case[] {
         ['value', ['a', '10'], 1],
         ['value', ['a', 'zz'], 9],
         ['value', ['a', 'é'], 5],
-        ['value', ['a', '\uff5e'], 8],
+        ['value', ['a', '\uff5ea'], 8],
         ['value', ['a', '\u{1f600}'], 7],
         ['value', ['a', '__proto__'], 6],
       ],

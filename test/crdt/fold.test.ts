@@ -75,13 +75,18 @@ describe('says that merging has to decide', () => {
   const b = patch('b', [genesis], [['text', ['t'], 'fresh']])
   const after = extend(before, b) as Merged
 
+  const deletion = fakeOp('deletion', TYPES.delete, [genesis.id], new Uint8Array())
+  const deleted = extend(before, deletion)
+  const inert = fakeOp('inert', TYPES.genesis, [], new Uint8Array(), 9)
+
   test.each<[string, Merged | undefined, Op]>([
     ['a patch of a record that is not held', undefined, b],
     ['an op beside the head', after, patch('c', [genesis], [])],
     ['a second genesis', before, fakeOp('g', TYPES.genesis, [], encodeBody(EMPTY))],
     ['a splice of a text that is no longer shown', after, patch('c', [b], [['splice', ['t'], genesis.id, 0, 0, 'x']])],
     ['an op on two heads', merge([genesis, b, patch('c', [genesis], [])]), patch('d', [b], [])],
-    ['an op above a delete', extend(before, fakeOp('d', TYPES.delete, [genesis.id], new Uint8Array())), b],
+    ['an op above a delete', deleted, patch('d', [deletion], [['set', ['a'], 1]])],
+    ['an op above nothing but inert ones', merge([inert]), patch('d', [inert], [['set', ['a'], 1]])],
   ])('%s', (_, merged, op) => {
     expect(extend(merged, op)).toBeUndefined()
   })
