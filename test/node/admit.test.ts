@@ -10,6 +10,7 @@ import {
   pendingTimeMs,
 } from '../../node/limits.ts'
 import { nativeSuite } from '../../node/native.ts'
+import type { Appended } from '../../node/replica-types.ts'
 import { checkReplica } from '../support/check-replica.ts'
 import { openReplica } from '../support/open-replica.ts'
 import { net, publisher } from '../support/publisher.ts'
@@ -167,9 +168,15 @@ test('keeps the neighbours of an op that the wire refuses, and of one of a reser
   const p = publisher(1)
   const good = p.genesis('a')
   const reserved: Op = reservedOp(p, 'a', good.id)
+  const heard: Appended[] = []
+  replica.onAppended((appended) => heard.push(appended))
   const admitted = await replica.admit(p.bytes([good, reserved]), sync('a'))
   expect(verdicts(admitted)).toEqual(['applied', 'refused reserved'])
   expect(admitted.misbehaved).toBe(false)
+  // The frame is kept without it.
+  expect(heard.map(({ frames }) => frames.map(({ frame }) => [frame.entries.length, frame.refused.length]))).toEqual([
+    [[1, 0]],
+  ])
   // What an honest later node builds on it is refused, and that is no blame either.
   const child = p.set(p.recordOf('a'), [reserved.id], 'child')
   const later = await replica.admit(p.bytes([child]), sync('a'))
@@ -311,6 +318,22 @@ test('an op from the future waits until its time comes, and what builds on it to
   expect(replica.counts().ops).toBe(1)
   await clock.advance(1_000)
   await clock.runUntil(() => replica.counts().ops === 3, 60_000)
+  expect(replica.pending()).toEqual({ ops: 0, bytes: 0 })
+  await checkReplica(replica)
+})
+
+test('an op whose time has come but whose parent is missing waits for that, like any other', async () => {
+  const { replica, clock } = await openReplica()
+  const p = publisher(1)
+  const genesis = p.genesis('a')
+  const child = p.set(p.recordOf('a'), [genesis.id], 'child', clock.now() + clockAheadMsMax + 1_000)
+  await replica.admit(p.bytes([child]), gossip('a'))
+  await clock.advance(2_000)
+  const again = await replica.admit(p.bytes([child]), gossip('a'))
+  expect(verdicts(again)).toEqual(['pending missing-parents'])
+  expect(again.missing).toEqual([genesis.id])
+  await replica.admit(p.bytes([genesis]), gossip('a'))
+  expect(replica.counts().ops).toBe(2)
   expect(replica.pending()).toEqual({ ops: 0, bytes: 0 })
   await checkReplica(replica)
 })

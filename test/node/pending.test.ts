@@ -70,9 +70,11 @@ test('when all together hold too much, the one with most loses', () => {
   const pending = new Pending(new ManualClock())
   const small = waiting(1)
   pending.add(small.frame, small.entries, 'small')
+  let last = ''
   for (let peer = 0; peer < 6; peer++) {
     for (let i = 0; i < 16; i++) {
-      const { frame, entries } = waiting(4)
+      const { frame, entries, ids } = waiting(4)
+      last = ids[0]!
       // Only the length of its bytes is looked at.
       pending.add({ ...frame, bytes: new Uint8Array(2 ** 20) }, entries, `peer ${peer}`)
       expect(pending.bytes).toBeLessThanOrEqual(pendingBytesMax)
@@ -80,6 +82,20 @@ test('when all together hold too much, the one with most loses', () => {
   }
   expect(pending.bytes).toBeGreaterThan(pendingBytesMax - 2 * 2 ** 20)
   expect(pending.get(small.ids[0]!)).toBeDefined()
+  // Who comes last gets room as well.
+  expect(pending.get(last)).toBeDefined()
+})
+
+test('what has left makes room for others of the same peer', () => {
+  const pending = new Pending(new ManualClock())
+  const all = Array.from({ length: 10 }, () => waiting(100))
+  for (const { frame, entries } of all) pending.add(frame, entries, 'peer')
+  for (const { ids } of all) for (const id of ids.slice(1)) pending.remove(id)
+  for (let i = 0; i < 9; i++) {
+    const { frame, entries } = waiting(100)
+    pending.add(frame, entries, 'peer')
+  }
+  expect(pending.ops).toBe(10 + 900)
 })
 
 test('waits for ten minutes by the monotonic clock; what is parked waits until it is due', async () => {

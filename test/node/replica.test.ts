@@ -226,6 +226,28 @@ describe('local writes', () => {
     await checkReplica(replica)
   })
 
+  test('a key that cannot sign fails the writes, and not the strangers’ ops that came with them', async () => {
+    const p = publisher(1)
+    const sign = () => {
+      throw new Error('the key is gone')
+    }
+    const { replica, disk } = await openReplica({ signer: { key: me.signer.key, sign } })
+    let release = () => {}
+    disk.gate = new Promise((resolve) => {
+      release = resolve
+    })
+    const first = replica.admit(p.bytes([p.genesis('a')]), sync('a'))
+    await idle()
+    // These wait together, and go as one group.
+    const calls = [replica.write([creating('a')]), replica.admit(p.bytes([p.genesis('b')]), sync('a')), first]
+    await idle()
+    release()
+    const settled = await Promise.allSettled(calls)
+    expect(settled.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled'])
+    expect(replica.counts().ops).toBe(2)
+    await checkReplica(replica)
+  })
+
   test('a record of another owner is not written', async () => {
     const { replica } = await openReplica({ signer: me.signer })
     const p = publisher(1)
@@ -294,9 +316,7 @@ describe('subscribers', () => {
     stop()
     await replica.write([creating('b')])
     const ranges = heard.map(({ first, last }) => [first, last])
-    expect(ranges.flat()).toEqual(
-      ranges.flat().sort(),
-    )
+    expect(ranges.flat()).toEqual(ranges.flat().sort())
     expect(
       heard.flatMap(({ frames }) => frames.flatMap(({ frame }) => frame.entries.map(({ op }) => op.id))).length,
     ).toBe(3)
@@ -398,7 +418,8 @@ describe('a failing disk', () => {
   test.each(['EIO', 'ENOSPC'] as const)(
     '%s, nothing written: the write fails, nothing of it shows, later ones work',
     async (code) => {
-      const { replica, disk } = await openReplica({ signer: me.signer, journal: new MemoryJournal() })
+      const journal = new MemoryJournal()
+      const { replica, disk } = await openReplica({ signer: me.signer, journal })
       await replica.write([creating('a')])
       const before = [replica.counts(), replica.root(), await replica.stateHash()]
       const heard: Appended[] = []
@@ -407,10 +428,12 @@ describe('a failing disk', () => {
       await expect(replica.write([creating('b'), setting('a', 'x', 1)])).rejects.toMatchObject({ code: 'store-failed' })
       expect([replica.counts(), replica.root(), await replica.stateHash()]).toEqual(before)
       expect(heard).toEqual([])
-      await replica.write([creating('b'), setting('a', 'x', 1)])
+      // Other ops than those that failed, which are in the journal and never in the store.
+      await replica.write([creating('c'), setting('a', 'x', 2)])
       expect(replica.counts().ops).toBe(3)
       await checkReplica(replica)
-      const { replica: again } = await openReplica({ disk, signer: me.signer })
+      const { replica: again } = await openReplica({ disk, signer: me.signer, journal })
+      expect(again.health().forkedRecords).toBe(0)
       await checkReplica(again)
     },
   )

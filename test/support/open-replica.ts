@@ -35,5 +35,7 @@ export async function openReplica<D extends ReplicaOptions['disk'] = FaultyDisk>
     disk,
   })
   await replica.ready
+  // Writes wait until the journal was compared.
+  if (options.signer !== undefined) await replica.write([])
   return { replica, disk, clock: environment.clock, checker, logged }
 }
