@@ -10,6 +10,8 @@
  */
 import {
   didToOwner,
+  equalValues,
+  fieldAt,
   type JsonObject,
   type Kind,
   keyToDid,
@@ -17,9 +19,11 @@ import {
   type Merged,
   ownerOfKey,
   pureSuite,
+  RESERVED_FIELDS,
   recordId,
   type Suite,
   utf8Length,
+  type Value,
   type Verb,
 } from '../crdt/index.ts'
 import type * as Answer from './answers.ts'
@@ -255,7 +259,7 @@ export class Client {
       if (write instanceof ClientError) {
         results[at] = { outcome: 'refused', error: { message: write.message, errors: fieldErrorsOf(write) } }
       } else {
-        writes.push(write)
+        writes.push(options.replace ? write : { ...write, saysAlready: (shown) => says(write.kind, shown, entry.doc) })
         places.push(at)
       }
     }
@@ -459,6 +463,21 @@ export function* batches(
     bytes += size
   }
   if (lines.length > 0) yield { from, lines }
+}
+
+/** Whether a record shows every field of a document as the document has it. */
+function says(kind: Kind, shown: Answer.RecordJson, doc: Readonly<Record<string, unknown>>): boolean {
+  return Object.entries(doc).every(([name, value]) => {
+    if (!Object.hasOwn(shown, name) || RESERVED_FIELDS.includes(name)) return false
+    // Members of a set have no order; every other list has.
+    const [is, wanted] =
+      fieldAt(kind, [name])?.merge === 'set' ? [sorted(shown[name]), sorted(value)] : [shown[name], value]
+    return equalValues(is as Value, wanted as Value)
+  })
+}
+
+function sorted(value: unknown): unknown {
+  return Array.isArray(value) ? value.map((item) => JSON.stringify(item)).sort() : value
 }
 
 function pathOf(place: Place): string {

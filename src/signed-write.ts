@@ -22,6 +22,7 @@ import {
   type Suite,
   type Verb,
 } from '../crdt/index.ts'
+import type { RecordJson } from './answers.ts'
 import { ClientError } from './client-error.ts'
 import type { Content, Decision, FieldError } from './draft.ts'
 import type { Http } from './http.ts'
@@ -37,6 +38,11 @@ export type SignedWrite = {
   /** Of a record that is to be created. */
   readonly slug: string
   readonly decide: (before: Merged | undefined) => Decision
+  /**
+   * Whether a record as the node shows it says all that is to be written. Then nothing is proven or signed: a node
+   * that lies about it gains no more than by refusing the op.
+   */
+  readonly saysAlready?: (shown: RecordJson) => boolean
 }
 export type SignedOutcome =
   | { readonly outcome: 'created' | 'changed' | 'removed'; readonly op: OpId; readonly after: Merged }
@@ -54,6 +60,8 @@ export type OpVerdict = {
   readonly reason?: string
 }
 
+/** What a write finds; `same`: what it wants is there. */
+type State = { readonly before: Merged | undefined; readonly same: boolean }
 type Signing = { readonly at: number; readonly draft: Draft }
 
 export class SignedWriter {
@@ -142,15 +150,13 @@ export class SignedWriter {
     outcomes: SignedOutcome[],
     signal: AbortSignal | undefined,
   ) {
-    const states = await inParallel(group, requestsInFlightMax, async (at) => {
-      const before = (await this.#prover.record((writes[at] as SignedWrite).place, signal))?.merged
-      return this.#withFewHeads((writes[at] as SignedWrite).place, before, signal)
-    })
+    const states = await inParallel(group, requestsInFlightMax, (at) => this.#before(writes[at] as SignedWrite, signal))
     const signing: Signing[] = []
     for (const [n, at] of group.entries()) {
       const { place, kind, slug, decide } = writes[at] as SignedWrite
-      const before = states[n]
-      const decision = decide(before)
+      const state = states[n] as State
+      const before = state.before
+      const decision: Decision = state.same ? { do: 'nothing' } : decide(before)
       if (decision.do === 'nothing') outcomes[at] = { outcome: 'unchanged', after: before }
       else if (decision.do === 'refuse')
         outcomes[at] = { outcome: 'refused', code: decision.code, errors: decision.errors }
@@ -161,6 +167,25 @@ export class SignedWriter {
     for (const [n, { op, verdict }] of (await this.signAndPost(drafts, signal)).entries()) {
       const { at, draft } = signing[n] as Signing
       outcomes[at] = await this.#outcome((writes[at] as SignedWrite).place, draft, op.id, verdict, signal)
+    }
+  }
+
+  async #before({ place, saysAlready }: SignedWrite, signal: AbortSignal | undefined): Promise<State> {
+    if (saysAlready !== undefined && this.#prover.known(place.id) === undefined) {
+      const shown = await this.#shown(place, signal)
+      if (shown === 'new') return { before: undefined, same: false }
+      if (shown !== 'deleted' && saysAlready(shown)) return { before: undefined, same: true }
+    }
+    const before = (await this.#prover.record(place, signal))?.merged
+    return { before: await this.#withFewHeads(place, before, signal), same: false }
+  }
+
+  async #shown(place: Place, signal: AbortSignal | undefined): Promise<RecordJson | 'new' | 'deleted'> {
+    try {
+      return await this.#http.json<RecordJson>(`/v1/${place.plural}/${place.id}`, signal ? { signal } : {})
+    } catch (error) {
+      if (!(error instanceof ClientError) || error.code !== 'not-found') throw error
+      return error.problem?.['deleted'] === true ? 'deleted' : 'new'
     }
   }
 

@@ -139,6 +139,25 @@ test('many entries go in batches of one signature, two of one record one after t
   expect(await byKey.get('tools/many 0')).toMatchObject({ version: '299' })
 })
 
+test('publishing again what a record shows proves and signs nothing; another order counts where order does', async () => {
+  const entry = { kind: 'agent', doc: { name: 'shown so', tags: ['b', 'a'], endpoints: [{ url: 'x' }, { url: 'y' }] } }
+  await byKey.publish([entry])
+  const asked: string[] = []
+  const spy: typeof fetch = (url, init) => {
+    asked.push(`${init?.method ?? 'GET'} ${new URL(String(url)).pathname.replace(/[0-9a-f]{64}/, 'ID')}`)
+    return fetch(url, init)
+  }
+  const client = new Client({ url: node.url, key: signerOf(7), fetch: spy })
+  const again = (doc: Entry['doc']) => client.publish([{ ...entry, doc }]).then(([one]) => one?.outcome)
+  expect(await again({ ...entry.doc, tags: ['a', 'b'] })).toBe('unchanged')
+  expect(asked).toEqual(['GET /v1/status', 'GET /v1/agents/ID'])
+  expect(await again({ ...entry.doc, endpoints: [{ url: 'y' }, { url: 'x' }] })).toBe('merged')
+  const { id } = await client.resolve('agents/shown so')
+  await client.remove(id)
+  expect(await new Client({ url: node.url, key: signerOf(7) }).publish([entry])).toMatchObject([{ outcome: 'created' }])
+  expect((await types(byKey, id))[0]).toBe('put')
+})
+
 test('more heads than an op can name are joined first', async () => {
   const signer = signerOf(9)
   const client = new Client({ url: node.url, key: signer })
