@@ -28,7 +28,6 @@ const REASONS = [
   'bad-key',
   'bad-proof',
   'bad-signature',
-  'wrong-network',
   'reserved',
   'bad-parents',
   'wrong-record',
