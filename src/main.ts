@@ -32,6 +32,7 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   await using node = await openWhenFree(settings, log)
   await using http = await listen(node, {
     ...splitHostPort(settings.http),
+    hosts: settings.http_host,
     token: await openToken(settings.data),
     log: (level, message, facts) => log[level](facts ?? {}, message),
   })
