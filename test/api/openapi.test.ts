@@ -62,7 +62,9 @@ test('every reference leads somewhere, and every operation has a name of its own
   })
   expect(refs.filter((ref) => resolve(ref) === undefined)).toEqual([])
   const ids = Object.values(document.paths).flatMap((item) =>
-    item.$ref === undefined ? Object.values(item).map((operation) => operation.operationId) : [],
+    item.$ref === undefined
+      ? Object.values(item as Record<string, Operation>).map((operation) => operation.operationId)
+      : [],
   )
   expect(new Set(ids).size).toBe(ids.length)
   expect(document.openapi).toBe('3.1.0')

@@ -210,12 +210,10 @@ test('a request id is echoed when it is plain, and made up when it is not', asyn
 
 test('finishes the request under way when it stops, and takes no new connection', async () => {
   await using own = await startHttpNode({ seed: 4 })
-  const stopping = new Promise<Promise<void>>((resolve) => {
-    const stop = own.replica.onAppended(() => {
-      stop()
-      // Not awaited here, or the promise would wait for it.
-      resolve(own.server.close().then(() => {}))
-    })
+  let stopping: Promise<void> | undefined
+  const unsubscribe = own.replica.onAppended(() => {
+    unsubscribe()
+    stopping = own.server.close()
   })
   const lines = Array.from({ length: 500 }, (_, n) => JSON.stringify({ kind: 'model', doc: { name: `d${n}` } }))
   const answer = await own.call('POST', '/v1/batch', lines.join('\n'), { 'content-type': 'application/x-ndjson' })
