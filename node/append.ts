@@ -54,7 +54,7 @@ export class Group {
   readonly #store: Store
   readonly #set: OpSet
   readonly #states = new Map<RecordId, RecordState>()
-  /** Whether ops are held that the set cannot tell yet. */
+  /** Which ops were held when this group began: only the one writer changes that. */
   readonly #held = new Map<OpId, boolean>()
   readonly #taken = new Map<OpId, Op>()
   readonly #repaired = new Map<OpId, Op>()
@@ -80,7 +80,12 @@ export class Group {
     const records = new Set<RecordId>()
     for (const { id, header } of ops) {
       if (!this.#states.has(header.record)) records.add(header.record)
-      for (const wanted of [id, ...header.parents]) if (this.#isHeld(wanted) === undefined) unknown.add(wanted)
+      for (const wanted of [id, ...header.parents]) {
+        if (this.#held.has(wanted)) continue
+        const held = this.#set.has(wanted)
+        if (held === undefined) unknown.add(wanted)
+        else this.#held.set(wanted, held)
+      }
     }
     const ids = [...unknown]
     const locations = await this.#store.locate(ids)
@@ -100,15 +105,13 @@ export class Group {
   /** False when something `prefetch` would read is not there yet. */
   isPrefetched({ id, header }: Op): boolean {
     return (
-      this.#states.has(header.record) &&
-      this.#isHeld(id) !== undefined &&
-      header.parents.every((parent) => this.#isHeld(parent) !== undefined)
+      this.#states.has(header.record) && this.#held.has(id) && header.parents.every((parent) => this.#held.has(parent))
     )
   }
 
   /** Held, or taken into this group. Of prefetched ids only. */
   has(id: OpId): boolean {
-    return this.#isHeld(id) === true
+    return this.#taken.has(id) || this.#held.get(id) === true
   }
 
   /** Has a good copy, here or on disk. */
@@ -151,7 +154,7 @@ export class Group {
       state.ops?.push(op)
     } else {
       if (state.ops === undefined) {
-        const loaded = await this.#store.opsBelow(state.before?.heads ?? [], this.#repaired)
+        const loaded = await this.#store.opsOf(state.before, this.#repaired)
         if ('damaged' in loaded) return loaded.damaged
         state.ops = [...loaded.ops, ...state.added]
       }
@@ -175,7 +178,7 @@ export class Group {
     const { sha256 } = this.#store
     const changes: Put[] = []
     const changed = [...this.#states].filter(([, { added }]) => added.length > 0)
-    const pairs = changed.map(([id, { before }]) => ({ before, after: this.current(id)! }))
+    const pairs = changed.map(([id, { before, ops }]) => ({ before, after: this.current(id)!, ops }))
     const counts = countsAfter(this.#store.counts, this.#taken.size, pairs)
     const frames: StoredFrame[] = []
     let seq = this.#store.counts.seq
@@ -188,12 +191,12 @@ export class Group {
       seq += frame.entries.length
     }
     changes.push(...(await Promise.all(frames.map((stored) => this.#frameRow(stored)))))
-    const records: { merged: Merged; bytes: number }[] = []
-    for (const { before, after } of pairs) {
+    const records: { merged: Merged; bytes: number; ops: readonly Op[] | undefined }[] = []
+    for (const { before, after, ops } of pairs) {
       const value = sealed(encodeMerged(after), sha256)
       changes.push({ key: recordKey(after.record), value })
       if (before === undefined) changes.push({ key: kindKey(after.kind, after.record), value: NOTHING })
-      records.push({ merged: after, bytes: value.length })
+      records.push({ merged: after, bytes: value.length, ops })
     }
     const after = { ...counts, seq }
     changes.push({ key: countsKey, value: sealed(countsRow(after), sha256) })
@@ -224,10 +227,6 @@ export class Group {
     if (carrier === undefined) return
     carrier.taken.add(id)
     this.#carriers.add(carrier)
-  }
-
-  #isHeld(id: OpId): boolean | undefined {
-    return this.#taken.has(id) || (this.#set.has(id) ?? this.#held.get(id))
   }
 }
 

@@ -29,7 +29,7 @@ export const PUBLIC_KEY_DER = Buffer.from('302a300506032b6570032100', 'hex')
 const keyObjects = new Lru<string, KeyObject>(keyObjectsMax)
 
 function keyObject(key: Uint8Array): KeyObject {
-  const name = Buffer.from(key.buffer, key.byteOffset, key.length).latin1Slice()
+  const name = Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
   const known = keyObjects.get(name)
   if (known !== undefined) return known
   const made = createPublicKey({ key: publicKeyDer(key), format: 'der', type: 'spki' })

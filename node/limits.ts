@@ -47,11 +47,12 @@ export const diskWriteBufferBytes = 8 * MiB
 export const frameCacheBytesMax = 16 * MiB
 /** Merged records kept for the next write to them, by the bytes of their rows. */
 export const recordCacheBytesMax = 8 * MiB
+/** Ops of records with branches, kept for the next merge of them, by their bodies: such records come in bursts. */
+export const recordOpsCacheBytesMax = 16 * MiB
 /** What one frame's row may inflate to: a frame, and never more. */
 export const frameRowBytesMax = 1 * MiB
-/** Ops of one group commit; more wait for the next, so that no commit stalls the readers. */
-export const groupOpsMax = 2_048
-export const groupBytesMax = 8 * MiB
+/** Ops of one group commit; more wait for the next, so that merging them does not stall the readers. */
+export const groupOpsMax = 512
 /** Strangers' ops waiting for the writer; beyond it `admit` answers busy, and the sender comes again. */
 export const admitQueueOpsMax = 100_000
 /** Ids of authentic ops that can never be valid, remembered so that what builds on them is refused at once. */

@@ -208,7 +208,7 @@ export class Replica implements ReplicaFace {
   ): Promise<{ items: readonly Op[]; next?: OpId }> {
     const merged = await this.#store.record(record)
     if (merged === undefined) return { items: [] }
-    const loaded = await this.#store.opsBelow(merged.heads)
+    const loaded = await this.#store.opsOf(merged)
     if ('damaged' in loaded)
       throw new NodeError('store-corrupt', `${loaded.damaged.length} ops of record ${record} are damaged`)
     return historyOf(loaded.ops, options)

@@ -33,7 +33,7 @@ import {
 import type { Del, Disk, Put } from './disk.ts'
 import type { Environment } from './environment.ts'
 import { NodeError } from './errors.ts'
-import { frameCacheBytesMax, frameRowBytesMax, recordCacheBytesMax } from './limits.ts'
+import { frameCacheBytesMax, frameRowBytesMax, recordCacheBytesMax, recordOpsCacheBytesMax } from './limits.ts'
 import { Lru } from './lru.ts'
 import type { Codec, Log } from './replica-types.ts'
 import {
@@ -87,7 +87,8 @@ export type Prepared = {
   readonly frames: readonly StoredFrame[]
   /** How many of the frames came from others; the rest are our own. */
   readonly remote: number
-  readonly records: readonly { readonly merged: Merged; readonly bytes: number }[]
+  /** `ops`: all of the record, if they had to be loaded. */
+  readonly records: readonly { readonly merged: Merged; readonly bytes: number; readonly ops?: readonly Op[] }[]
   /** Stored again because their row is damaged. */
   readonly repaired: readonly OpId[]
 }
@@ -102,6 +103,7 @@ export class Store {
   readonly #log: Log
   readonly #frames = new Lru<number, StoredFrame>(frameCacheBytesMax)
   readonly #records = new Lru<RecordId, Merged>(recordCacheBytesMax)
+  readonly #ops = new Lru<RecordId, readonly Op[]>(recordOpsCacheBytesMax)
   readonly #damagedFrames = new Set<number>()
   readonly #damagedOps = new Set<OpId>()
   #counts: Counts
@@ -172,7 +174,11 @@ export class Store {
     this.#commits++
     this.#counts = prepared.counts
     for (const frame of prepared.frames) this.#frames.set(frame.seq, frame, frame.frame.bytes.length)
-    for (const { merged, bytes } of prepared.records) this.#records.set(merged.record, merged, bytes)
+    for (const { merged, bytes, ops } of prepared.records) {
+      this.#records.set(merged.record, merged, bytes)
+      if (ops === undefined) this.#ops.delete(merged.record)
+      else this.#ops.set(merged.record, ops, weightOf(ops))
+    }
     for (const id of prepared.repaired) this.#damagedOps.delete(id)
   }
 
@@ -230,13 +236,13 @@ export class Store {
     return ops
   }
 
-  /**
-   * All ops below these heads, themselves included: for the heads of a record, all its ops. Of those in `known` the
-   * disk is not asked.
-   */
-  async opsBelow(heads: readonly OpId[], known?: ReadonlyMap<OpId, Op>): Promise<Loaded> {
+  /** All ops of a record as it is on disk, found from its heads. Of ops in `known` the disk is not asked. */
+  async opsOf(merged: Merged | undefined, known?: ReadonlyMap<OpId, Op>): Promise<Loaded> {
+    if (merged === undefined) return { ops: [] }
+    const cached = this.#ops.get(merged.record)
+    if (cached?.length === merged.opCount) return { ops: cached }
     const ops = new Map<OpId, Op>()
-    for (let wanted = [...heads]; wanted.length > 0; ) {
+    for (let wanted = [...merged.heads]; wanted.length > 0; ) {
       const found = await this.ops(known === undefined ? wanted : wanted.filter((id) => !known.has(id)))
       for (const id of wanted) {
         const op = found.get(id) ?? known?.get(id)
@@ -402,6 +408,13 @@ const READ_AHEAD = 64
 function originOf(row: Uint8Array): string | undefined {
   return readFrameRow(unsealedUnchecked(row))?.origin
 }
+
+function weightOf(ops: readonly Op[]): number {
+  return ops.reduce((sum, { body }) => sum + body.length + OP_OVERHEAD, 0)
+}
+
+/** What an op weighs beside its body. */
+const OP_OVERHEAD = 512
 
 function corrupt(what: string): NodeError {
   return new NodeError('store-corrupt', what)
