@@ -226,6 +226,7 @@ export class Session {
     const { epoch } = this.#theirs as Hello
     const written = cursors.set(this.#link.peer, { epoch, seq, mine: replica.counts().seq })
     if (atOnce) await written
+    else written.catch((error) => this.#link.failWith(error))
   }
 
   async #sayDone(): Promise<void> {

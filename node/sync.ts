@@ -83,7 +83,8 @@ export class Sync implements AsyncDisposable {
   readonly #options: SyncOptions
   readonly #codec: PacketCodec
   readonly #peers = new Map<string, PeerState>()
-  readonly #sessions = new Set<Session>()
+  /** With what each comes to, so that stopping can wait for all. */
+  readonly #sessions = new Map<Session, Promise<SessionResult>>()
   /** Ids asked of somebody, and until when nobody else is asked. */
   readonly #fetching = new Map<OpId, number>()
   readonly #sessionCounts = countsOf(SESSION_ENDS)
@@ -199,11 +200,13 @@ export class Sync implements AsyncDisposable {
     await state.fetching
   }
 
+  /** Cuts all sessions and waits until none uses the store any more. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true
     for (const stop of this.#stops) stop()
     for (const state of this.#peers.values()) state.cancelTimer?.()
-    for (const session of this.#sessions) session.stop()
+    for (const session of this.#sessions.keys()) session.stop()
+    await Promise.allSettled(this.#sessions.values())
   }
 
   #met(peer: string): void {
@@ -303,10 +306,11 @@ export class Sync implements AsyncDisposable {
     })
     const counts = options.wants === undefined && !options.inbound
     if (counts) state.running = session
-    this.#sessions.add(session)
+    if (this.#stopped) session.stop()
+    const running = session.run()
+    this.#sessions.set(session, running)
     try {
-      if (this.#stopped) session.stop()
-      return this.#ended(await session.run())
+      return this.#ended(await running)
     } finally {
       this.#sessions.delete(session)
       if (state.running === session) delete state.running
@@ -322,7 +326,6 @@ export class Sync implements AsyncDisposable {
     const state = this.#state(result.peer)
     if (result.theirs) state.theirOps = result.theirs.ops
     if (result.rootEqual !== undefined) state.rootEqual = result.rootEqual
-    this.#options.log?.('info', 'sync session', { ...result })
     this.#options.onSession?.(result)
     // What came by a session was not gossiped to us, and may be news to others too.
     if (result.opsIn > 0) this.news(result.peer)

@@ -63,10 +63,8 @@ test('an op whose parent is not held brings the parent from its sender', async (
   const [a, b] = peers as [TestPeer, TestPeer]
   const made = geneses(1, 1)
   const child = patches(1, [{ record: made.records[0]!, head: made.ids[0]! }], 'later')
-  network.disconnect('a', 'b')
-  await a.take(made.frames)
-  network.connect('a', 'b')
-  // Before any session: b has nothing but the child.
+  // What came from another peer is that one's to announce: b hears of the child alone.
+  await a.replica.admit(made.frames, { via: 'sync', peer: 'another' })
   await a.take(child.frames)
   await clock.runUntil(() => b.replica.counts().ops === 2, 100)
   expect(heard(b)['pending']).toBe(1)

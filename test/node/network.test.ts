@@ -231,6 +231,7 @@ test('garbage on every protocol: nothing is stored, memory stays, and honest pee
   }
   await until(() => liars.every(({ isConnected }) => !isConnected), 'all liars dropped')
   expect(count(a, 'network_events', 'banned')).toBe(liars.length)
+  expect(await liars[0]!.comeBack(a.address)).toBe(false)
   const b = await node(2, { join: [a.address] })
   await until(() => b.sessions.length > 0 && same(a, b), 'the honest sync')
   expect(a.replica.counts().ops).toBe(before.ops)

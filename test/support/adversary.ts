@@ -43,6 +43,13 @@ export class Adversary implements AsyncDisposable {
     return new Adversary(libp2p, net, address.split('/p2p/')[1]!)
   }
 
+  /** Dials the node again; whether the connection holds. */
+  async comeBack(address: string): Promise<boolean> {
+    await this.#libp2p.dial(multiaddr(address)).catch(() => {})
+    await this.stream().catch(() => {})
+    return this.isConnected
+  }
+
   get isConnected(): boolean {
     return this.#libp2p.getPeers().length > 0
   }
