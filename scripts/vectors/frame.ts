@@ -46,7 +46,7 @@ export function frameVectors(): unknown {
 
 type Case = { comment: string; bytes: Uint8Array }
 
-function opened(bytes: Uint8Array): unknown {
+function opened(bytes: Uint8Array) {
   const result = openFrame(bytes, NET, pureSuite)
   if (!result.ok) throw new Error(`a frame of the vectors is ${result.reason}`)
   const { actor, n, entries, refused } = result.frame

@@ -3,7 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { didToKey, didToOwner, keyToDid, ownerToDid } from '../../crdt/index.ts'
 import { leftOutNote, othersVectors, ownVectors, vectorsLeftOut } from '../support/vectors.ts'
 
-const vectors = ownVectors('op')
+const vectors: {
+  keys: { comment: string; key: string; did: string }[]
+  owners: { comment: string; owner: string; did: string }[]
+  refusedDids: { comment: string; did: string }[]
+} = ownVectors('op')
 
 test.each(vectors.keys)('$comment', ({ key, did }) => {
   expect(keyToDid(key)).toBe(did)

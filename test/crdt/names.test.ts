@@ -14,7 +14,16 @@ import {
 } from '../../crdt/index.ts'
 import { ownVectors } from '../support/vectors.ts'
 
-const vectors = ownVectors('op')
+type Name = { net: string; owner: string; kind: string; slug: string }
+const vectors: {
+  networks: { comment: string; name: string; id: string }[]
+  refusedNetworks: { comment: string; name: string }[]
+  records: ({ comment: string; id: string } & Name)[]
+  kinds: { comment: string; kind: string; valid: boolean }[]
+  slugs: { comment: string; slug: string; valid: boolean }[]
+  ops: { comment: string; id: string; cid: string }[]
+  refusedCids: { comment: string; cid: string }[]
+} = ownVectors('op')
 
 describe('networks', () => {
   test.each(vectors.networks)('$name: $comment', ({ name, id }) => {
@@ -37,7 +46,7 @@ describe('records', () => {
   })
 
   test('are named by the hash of the slug as well as by the slug', () => {
-    const { net, owner, kind } = vectors.records[0]
+    const { net, owner, kind } = vectors.records[0] as Name
     const slugHash = '2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881'
     expect(recordId({ net, owner, kind, slugHash })).toBe(recordId({ net, owner, kind, slug: 'x' }))
   })

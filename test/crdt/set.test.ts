@@ -4,7 +4,11 @@ import { concat, fromHex, IdSet, pureSha256, toHex, utf8 } from '../../crdt/inde
 import { seeded } from '../support/seed.ts'
 import { ownVectors } from '../support/vectors.ts'
 
-const { cases } = ownVectors('set')
+type Case = { comment: string; root: string } & (
+  | { count: number; ids?: undefined }
+  | { ids: string[]; count?: undefined }
+)
+const { cases }: { cases: Case[] } = ownVectors('set')
 
 test.each(cases)('$comment', ({ count, ids, root }) => {
   const set = new IdSet()

@@ -18,8 +18,8 @@ import { genesis, KEY, NET, options } from '../support/batch.ts'
 const PARENT = 'aa'.repeat(32)
 const RECORD = 'bb'.repeat(32)
 
-function patch(bytes: number, changes: Partial<Extract<Draft, { type: 'patch' }>> = {}): Draft {
-  return { type: 'patch', record: RECORD, parents: [PARENT], w: 1, body: new Uint8Array(bytes), ...changes } as Draft
+function patch(bytes: number, changes: Partial<Extract<Draft, { parents: unknown }>> = {}): Draft {
+  return { type: 'patch', record: RECORD, parents: [PARENT], w: 1, body: new Uint8Array(bytes), ...changes }
 }
 
 describe('what is signed', () => {
