@@ -14,7 +14,7 @@ type Action = (context: Context, ...args: never[]) => Promise<number> | Promise<
 type Load = () => Promise<Action>
 
 /** What a command line touches of its process. */
-export type Io = Pick<NodeJS.Process, 'stdin' | 'env'> & Streams
+export type Io = Streams & { readonly stdin: NodeJS.ReadStream; readonly env: NodeJS.ProcessEnv }
 
 /** Runs one command line; answers the exit code. */
 export async function run(argv: readonly string[], io: Io = process): Promise<number> {

@@ -9,9 +9,6 @@
  * own key. Records are named by anything reference.ts reads. Every failure is a ClientError with a code.
  */
 import {
-  didToOwner,
-  equalValues,
-  fieldAt,
   type JsonObject,
   type Kind,
   keyToDid,
@@ -19,16 +16,11 @@ import {
   type Merged,
   ownerOfKey,
   pureSuite,
-  RESERVED_FIELDS,
-  recordId,
   type Suite,
-  utf8Length,
-  type Value,
   type Verb,
 } from '../crdt/index.ts'
 import type * as Answer from './answers.ts'
 import { ClientError } from './client-error.ts'
-import { closest } from './closest.ts'
 import {
   type Decide,
   type Decision,
@@ -37,14 +29,25 @@ import {
   decidePatch,
   decideRegister,
   decideReplace,
-  type FieldError,
   missing,
   type Rules,
 } from './draft.ts'
 import { type Change, type FollowOptions, followChanges, linesOf } from './feed.ts'
 import { type Fetch, Http, query } from './http.ts'
-import { batchBytesMax, batchLinesMax, pageItems } from './limits.ts'
+import { pageItems } from './limits.ts'
+import { Names, pathOf, pluralOf } from './names.ts'
 import { type Place, type Proven, Prover } from './proof.ts'
+import {
+  batches,
+  type Entry,
+  fieldErrorsOf,
+  invalid,
+  type Published,
+  type PublishOptions,
+  published,
+  readError,
+  saysAlready,
+} from './publishing.ts'
 import { kindNamed, parseReference } from './reference.ts'
 import { type SignedOutcome, type SignedWrite, SignedWriter, type Signer } from './signed-write.ts'
 
@@ -66,19 +69,7 @@ export type ConditionOptions = CallOptions & {
   /** Only when the record still has this entity tag; a node-signed write only. */
   readonly ifMatch?: string
 }
-/** One document to publish: what it is, what it is called in its owner's namespace (default: its name), what it says. */
-export type Entry = { readonly kind: string; readonly slug?: string; readonly doc: Readonly<Record<string, unknown>> }
-export type PublishOptions = CallOptions & {
-  /** Keep known fields of the wrong type. */
-  readonly lenient?: boolean
-  /** Remove what the document does not name; without it that stays. */
-  readonly replace?: boolean
-}
-export type Published = {
-  readonly id?: string
-  readonly outcome: 'created' | 'merged' | 'unchanged' | 'refused'
-  readonly error?: { readonly message: string; readonly errors: readonly FieldError[] }
-}
+export { batches, type Entry, type Published, type PublishOptions } from './publishing.ts'
 export type Written = {
   readonly outcome: 'created' | 'changed' | 'removed' | 'unchanged'
   readonly id: string
@@ -92,22 +83,22 @@ export class Client {
   readonly #http: Http
   readonly #prover: Prover
   readonly #writer: SignedWriter | undefined
-  readonly #owner: string | undefined
-  #facts: Promise<Answer.Status> | undefined
-  readonly #kinds = new Map<string, Kind>()
+  readonly #names: Names
+  readonly #key: Signer | undefined
 
   constructor(options: ClientOptions) {
     if (!URL.canParse(options.url))
       throw new TypeError(`expected the URL of a node, got ${JSON.stringify(options.url)}`)
     const { key: signer, suite = pureSuite, now = Date.now } = options
     const http = new Http(options.url, options.token, options.fetch ?? globalThis.fetch.bind(globalThis))
-    const net = async () => (await this.#about()).network_id
+    const net = async () => (await this.#names.about()).network_id
     this.url = http.url
     this.#http = http
+    this.#key = signer
+    this.#names = new Names(http, signer === undefined ? undefined : ownerOfKey(signer.key))
     this.#prover = new Prover(http, net, suite)
     if (signer !== undefined) {
       this.did = keyToDid(signer.key)
-      this.#owner = ownerOfKey(signer.key)
       this.#writer = new SignedWriter({ http, prover: this.#prover, net, signer, suite, now })
     }
   }
@@ -216,9 +207,9 @@ export class Client {
     options: ConditionOptions = {},
   ): Promise<Written> {
     if (this.#writer === undefined) return this.#nodeWrite('PUT', reference, json, options)
-    const restoring: Decide = (target, body, before, rules) =>
+    const onlyLive: Decide = (target, body, before, rules) =>
       before?.live ? decideReplace(target, body, before, rules) : missing(before)
-    return this.#change(reference, json, restoring, options)
+    return this.#change(reference, json, onlyLive, options)
   }
 
   /** A JSON merge patch: fields it names are set, null removes. */
@@ -243,9 +234,9 @@ export class Client {
    */
   async publish(entries: readonly Entry[], options: PublishOptions = {}): Promise<Published[]> {
     if (this.#writer === undefined) {
-      const published: Published[] = []
-      for (const { lines } of batches(entries)) published.push(...(await this.batch(lines, options)))
-      return published
+      const answers: Published[] = []
+      for (const { lines } of batches(entries)) answers.push(...(await this.batch(lines, options)))
+      return answers
     }
     const results = new Array<Published>(entries.length)
     const writes: SignedWrite[] = []
@@ -259,7 +250,9 @@ export class Client {
       if (write instanceof ClientError) {
         results[at] = { outcome: 'refused', error: { message: write.message, errors: fieldErrorsOf(write) } }
       } else {
-        writes.push(options.replace ? write : { ...write, saysAlready: (shown) => says(write.kind, shown, entry.doc) })
+        writes.push(
+          options.replace ? write : { ...write, saysAlready: (shown) => saysAlready(write.kind, shown, entry.doc) },
+        )
         places.push(at)
       }
     }
@@ -279,17 +272,17 @@ export class Client {
       accept: 'application/jsonl',
     }
     const response = await this.#http.send(path, { ...request, token: true, ...signalOf(options) })
-    const published: Published[] = []
+    const answers: Published[] = []
     for await (const line of linesOf(response)) {
       if (line === '') continue
       const { i, id, outcome, error } = JSON.parse(line) as Answer.BatchLine
-      published[i] = { outcome, ...(id !== undefined && { id }), ...(error && { error: readError(error) }) }
+      answers[i] = { outcome, ...(id !== undefined && { id }), ...(error && { error: readError(error) }) }
     }
     for (let i = 0; i < lines.length; i++) {
-      if (published[i] === undefined)
+      if (answers[i] === undefined)
         throw new ClientError('failed', `the node's answer has nothing on line ${i + 1} of the batch`)
     }
-    return published
+    return answers
   }
 
   // ---- for open-record.ts
@@ -314,64 +307,9 @@ export class Client {
     return this.#writer
   }
 
-  // ---- names
-
   /** Where a record is: what was meant, as a kind and an id. Asks the node only for what the text leaves open. */
-  async resolve(reference: string, options: CallOptions = {}): Promise<Place & { readonly kind: Kind }> {
-    const named = parseReference(reference)
-    if (named === undefined) {
-      throw new ClientError(
-        'bad-reference',
-        `${JSON.stringify(reference)} names no record: expected 64 hex digits, kind/slug, kind/did/slug or a URL`,
-      )
-    }
-    if (named.form === 'id') {
-      const kind = named.kind ?? (await this.#kindOf(named.id, options))
-      return { kind, plural: kind.plural, id: named.id }
-    }
-    const owner = named.owner ?? (await this.#ownOwner())
-    const id = recordId({ net: (await this.#about()).network_id, owner, kind: named.kind.name, slug: named.slug })
-    return { kind: named.kind, plural: named.kind.plural, id }
-  }
-
-  /** The owner that a name without one means: the key on this side, else the node's. */
-  async #ownOwner(): Promise<string> {
-    if (this.#owner !== undefined) return this.#owner
-    const { did } = await this.#about()
-    const owner = did === null ? undefined : didToOwner(did)
-    if (owner === undefined)
-      throw new ClientError('bad-reference', 'this node has no key of its own: name the owner too, as kind/did/slug')
-    return owner
-  }
-
-  /** An id alone does not say its kind: every kind is asked. */
-  async #kindOf(id: string, options: CallOptions): Promise<Kind> {
-    const known = this.#kinds.get(id)
-    if (known !== undefined) return known
-    const asked = Object.values(kinds).map(async (kind) => {
-      await this.#http.json(`/v1/${kind.plural}/${id}/heads`, signalOf(options))
-      return kind
-    })
-    const answers = await Promise.allSettled(asked)
-    for (const answer of answers) {
-      if (answer.status === 'fulfilled') {
-        if (this.#kinds.size > 10_000) this.#kinds.clear()
-        this.#kinds.set(id, answer.value)
-        return answer.value
-      }
-      const error: unknown = answer.reason
-      if (!(error instanceof ClientError) || error.code !== 'not-found') throw error
-    }
-    throw new ClientError('not-found', `there is no record ${id}`, { status: 404 })
-  }
-
-  /** Asked once: a node does not change its network or key while it runs. */
-  #about(): Promise<Answer.Status> {
-    this.#facts ??= this.status().catch((error: unknown) => {
-      this.#facts = undefined
-      throw error
-    })
-    return this.#facts
+  resolve(reference: string, options: CallOptions = {}): Promise<Place & { readonly kind: Kind }> {
+    return this.#names.resolve(reference, options)
   }
 
   // ---- helpers of writing
@@ -422,8 +360,7 @@ export class Client {
         },
       ])
     }
-    const owner = this.#owner as string
-    const id = recordId({ net: (await this.#about()).network_id, owner, kind: kind.name, slug: named.slug })
+    const id = await this.#names.idOf(ownerOfKey((this.#key as Signer).key), kind, named.slug)
     const target = { kind, id, slug: named.slug, ownerDid: this.did as string }
     const json = entry.doc as JsonObject
     const rules: Rules = options.lenient ? { lenient: true } : {}
@@ -439,86 +376,6 @@ export class Client {
     const code = outcome.code === 'exists' ? 'conflict' : outcome.code
     throw new ClientError(code, message, { problem: { errors: outcome.errors } })
   }
-}
-
-/** Cuts entries into the lines of requests that /v1/batch takes, in order. `from` is the first one's place. */
-export function* batches(
-  entries: Iterable<Entry>,
-): Generator<{ readonly from: number; readonly lines: readonly string[] }> {
-  let lines: string[] = []
-  let bytes = 0
-  let from = 0
-  for (const { kind, slug, doc } of entries) {
-    // A node knows kinds by their singular name; one that nobody knows is for the node to refuse.
-    const name = kindNamed(kind)?.name ?? kind
-    const line = JSON.stringify({ kind: name, ...(slug !== undefined && { slug }), doc })
-    const size = utf8Length(line) + 1
-    if (lines.length === batchLinesMax || (lines.length > 0 && bytes + size > batchBytesMax)) {
-      yield { from, lines }
-      from += lines.length
-      lines = []
-      bytes = 0
-    }
-    lines.push(line)
-    bytes += size
-  }
-  if (lines.length > 0) yield { from, lines }
-}
-
-/** Whether a record shows every field of a document as the document has it. */
-function says(kind: Kind, shown: Answer.RecordJson, doc: Readonly<Record<string, unknown>>): boolean {
-  return Object.entries(doc).every(([name, value]) => {
-    if (!Object.hasOwn(shown, name) || RESERVED_FIELDS.includes(name)) return false
-    // Members of a set have no order; every other list has.
-    const [is, wanted] =
-      fieldAt(kind, [name])?.merge === 'set' ? [sorted(shown[name]), sorted(value)] : [shown[name], value]
-    return equalValues(is as Value, wanted as Value)
-  })
-}
-
-function sorted(value: unknown): unknown {
-  return Array.isArray(value) ? value.map((item) => JSON.stringify(item)).sort() : value
-}
-
-function pathOf(place: Place): string {
-  return `/v1/${place.plural}/${place.id}`
-}
-
-function pluralOf(kind: string): string {
-  const found = kindNamed(kind)
-  if (found !== undefined) return found.plural
-  const plurals = Object.values(kinds).map(({ plural }) => plural)
-  const near = closest(kind, plurals)
-  const hint = near === undefined ? `expected one of ${plurals.join(', ')}` : `did you mean ${near}?`
-  throw new ClientError('bad-reference', `unknown kind ${JSON.stringify(kind)}; ${hint}`)
-}
-
-function published(id: string, outcome: SignedOutcome): Published {
-  if (outcome.outcome === 'refused') {
-    const message = outcome.errors.map((error) => error.message).join('; ')
-    return { id, outcome: 'refused', error: { message, errors: outcome.errors } }
-  }
-  return {
-    id,
-    outcome: outcome.outcome === 'created' ? 'created' : outcome.outcome === 'unchanged' ? 'unchanged' : 'merged',
-  }
-}
-
-function invalid(name: string, errors: readonly FieldError[]): ClientError {
-  const message = [`${name}:`, ...errors.map((error) => `${error.pointer} ${error.message}`.trim())].join('\n  ')
-  return new ClientError('invalid', message, { problem: { errors } })
-}
-
-function fieldErrorsOf(error: ClientError): FieldError[] {
-  return (error.problem?.errors ?? []).map(({ pointer = '', message = error.message }) => ({ pointer, message }))
-}
-
-/** An outcome's error: a problem document, or its words alone. */
-function readError(error: Answer.BatchError): { message: string; errors: readonly FieldError[] } {
-  if (typeof error === 'string') return { message: error, errors: [] }
-  const message = error.detail ?? error.message ?? error.title ?? error.code ?? 'refused'
-  const errors = (error.errors ?? []).map(({ pointer = '', message = '' }) => ({ pointer, message }))
-  return { message, errors }
 }
 
 function signalOf(options: CallOptions): { signal?: AbortSignal } {

@@ -37,3 +37,5 @@ export const raceTriesMax = 5
 export const clockAheadMsMax = 5 * 60_000
 /** Tries of one batch at a node that says it is busy: about 15 s in all. */
 export const busyTriesMax = 6
+/** Bare ids whose kind a client remembers. */
+export const namesMax = 10_000

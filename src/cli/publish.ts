@@ -37,7 +37,7 @@ export async function run(context: Context, files: readonly string[]): Promise<E
   const counts = { created: 0, merged: 0, unchanged: 0 }
   if (good.length > 0 && !options.dryRun) {
     const client = await connect(context)
-    const rules = { ...(options.replace && { replace: true }), signal }
+    const rules = { ...(options.replace === true && { replace: true }), signal }
     const outcomes = await client.publish(
       good.map((item) => item.publish),
       rules,

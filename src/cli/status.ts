@@ -6,7 +6,7 @@ import { count } from './show.ts'
 export async function run(context: Context): Promise<void> {
   const { out, options, signal } = context
   const client = await connect(context)
-  const status = await client.status({ signal, ...(options.stateHash && { stateHash: true }) })
+  const status = await client.status({ signal, ...(options.stateHash === true && { stateHash: true }) })
   if (out.json) return out.value(status)
   if (out.quiet) return out.data(status.root ?? '')
   for (const [name, value] of rows(client.url, status)) await out.data(`${out.dim(name.padEnd(12))} ${value}`)
