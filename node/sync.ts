@@ -10,9 +10,6 @@ import { type Counters, countsOf } from './counters.ts'
 import type { Environment } from './environment.ts'
 import { NodeError } from './errors.ts'
 import {
-  fetchElsewhereMs,
-  fetchPauseMs,
-  fetchQueueMax,
   syncAgainMax,
   syncAgainMs,
   syncBackoffMs,
@@ -22,7 +19,6 @@ import {
   syncConnectGraceMs,
   syncDeepMs,
   syncDeepMsMax,
-  syncGetIdsMax,
   syncIntervalMs,
   syncOpenMax,
   syncPeersMax,
@@ -34,6 +30,7 @@ import { type PacketCodec, zstdPackets } from './packet.ts'
 import { syncProtocol } from './protocols.ts'
 import type { Log, ReplicaFace } from './replica-types.ts'
 import { Cursors } from './sync-cursors.ts'
+import { Fetcher } from './sync-fetch.ts'
 import { SESSION_ENDS } from './sync-link.ts'
 import { Session, type SessionOptions, type SessionResult } from './sync-session.ts'
 import { type Channel, MISDEEDS, type Misdeed, type Transport } from './transport.ts'
@@ -74,9 +71,6 @@ type PeerState = {
   bulks: number[]
   rootEqual?: boolean
   theirOps?: number
-  fetches: Set<OpId>
-  fetching?: Promise<void>
-  fetchNotBefore: number
 }
 
 export class Sync implements AsyncDisposable {
@@ -85,8 +79,7 @@ export class Sync implements AsyncDisposable {
   readonly #peers = new Map<string, PeerState>()
   /** With what each comes to, so that stopping can wait for all. */
   readonly #sessions = new Map<Session, Promise<SessionResult>>()
-  /** Ids asked of somebody, and until when nobody else is asked. */
-  readonly #fetching = new Map<OpId, number>()
+  readonly #fetcher: Fetcher
   readonly #sessionCounts = countsOf(SESSION_ENDS)
   readonly #misdeeds = countsOf(MISDEEDS)
   readonly #bytes = countsOf(['in', 'out'])
@@ -100,6 +93,11 @@ export class Sync implements AsyncDisposable {
   constructor(options: SyncOptions) {
     this.#options = options
     this.#codec = options.codec ?? zstdPackets
+    this.#fetcher = new Fetcher({
+      replica: options.replica,
+      clock: options.environment.clock,
+      session: (peer, wants) => this.#session(peer, this.#state(peer), { inbound: false, wants }),
+    })
   }
 
   /** Answers peers and begins the schedule. Call before the transport starts to dial. */
@@ -173,36 +171,19 @@ export class Sync implements AsyncDisposable {
     for (const peer of this.#options.transport.peers()) if (peer !== except) this.soon(peer)
   }
 
-  /**
-   * Fetches ops from one peer: parents that its ops need, or ops it announced by id. What is held, or asked of
-   * another peer a moment ago, is left out; a peer that did not deliver is not asked for a while. Never rejects.
-   */
+  /** Fetches ops from one peer (sync-fetch.ts). Never rejects. */
   async fetch(peer: string, ids: readonly OpId[]): Promise<void> {
-    const { clock } = this.#options.environment
-    const state = this.#state(peer)
-    const now = clock.monotonic()
-    if (this.#stopped || now < state.fetchNotBefore) return
-    for (const [id, until] of this.#fetching) {
-      if (until > now) break
-      this.#fetching.delete(id)
+    try {
+      await this.#fetcher.fetch(peer, ids)
+    } catch (error) {
+      this.#options.log?.('error', "couldn't fetch ops", { peer, error: String(error) })
     }
-    for (const id of ids) {
-      if (state.fetches.size >= fetchQueueMax) break
-      if ((this.#fetching.get(id) ?? 0) > now) continue
-      state.fetches.add(id)
-      this.#fetching.delete(id)
-      this.#fetching.set(id, now + fetchElsewhereMs)
-    }
-    if (state.fetches.size === 0) return
-    state.fetching ??= this.#fetchAll(peer, state).finally(() => {
-      delete state.fetching
-    })
-    await state.fetching
   }
 
   /** Cuts all sessions and waits until none uses the store any more. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true
+    this.#fetcher.stop()
     for (const stop of this.#stops) stop()
     for (const state of this.#peers.values()) state.cancelTimer?.()
     for (const session of this.#sessions.keys()) session.stop()
@@ -225,7 +206,7 @@ export class Sync implements AsyncDisposable {
     state.cancelTimer?.()
     delete state.cancelTimer
     state.wanted = false
-    state.fetches.clear()
+    this.#fetcher.forget(peer)
   }
 
   /** Once a minute, more or less, one random peer. */
@@ -402,29 +383,6 @@ export class Sync implements AsyncDisposable {
     return this.#serving.has(peer)
   }
 
-  async #fetchAll(peer: string, state: PeerState): Promise<void> {
-    const { replica, environment } = this.#options
-    while (state.fetches.size > 0 && !this.#stopped) {
-      const some = [...state.fetches].slice(0, syncGetIdsMax)
-      for (const id of some) state.fetches.delete(id)
-      try {
-        const held = await replica.has(some)
-        const wants = some.filter((_, i) => !held[i])
-        if (wants.length === 0) continue
-        const result = await this.#session(peer, state, { inbound: false, wants })
-        if (result.end !== 'done') {
-          state.fetchNotBefore = environment.clock.monotonic() + fetchPauseMs
-          state.fetches.clear()
-        }
-      } catch (error) {
-        this.#options.log?.('error', "couldn't fetch ops", { peer, error: String(error) })
-        state.fetches.clear()
-      } finally {
-        for (const id of some) this.#fetching.delete(id)
-      }
-    }
-  }
-
   /** The whole log costs us much and a liar nothing, so each peer has it a few times in ten minutes. */
   #mayReadAll(state: PeerState): boolean {
     const now = this.#options.environment.clock.monotonic()
@@ -457,8 +415,6 @@ export class Sync implements AsyncDisposable {
       deepNotBefore: 0,
       deeps: 0,
       bulks: [],
-      fetches: new Set(),
-      fetchNotBefore: 0,
     }
     this.#peers.set(peer, state)
     if (this.#peers.size > syncPeersMax) this.#forget()
@@ -469,7 +425,7 @@ export class Sync implements AsyncDisposable {
   #forget(): void {
     const connected = new Set(this.#options.transport.peers())
     for (const [peer, state] of this.#peers) {
-      if (connected.has(peer) || state.running || state.fetching) continue
+      if (connected.has(peer) || state.running) continue
       this.#peers.delete(peer)
       return
     }
