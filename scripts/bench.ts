@@ -176,10 +176,10 @@ async function restart(n: number, dataB: string): Promise<void> {
 
 async function disk(n: number, data: string): Promise<void> {
   // LevelDB's own call, which the common interface of its ports leaves out.
-  const level = new Level<Uint8Array, Uint8Array>(join(data, 'ops'), { keyEncoding: 'view', valueEncoding: 'view' }) as Level<
-    Uint8Array,
-    Uint8Array
-  > & { compactRange(from: Uint8Array, to: Uint8Array): Promise<void> }
+  const level = new Level<Uint8Array, Uint8Array>(join(data, 'ops'), {
+    keyEncoding: 'view',
+    valueEncoding: 'view',
+  }) as Level<Uint8Array, Uint8Array> & { compactRange(from: Uint8Array, to: Uint8Array): Promise<void> }
   await level.open()
   await level.compactRange(new Uint8Array([0]), new Uint8Array([255, 255]))
   await level.close()

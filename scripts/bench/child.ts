@@ -10,7 +10,15 @@ let node: Node | undefined
 const seen = new Map<string, bigint>()
 
 const calls = {
-  async open({ data, join: known = [], offline = false }: { data: string; join?: readonly string[]; offline?: boolean }) {
+  async open({
+    data,
+    join: known = [],
+    offline = false,
+  }: {
+    data: string
+    join?: readonly string[]
+    offline?: boolean
+  }) {
     const opening = performance.now()
     node = await Node.open({
       data,
