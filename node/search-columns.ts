@@ -83,10 +83,13 @@ export class Columns {
   readonly #paths = new Map<number, readonly Column[]>()
   readonly #shapes = new Map<string, { columns: readonly Column[]; docs: number }>()
   #docs = 0
+  /** Room for counting, all zero between counts. */
+  #counts = new Int32Array(0)
 
-  /** How many documents and columns have the value: for a record's slug, what refers to it, and itself. */
-  uses(leaf: Leaf): number {
-    return this.#uses[this.#codes.get(leaf) ?? 0] as number
+  /** How often the document's own value of this column stands elsewhere: what refers to its slug. */
+  references(column: Column, doc: number): number {
+    const code = column.get(doc)
+    return code > 0 ? (this.#uses[code] as number) - 1 : 0
   }
 
   /** Gives the document these values and no others. */
@@ -167,28 +170,41 @@ export class Columns {
   }
 
   /** How many of the documents have each value; one with a value in several of the columns counts once. */
-  count(columns: readonly Column[], docs: Iterable<number>): Map<Leaf, number> {
-    const counts = new Map<number, number>()
-    const add = (code: number) => counts.set(code, (counts.get(code) ?? 0) + 1)
-    if (columns.length === 1) {
-      const column = columns[0] as Column
-      for (const doc of docs) {
-        const code = column.get(doc)
-        if (code > 0) add(code)
-        else if (code < 0) for (const each of this.#lists[-code] as Int32Array) add(each)
-      }
-    } else {
-      for (const doc of docs) {
-        const seen = new Set<number>()
-        for (const column of columns) {
-          const code = column.get(doc)
-          if (code > 0) seen.add(code)
-          else if (code < 0) for (const each of this.#lists[-code] as Int32Array) seen.add(each)
+  count(columns: readonly Column[], docs: readonly number[]): Map<Leaf, number> {
+    if (this.#counts.length < this.#values.length) this.#counts = new Int32Array(this.#values.length * 2)
+    const counts = this.#counts
+    const met: number[] = []
+    const add = (code: number): void => {
+      if (counts[code] === 0) met.push(code)
+      counts[code] = (counts[code] as number) + 1
+    }
+    for (const doc of docs) {
+      for (let at = 0; at < columns.length; at++) {
+        const code = (columns[at] as Column).get(doc)
+        if (code > 0) {
+          if (at === 0 || !this.#isBefore(columns, at, doc, code)) add(code)
+        } else if (code < 0) {
+          for (const each of this.#lists[-code] as Int32Array) {
+            if (at === 0 || !this.#isBefore(columns, at, doc, each)) add(each)
+          }
         }
-        for (const code of seen) add(code)
       }
     }
-    return new Map([...counts].map(([code, count]) => [this.#values[code] as Leaf, count]))
+    const found = new Map<Leaf, number>()
+    for (const code of met) {
+      found.set(this.#values[code] as Leaf, counts[code] as number)
+      counts[code] = 0
+    }
+    return found
+  }
+
+  /** Has the document the code in a column before this one? */
+  #isBefore(columns: readonly Column[], at: number, doc: number, wanted: number): boolean {
+    for (let i = 0; i < at; i++) {
+      const code = (columns[i] as Column).get(doc)
+      if (code === wanted || (code < 0 && (this.#lists[-code] as Int32Array).includes(wanted))) return true
+    }
+    return false
   }
 
   #columnOf(path: string): Column {

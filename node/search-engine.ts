@@ -22,7 +22,7 @@ import {
   comparePositions,
   decodeCursor,
   encodeCursor,
-  firstOf,
+  FirstPositions,
   type Position,
   queryMark,
   type SortKey,
@@ -197,9 +197,8 @@ export class SearchEngine {
   }
 
   #fame(doc: number): number {
-    const column = this.#columns.column('slug')
-    const slug = column && this.#columns.first(column, doc)
-    return fame(this.#docs.popularity[doc] as number, slug === undefined ? 0 : this.#columns.uses(slug) - 1)
+    const slug = this.#columns.column('slug')
+    return fame(this.#docs.popularity[doc] as number, slug ? this.#columns.references(slug, doc) : 0)
   }
 
   #page(
@@ -209,14 +208,17 @@ export class SearchEngine {
     after: Position | undefined,
     limit: number,
   ): { page: (Position & { doc: number })[]; more: boolean } {
-    const docs = this.#docs
-    function* positions(): Iterable<Position & { doc: number }> {
-      for (const doc of found) {
-        const position = { doc, key: keyOf(doc), id: docs.id(doc) as string }
-        if (!after || comparePositions(position, after, descending) > 0) yield position
-      }
+    const ids = this.#docs
+    const first = new FirstPositions<Position & { doc: number }>(limit + 1, descending)
+    // From the end: numbers grow with time, and the newest are wanted first as a rule.
+    for (let at = found.length - 1; at >= 0; at--) {
+      const doc = found[at] as number
+      const key = keyOf(doc)
+      if (first.isTooLate(key)) continue
+      const position = { doc, key, id: ids.id(doc) as string }
+      if (!after || comparePositions(position, after, descending) > 0) first.add(position)
     }
-    const page = firstOf(positions(), limit + 1, (a, b) => comparePositions(a, b, descending))
+    const page = first.sorted()
     return { page: page.slice(0, limit), more: page.length > limit }
   }
 
@@ -287,32 +289,31 @@ export class SearchEngine {
     const matches = new Matches(this.#docs)
     const words = new Set<string>()
     let capped = false
-    const add = (place: Place, all: readonly string[], prefix: boolean, quality: number): Uint32Array => {
-      const docs = this.#file.postings(place, all, prefix, searchPostingsMax)
+    const add = (place: Place, anyOf: Postings, prefix: boolean, quality: number): void => {
+      const docs = this.#file.postings(place, anyOf, prefix, searchPostingsMax)
       if (docs.length >= searchPostingsMax) capped = true
       matches.add(place, docs, quality)
-      return docs
     }
     const pairs = terms.map((term, i) => this.#pair(term, terms[i + 1]))
     for (const [i, term] of terms.entries()) {
       words.add(term.text)
       for (const place of PLACES) {
-        for (const way of term.ways) add(place, way.words, false, way.quality)
-        if (term.prefix) add(place, [term.text], true, QUALITY_PREFIX)
+        for (const way of term.ways) add(place, way.anyOf, false, way.quality)
+        if (term.prefix) add(place, [[term.text]], true, QUALITY_PREFIX)
       }
       for (const pair of [pairs[i - 1], pairs[i]]) matches.add('names', pair ?? NO_DOCS, QUALITY_JOINED)
       if (matches.found === 0 && !term.fixed) {
         for (const word of this.#spelling.near(term.text, (each) => this.#isUsed(each))) {
           words.add(word)
-          for (const place of PLACES) add(place, [word], false, QUALITY_CORRECTED)
+          for (const place of PLACES) add(place, [[word]], false, QUALITY_CORRECTED)
         }
       }
       matches.endTerm()
     }
-    const strict = matches.docs(terms.length).filter(fits)
+    const strict = matches.docs(terms.length, fits)
     let docs = strict
     for (const need of relaxed(terms.length, strict.length)) {
-      docs = matches.docs(need).filter(fits)
+      docs = matches.docs(need, fits)
       if (docs.length > 0) break
     }
     const last = terms.at(-1)
@@ -320,15 +321,17 @@ export class SearchEngine {
   }
 
   #isUsed(word: string): boolean {
-    return PLACES.slice(0, 2).some((place) => this.#file.postings(place, [word], false, 1).length > 0)
+    return PLACES.slice(0, 2).some((place) => this.#file.postings(place, [[word]], false, 1).length > 0)
   }
 
   /** Records whose names write two terms as one word. */
   #pair(term: Term, next: Term | undefined): Uint32Array {
     if (!next || !this.#spelling.has(term.text + next.text)) return NO_DOCS
-    return this.#file.postings('names', [term.text + next.text], false, searchPostingsMax)
+    return this.#file.postings('names', [[term.text + next.text]], false, searchPostingsMax)
   }
 }
+
+type Postings = readonly (readonly string[])[]
 
 type Found = {
   readonly matches: Matches
@@ -364,8 +367,8 @@ export function readText(text: string): readonly Term[] | QueryProblem {
 /** The commonest values first, ties by their text; values too long to show are left out. */
 export function facetOf(counts: ReadonlyMap<Leaf, number>): SearchResult['facets'][string] {
   const shown = [...counts].filter(([leaf]) => !isShortened(leaf))
-  const first = firstOf(shown, facetValuesMax, (a, b) => b[1] - a[1] || compareText(order(a[0]), order(b[0])))
-  return first.map(([value, count]) => ({ value, count }))
+  shown.sort((a, b) => b[1] - a[1] || compareText(order(a[0]), order(b[0])))
+  return shown.slice(0, facetValuesMax).map(([value, count]) => ({ value, count }))
 }
 
 function order(leaf: Leaf): string {

@@ -33,32 +33,57 @@ export function sortKeyOf(leaf: null | boolean | number | string | undefined): S
   return typeof leaf === 'string' && leaf.startsWith('\0') ? leaf.slice(1) : leaf
 }
 
-/** The first `count` in order, without sorting the rest: a heap whose root is the last of those kept so far. */
-export function firstOf<T>(items: Iterable<T>, count: number, compare: (a: T, b: T) => number): T[] {
-  const heap: T[] = []
-  for (const item of items) {
-    if (heap.length < count) {
-      heap.push(item)
+/**
+ * The first `count` of many positions, without sorting the rest: a heap whose root is the last of those kept so far.
+ * Most of many are turned away by their key alone, before anything is made of them.
+ */
+export class FirstPositions<P extends Position> {
+  readonly #count: number
+  readonly #descending: boolean
+  readonly #heap: P[] = []
+
+  constructor(count: number, descending: boolean) {
+    this.#count = count
+    this.#descending = descending
+  }
+
+  /** True when nothing with this key can be among the first. */
+  isTooLate(key: SortKey): boolean {
+    if (this.#heap.length < this.#count) return false
+    return compareKeys(key, (this.#heap[0] as P).key, this.#descending) > 0
+  }
+
+  add(position: P): void {
+    const heap = this.#heap
+    if (heap.length < this.#count) {
+      heap.push(position)
       for (let at = heap.length - 1; at > 0; ) {
         const parent = (at - 1) >> 1
-        if (compare(heap[at] as T, heap[parent] as T) <= 0) break
+        if (!this.#isLater(at, parent)) break
         swap(heap, at, parent)
         at = parent
       }
-    } else if (count > 0 && compare(item, heap[0] as T) < 0) {
-      heap[0] = item
+    } else if (comparePositions(position, heap[0] as P, this.#descending) < 0) {
+      heap[0] = position
       for (let at = 0; ; ) {
-        let largest = at
-        for (const child of [2 * at + 1, 2 * at + 2]) {
-          if (child < heap.length && compare(heap[child] as T, heap[largest] as T) > 0) largest = child
-        }
-        if (largest === at) break
-        swap(heap, at, largest)
-        at = largest
+        let last = at
+        for (const child of [2 * at + 1, 2 * at + 2])
+          if (child < heap.length && this.#isLater(child, last)) last = child
+        if (last === at) break
+        swap(heap, at, last)
+        at = last
       }
     }
   }
-  return heap.sort(compare)
+
+  /** In order. Ends the use of this. */
+  sorted(): P[] {
+    return this.#heap.sort((a, b) => comparePositions(a, b, this.#descending))
+  }
+
+  #isLater(a: number, b: number): boolean {
+    return comparePositions(this.#heap[a] as P, this.#heap[b] as P, this.#descending) > 0
+  }
 }
 
 function swap<T>(items: T[], a: number, b: number): void {

@@ -26,10 +26,10 @@ export class Matches {
   readonly #gained: Float32Array
   readonly #named: Float32Array
   readonly #terms: Uint8Array
-  readonly #touched: number[] = []
   /** Documents of the term at hand. */
   #current: number[] = []
   #currentNamed: Float32Array
+  /** What a record that matches every term perfectly would gain; 0 = no term yet. */
   #possible = 0
 
   constructor(docs: Docs) {
@@ -65,7 +65,6 @@ export class Matches {
     const rarity = Math.log(1 + (this.#docs.live - this.#current.length + 0.5) / (this.#current.length + 0.5))
     this.#possible += rarity
     for (const doc of this.#current) {
-      if (this.#terms[doc] === 0) this.#touched.push(doc)
       this.#terms[doc] = (this.#terms[doc] as number) + 1
       this.#gained[doc] = (this.#gained[doc] as number) + rarity * (this.#best[doc] as number)
       this.#named[doc] = (this.#named[doc] as number) + (this.#currentNamed[doc] as number)
@@ -75,9 +74,14 @@ export class Matches {
     this.#current = []
   }
 
-  /** Documents that match at least so many terms, ascending. */
-  docs(terms: number): number[] {
-    return this.#touched.filter((doc) => (this.#terms[doc] as number) >= terms).sort((a, b) => a - b)
+  /** Documents that match at least so many terms and fit, ascending. */
+  docs(terms: number, fits: (doc: number) => boolean): number[] {
+    const found: number[] = []
+    if (this.#possible === 0) return found
+    for (let doc = 0; doc < this.#terms.length; doc++) {
+      if ((this.#terms[doc] as number) >= terms && fits(doc)) found.push(doc)
+    }
+    return found
   }
 
   /** Higher is better; finite, above 0. `hint` is of the query's letters; `popularity` 0..1. */

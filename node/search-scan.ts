@@ -109,7 +109,7 @@ export class ScanIndex implements SearchIndex {
     const has = (row: Row): boolean =>
       places(row).some(
         (words) =>
-          term.ways.some((way) => way.words.every((word) => words.has(word))) ||
+          term.ways.some((way) => way.anyOf.some((all) => all.every((word) => words.has(word)))) ||
           (term.prefix && [...words].some((word) => word.startsWith(term.text))),
       ) || pairs.some((pair) => pair !== undefined && row.names.has(pair))
     const rows = [...this.#rows.values()]

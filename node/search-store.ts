@@ -115,9 +115,10 @@ export class IndexFile {
     return row ? JSON.parse(row.texts) : []
   }
 
-  /** Documents that have all of `words` in this place, the last one also as a beginning when `prefix`; ascending. */
-  postings(place: Place, words: readonly string[], prefix: boolean, limit: number): Uint32Array {
-    const match = `${place} : (${words.map((word) => `"${word}"`).join(' AND ')}${prefix ? '*' : ''})`
+  /** Documents that in this place have all words of one of `anyOf`, the last word as a beginning when `prefix`; ascending. */
+  postings(place: Place, anyOf: readonly (readonly string[])[], prefix: boolean, limit: number): Uint32Array {
+    const all = (words: readonly string[]) => words.map((word) => `"${word}"`).join(' AND ')
+    const match = `${place} : (${anyOf.map((words) => `(${all(words)}${prefix ? '*' : ''})`).join(' OR ')})`
     // One row of text: an object for each document would cost ten times as much.
     const row = this.#statement(
       'SELECT group_concat(rowid) AS docs FROM (SELECT rowid FROM word WHERE word MATCH ? ORDER BY rowid LIMIT ?)',

@@ -29,11 +29,11 @@ const SUFFIXES =
     ' ',
   )
 
-/** One word as a query asks for it. A record has the term when it has all words of one of `ways`. */
+/** One word as a query asks for it. A record has the term when, of any of `ways`, it has all words of one of `anyOf`. */
 export type Term = {
   /** As typed, lower case: what highlights and corrections start from. */
   readonly text: string
-  readonly ways: readonly { readonly words: readonly string[]; readonly quality: number }[]
+  readonly ways: readonly { readonly anyOf: readonly (readonly string[])[]; readonly quality: number }[]
   /** Matches as the beginning of a word too: the term is still being typed. */
   readonly prefix: boolean
   /** In a script without spaces, or a number: neither completed nor corrected. */
@@ -197,24 +197,23 @@ export function termsOf(query: string): Term[] | undefined {
 function term(run: string, numberBefore: string): Term {
   const text = run.toLowerCase().slice(0, searchWordCharsMax)
   const parts = partsOf(run).filter((part) => part.length > 1 || isNumber(part))
-  const ways: { words: string[]; quality: number }[] = []
+  const ways: { anyOf: string[][]; quality: number }[] = []
   if (numberBefore) {
-    ways.push({ words: [numberBefore + DOT + text], quality: 1 }, { words: [text], quality: 0.5 })
+    ways.push({ anyOf: [[numberBefore + DOT + text]], quality: 1 }, { anyOf: [[text]], quality: 0.5 })
   } else {
-    ways.push({ words: [text], quality: 1 })
+    ways.push({ anyOf: [[text]], quality: 1 })
   }
-  if (parts.length > 1) ways.push({ words: parts, quality: 0.9 })
+  if (parts.length > 1) ways.push({ anyOf: [parts], quality: 0.9 })
   if (STEMMED.test(text)) {
     const root = stem(text)
-    ways.push({ words: [DOT + root], quality: 0.75 })
-    if (root !== text) ways.push({ words: [root], quality: 0.75 })
+    ways.push({ anyOf: root === text ? [[DOT + root]] : [[DOT + root], [root]], quality: 0.75 })
   }
   return { text, ways, prefix: false, fixed: isNumber(text) }
 }
 
 function unspacedTerms(text: string): Term[] {
   const pairs = pairsOf([...text.toLowerCase()])
-  return pairs.map((pair) => ({ text: pair, ways: [{ words: [pair], quality: 1 }], prefix: false, fixed: true }))
+  return pairs.map((pair) => ({ text: pair, ways: [{ anyOf: [[pair]], quality: 1 }], prefix: false, fixed: true }))
 }
 
 function addUnspaced(run: string, into: Set<string>): void {
@@ -258,7 +257,7 @@ function isNumber(text: string): boolean {
 function distinct(terms: readonly Term[]): Term[] {
   const seen = new Map<string, Term>()
   for (const each of terms) {
-    const key = each.ways[0]?.words.join(' ') ?? each.text
+    const key = each.ways[0]?.anyOf[0]?.join(' ') ?? each.text
     const known = seen.get(key)
     if (!known || (each.prefix && !known.prefix)) seen.set(key, each)
   }

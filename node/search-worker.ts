@@ -28,7 +28,8 @@ export type Job =
   | { readonly job: number; readonly do: 'reset'; readonly epoch: string }
   | { readonly job: number; readonly do: 'close' }
 export type Told =
-  | { readonly told: 'open' | 'moved'; readonly seq: number; readonly epoch: string }
+  | { readonly told: 'open'; readonly seq: number; readonly epoch: string }
+  | { readonly told: 'moved'; readonly seq: number; readonly epoch: string }
   | { readonly told: 'lost'; readonly reason: string }
   | { readonly told: 'done'; readonly job: number; readonly answer?: SearchResult | QueryProblem }
   /** Records that cannot be found because they could not be read: a mistake of ours. */
