@@ -149,6 +149,13 @@ test('three nodes in a line gossip through the middle', async () => {
   expect(count(b, 'gossip_received', 'rejected')).toBe(0)
 })
 
+test('nodes that know one node find each other through it', async () => {
+  const a = await node(1)
+  const b = await node(2, { join: [a.address] })
+  const c = await node(3, { join: [a.address] })
+  await until(() => b.network.peers().includes(c.network.self), 'b and c')
+})
+
 test('a listen address in use is named', async () => {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
