@@ -47,10 +47,11 @@ type Parts = {
   readonly indexer: Indexer
   readonly network: Network
   readonly sync: Sync
+  readonly gossip: Gossip
   readonly metrics: Metrics
   readonly lastSession: () => SessionResult | undefined
-  /** Closes all of the above. */
-  readonly stack: AsyncDisposableStack
+  /** Everything above and under it, in the order in which it was opened. */
+  readonly opened: readonly AsyncDisposable[]
 }
 
 const silent: Log = () => {}
@@ -72,91 +73,22 @@ export class Node implements NodeFace, AsyncDisposable {
    * 'store-corrupt', 'wrong-network', 'address-in-use'. What was opened before a failure is closed again.
    */
   static async open(options: NodeOptions): Promise<Node> {
-    const { data, log = silent } = options
-    const environment = machineEnvironment
-    await using stack = new AsyncDisposableStack()
-
-    checkRuntime()
-    const warning = await openFolder(data)
-    if (warning !== undefined) log('warn', warning)
-    const signer = await openSigner(data)
-    const disk = stack.use(await LevelDisk.open(join(data, 'ops')))
-    const journal = stack.use(await FileJournal.open(join(data, 'journal')))
-    const checker = stack.use(new Verifier())
-    const metrics: Metrics = new Metrics(() => readGauges())
-    const replica = stack.use(
-      await Replica.open({
-        disk,
-        environment,
-        suite: nativeSuite,
-        checker,
-        net: networkId(options.network),
-        signer,
-        journal,
-        codec: zstdCodec,
-        log,
-        onAdmitted: (admitted, source) => metrics.admitted(admitted, source.via),
-      }),
-    )
-    const index = stack.use(await FtsIndex.open(join(data, 'search.db'), { log }))
-    const indexer = stack.use(await Indexer.open({ replica, index, environment, log }))
-    const network = stack.use(await openNetworkOf(options, replica))
-    let last: SessionResult | undefined
-    const sync = stack.use(
-      new Sync({
-        replica,
-        transport: network,
-        environment,
-        log,
-        onSession: (session) => {
-          last = session
-          log('info', 'sync session', sessionFacts(session))
-        },
-      }),
-    )
-    const gossip = stack.use(
-      new Gossip({
-        replica,
-        transport: network,
-        environment,
-        log,
-        fetch: (peer, ids) => sync.fetch(peer, ids),
-        behind: (peer) => sync.soon(peer),
-        news: () => sync.news(),
-      }),
-    )
-    const readGauges = () => ({
-      ...replica.counts(),
-      pendingOps: replica.pending().ops,
-      pendingBytes: replica.pending().bytes,
-      searchBehind: indexer.behind,
-      peers: network.peers().length,
-    })
-    metrics.follow(() => [network.counters, sync.counters, gossip.counters])
-
-    // The network comes last: a peer that is answered must find a store that is complete.
-    const node = new Node({
-      options,
-      replica,
-      indexer,
-      network,
-      sync,
-      metrics,
-      lastSession: () => last,
-      stack: stack.move(),
-    })
+    const opened: AsyncDisposable[] = []
     try {
-      await sync.start()
-      gossip.start()
-      await network.start()
+      const node = await assemble(options, opened)
+      // The network comes last: a peer that is answered must find a store that is complete.
+      await node.#parts.sync.start()
+      node.#parts.gossip.start()
+      await node.#parts.network.start()
+      return node
     } catch (error) {
-      await node[Symbol.asyncDispose]()
+      await closeAll(opened)
       throw error
     }
-    return node
   }
 
-  private constructor(parts: Parts) {
+  /** Of parts that are open but not started; callers want `open`. */
+  constructor(parts: Parts) {
     const { options, replica, indexer, network, sync } = parts
     this.#parts = parts
     this.version = options.version
@@ -211,8 +143,89 @@ export class Node implements NodeFace, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#parts.stack.disposeAsync()
+    await closeAll(this.#parts.opened)
   }
+}
+
+/** Opens every part; what is open is in `opened` also when one of them fails. */
+async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promise<Node> {
+  const { data, log = silent } = options
+  const environment = machineEnvironment
+  const own = <T extends AsyncDisposable>(part: T): T => {
+    opened.push(part)
+    return part
+  }
+  checkRuntime()
+  const warning = await openFolder(data)
+  if (warning !== undefined) log('warn', warning)
+  const signer = await openSigner(data)
+  const disk = own(await LevelDisk.open(join(data, 'ops')))
+  const journal = own(await FileJournal.open(join(data, 'journal')))
+  const checker = own(new Verifier())
+  const metrics: Metrics = new Metrics(() => readGauges())
+  const replica = own(
+    await Replica.open({
+      disk,
+      environment,
+      suite: nativeSuite,
+      checker,
+      net: networkId(options.network),
+      signer,
+      journal,
+      codec: zstdCodec,
+      log,
+      onAdmitted: (admitted, source) => metrics.admitted(admitted, source.via),
+    }),
+  )
+  const index = own(await FtsIndex.open(join(data, 'search.db'), { log }))
+  const indexer = own(await Indexer.open({ replica, index, environment, log }))
+  const network = own(await openNetworkOf(options, replica))
+  let last: SessionResult | undefined
+  const sync = own(
+    new Sync({
+      replica,
+      transport: network,
+      environment,
+      log,
+      onSession: (session) => {
+        last = session
+        log('info', 'sync session', sessionFacts(session))
+      },
+    }),
+  )
+  const gossip = own(
+    new Gossip({
+      replica,
+      transport: network,
+      environment,
+      log,
+      fetch: (peer, ids) => sync.fetch(peer, ids),
+      behind: (peer) => sync.soon(peer),
+      news: () => sync.news(),
+    }),
+  )
+  const readGauges = () => ({
+    ...replica.counts(),
+    pendingOps: replica.pending().ops,
+    pendingBytes: replica.pending().bytes,
+    searchBehind: indexer.behind,
+    peers: network.peers().length,
+  })
+  metrics.follow(() => [network.counters, sync.counters, gossip.counters])
+  return new Node({ options, replica, indexer, network, sync, gossip, metrics, lastSession: () => last, opened })
+}
+
+/** In the reverse order. The first failure is told, and the rest is closed all the same. */
+async function closeAll(opened: readonly AsyncDisposable[]): Promise<void> {
+  let failure: unknown
+  for (const part of opened.toReversed()) {
+    try {
+      await part[Symbol.asyncDispose]()
+    } catch (error) {
+      failure ??= error
+    }
+  }
+  if (failure !== undefined) throw failure
 }
 
 /** Loopback on the usual port unless told otherwise; a second node on one machine takes a free port. */

@@ -29,20 +29,39 @@ export async function start(settings: Settings, options: StartOptions): Promise<
   for (const warning of options.warnings ?? []) log.warn(warning)
   const stop = stopSignal(log)
 
-  await using node = await openWhenFree(settings, log)
-  await using http = await listen(node, {
+  const node = await openWhenFree(settings, log)
+  try {
+    return await serve(node, settings, options, log, stop)
+  } finally {
+    await node[Symbol.asyncDispose]()
+  }
+}
+
+/** The HTTP face over a running node, until it is told to stop. */
+async function serve(
+  node: Node,
+  settings: Settings,
+  options: StartOptions,
+  log: pino.Logger,
+  stop: Promise<void>,
+): Promise<number> {
+  const http = await listen(node, {
     ...splitHostPort(settings.http),
     hosts: settings.http_host,
     token: await openToken(settings.data),
     log: (level, message, facts) => log[level](facts ?? {}, message),
   })
-  await writeAddress(settings.data, node, http)
-  if (settings.sample) await loadSample(node)
-  announce(node, http, settings, options.json)
-  await stop
-  await rm(addressFile(settings.data), { force: true })
-  log.info('stopping')
-  return 0
+  try {
+    await writeAddress(settings.data, node, http)
+    if (settings.sample) await loadSample(node)
+    announce(node, http, settings, options.json)
+    await stop
+    log.info('stopping')
+    return 0
+  } finally {
+    await rm(addressFile(settings.data), { force: true })
+    await http.close()
+  }
 }
 
 /** Where commands find the running node: DATA/node.json. */
