@@ -46,6 +46,7 @@ export class SearchEngine {
   readonly leftOut: { id: string; why: string }[] = []
   #loadedTo = -1
   #loaded = false
+  #learned = false
 
   constructor(path: string, tables: Tables) {
     this.#tables = tables
@@ -70,9 +71,15 @@ export class SearchEngine {
       return true
     }
     this.#docs.settle()
-    for (const word of this.#file.vocabulary()) this.#spelling.add(word)
     this.#loaded = true
     return false
+  }
+
+  /** Reads the words for corrections, if that is still to be done: the first search by text does it otherwise. */
+  learnWords(): void {
+    if (this.#learned) return
+    this.#learned = true
+    for (const word of this.#file.vocabulary()) this.#spelling.add(word)
   }
 
   /** Undefined = sound. */
@@ -286,6 +293,7 @@ export class SearchEngine {
   }
 
   #matchesOf(terms: readonly Term[], fits: (doc: number) => boolean): Found {
+    this.learnWords()
     const matches = new Matches(this.#docs)
     const words = new Set<string>()
     let capped = false

@@ -93,7 +93,11 @@ export class FtsIndex implements SearchIndex {
   #start(): Promise<void> {
     return new Promise((resolve) => {
       const workerData: Start = { path: this.#path, kinds }
-      const worker = new Worker(new URL('./search-worker.ts', import.meta.url), { workerData })
+      const worker = new Worker(new URL('./search-worker.ts', import.meta.url), {
+        workerData,
+        // Most of what a query makes dies with it: more room only lets it lie about, a hundred MB of it.
+        resourceLimits: { maxYoungGenerationSizeMb: 16 },
+      })
       this.#worker = worker
       let opened = false
       worker.on('message', (told: Told) => {

@@ -37,7 +37,7 @@ export type Told =
   /** The index was lost before or under the job. */
   | { readonly told: 'failed'; readonly job: number; readonly reason: string }
 
-const LOADED_AT_ONCE = 1_000
+const LOADED_AT_ONCE = 250
 
 const port = parentPort!
 const { path, kinds } = workerData as Start
@@ -72,9 +72,20 @@ function lose(error: unknown): void {
 async function load(from: SearchEngine): Promise<void> {
   try {
     while (engine === from && from.load(LOADED_AT_ONCE)) await nextTurn()
-    if (engine !== from || statSync(path).size > indexCheckBytesMax) return
+  } catch (error) {
+    if (engine === from) lose(error)
+  }
+}
+
+/** What can wait until the first searches are answered. */
+async function afterLoad(from: SearchEngine): Promise<void> {
+  await loading
+  await nextTurn()
+  try {
+    if (engine === from) from.learnWords()
     await nextTurn()
-    const damage = engine === from ? from.damage() : undefined
+    if (engine !== from || statSync(path).size > indexCheckBytesMax) return
+    const damage = from.damage()
     if (damage !== undefined) lose(new Error(damage))
   } catch (error) {
     if (engine === from) lose(error)
@@ -86,6 +97,7 @@ function open(): void {
     engine = new SearchEngine(path, tables)
     tell({ told: 'open', seq: engine.seq, epoch: engine.epoch })
     loading = load(engine)
+    void afterLoad(engine)
   } catch (error) {
     lose(error)
   }
@@ -121,6 +133,17 @@ async function reset(epoch: string): Promise<void> {
   tell({ told: 'moved', seq: 0, epoch })
 }
 
+/** What is being loaded or applied stops at its next slice; its seq has not moved, so it comes again. */
+async function close(): Promise<void> {
+  const open = engine
+  engine = undefined
+  await Promise.all([loading, changes])
+  open?.close()
+  // A reset that was under way has made another.
+  ;(engine as SearchEngine | undefined)?.close()
+  port.close()
+}
+
 async function run(job: Job, work: () => Promise<SearchResult | QueryProblem | undefined>): Promise<void> {
   try {
     const answer = await work()
@@ -145,19 +168,17 @@ port.on('message', (job: Job) => {
     })
     return
   }
-  changes = changes.then(async () => {
-    if (job.do === 'close') {
-      await loading
-      engine?.close()
-      port.close()
-      return
-    }
-    await run(job, async () => {
+  if (job.do === 'close') {
+    void close()
+    return
+  }
+  changes = changes.then(() =>
+    run(job, async () => {
       if (job.do === 'apply') await apply(job.change)
       else await reset(job.epoch)
       return undefined
-    })
-  })
+    }),
+  )
 })
 
 open()
