@@ -7,7 +7,7 @@ import { type Json, type JsonObject, valueToJson } from './json.ts'
 import { pointerOf } from './pointer.ts'
 import type { Invalid } from './validate.ts'
 import type { Doc } from './value.ts'
-import { RESERVED_FIELDS } from './view.ts'
+import { isReserved, RESERVED_FIELDS } from './view.ts'
 
 export type Stripped = {
   /** What the body says as a document. */
@@ -26,7 +26,7 @@ export function stripReserved(body: JsonObject, known: JsonObject, before?: Doc)
   const doc: Record<string, Json> = Object.create(null)
   const errors: Invalid[] = []
   for (const [key, value] of Object.entries(body)) {
-    if (!RESERVED_FIELDS.includes(key)) doc[key] = value
+    if (!isReserved(key)) doc[key] = value
     else if (!equalValues(value, known[key] ?? null)) {
       errors.push({ pointer: pointerOf([key]), message: reason(key, known) })
     }

@@ -24,6 +24,11 @@ export const RESERVED_FIELDS: readonly string[] = [
   'conflicts',
   'invalid_fields',
 ]
+const reserved: ReadonlySet<string> = new Set(RESERVED_FIELDS)
+
+export function isReserved(name: string): boolean {
+  return reserved.has(name)
+}
 
 /**
  * A record in JSON. `name` is the slug when the document gives none; conflicts and invalid_fields are left out when
@@ -39,7 +44,7 @@ export function toJson(merged: Merged, kind: Kind | undefined): JsonObject {
   const name = Object.hasOwn(merged.doc, 'name') ? merged.doc['name'] : merged.slug
   if (name !== undefined) view['name'] = valueToJson(name)
   for (const [key, value] of Object.entries(merged.doc)) {
-    if (!RESERVED_FIELDS.includes(key)) view[key] = valueToJson(value)
+    if (!isReserved(key)) view[key] = valueToJson(value)
   }
   view['heads'] = merged.heads.map(opIdToCid)
   view['registered_at'] = merged.registeredAt

@@ -4,9 +4,9 @@
  * A document whose slug has no live record creates it. One that has is laid over it field by field (what it does not
  * name stays), or takes its place with `replace`; saying it twice changes nothing.
  */
-import { type Kind, kindOf, kinds, type RecordId } from '../crdt/index.ts'
+import { decideOverlay, decideReplace, type Kind, kindOf, kinds, type RecordId } from '../crdt/index.ts'
 import { type Identity, invalid, type Refusal, writtenFrom } from './catalogue-outcome.ts'
-import { decideOverlay, decideReplace, localWrite, objectOf, slugOf } from './catalogue-write.ts'
+import { localWrite, objectOf, slugOf } from './catalogue-write.ts'
 import type { LocalWrite, ReplicaFace, WriteOutcome } from './replica-types.ts'
 
 export type BatchItem = { readonly kind: string; readonly slug?: string; readonly doc: unknown }

@@ -1,5 +1,5 @@
 /** The outcomes of the catalogue's operations, closed and without a word of any transport. */
-import type { Kind, Merged, OpId, Owner, RecordId } from '../crdt/index.ts'
+import type { Merged, OpId, Owner, RecordId, Target } from '../crdt/index.ts'
 import { BODY_BYTES_MAX } from '../crdt/index.ts'
 import type { WriteOutcome } from './replica-types.ts'
 
@@ -43,12 +43,7 @@ export type WriteOptions = {
 }
 
 /** The record a write is for, and what its reserved fields say. */
-export type Identity = {
-  readonly kind: Kind
-  readonly id: RecordId
-  readonly slug: string
-  readonly ownerDid: string
-}
+export type Identity = Target
 
 /** What the writer did, in the catalogue's words. */
 export function writtenFrom(outcome: WriteOutcome): Written {
@@ -66,6 +61,10 @@ export function invalid(errors: readonly FieldError[]): Refusal {
   const place = first?.pointer || 'the document'
   const message = errors.length === 1 ? `${place}: ${first?.message}` : `${errors.length} fields are wrong`
   return { outcome: 'refused', code: 'invalid', message, errors }
+}
+
+export function exists({ kind, id }: Identity): Refusal {
+  return { outcome: 'refused', code: 'exists', message: `a ${kind.name} with this slug exists`, id }
 }
 
 export function missing(record: Merged | undefined): Refusal {

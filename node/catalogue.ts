@@ -7,6 +7,11 @@
  * rejects with NodeError.
  */
 import {
+  type Decide,
+  decideDelete,
+  decideMergePatch,
+  decideRegister,
+  decideReplace,
   type JsonObject,
   type Kind,
   kindOf,
@@ -31,16 +36,7 @@ import {
   writtenFrom,
 } from './catalogue-outcome.ts'
 import { find, type Listed, type ListQuery, type SearchFace } from './catalogue-search.ts'
-import {
-  type Decide,
-  decideMergePatch,
-  decideRegister,
-  decideRemove,
-  decideReplace,
-  localWrite,
-  objectOf,
-  slugOf,
-} from './catalogue-write.ts'
+import { localWrite, objectOf, slugOf } from './catalogue-write.ts'
 import { NodeError } from './errors.ts'
 import { nativeSuite } from './native.ts'
 import type { ReplicaFace } from './replica-types.ts'
@@ -103,7 +99,7 @@ export class Catalogue {
   async remove(place: Place, options: WriteOptions = {}): Promise<Written> {
     const identity = await this.#writable(place)
     if ('outcome' in identity) return identity
-    return this.#write(identity, (_identity, _json, before) => decideRemove(before, options), {}, options)
+    return this.#write(identity, decideDelete, {}, options)
   }
 
   /** One outcome per item, in order; equal slugs see each other's writes. At most `httpBatchLinesMax` items a call. */

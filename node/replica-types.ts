@@ -1,7 +1,7 @@
 /**
  * The replica as those who build on it see it: what it takes, what it answers. The class is replica.ts.
  */
-import type { ActorKey, Body, Merged, NetworkId, Op, OpId, ParsedFrame, RecordId, Suite, Verb } from '../crdt/index.ts'
+import type { ActorKey, Merged, NetworkId, Op, OpId, ParsedFrame, RecordId, Suite, ToWrite } from '../crdt/index.ts'
 import type { Disk } from './disk.ts'
 import type { Environment } from './environment.ts'
 
@@ -72,12 +72,7 @@ export type Admitted = {
 }
 
 /** What a local write wants, decided on the record as it is at that moment, inside the one writer. */
-export type Intent =
-  | { readonly do: 'genesis' | 'put'; readonly body: Body }
-  | { readonly do: 'patch'; readonly verbs: readonly Verb[] }
-  | { readonly do: 'delete' }
-  | { readonly do: 'nothing' }
-  | { readonly do: 'refuse'; readonly problem: unknown }
+export type Intent = ToWrite | { readonly do: 'nothing' } | { readonly do: 'refuse'; readonly problem: unknown }
 export type LocalWrite = {
   /** The record to write; for a genesis, kind and slug name it (owner = our key). */
   readonly record: RecordId

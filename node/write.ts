@@ -4,7 +4,6 @@
  */
 import {
   draftOp,
-  encodeBody,
   encodeVerbs,
   type Merged,
   type NetworkId,
@@ -14,11 +13,12 @@ import {
   type RecordId,
   type Sha256,
   TIME_MS_LIMIT,
+  type ToWrite,
 } from '../crdt/index.ts'
 import type { Group } from './append.ts'
 import type { Clock } from './environment.ts'
 import { NodeError } from './errors.ts'
-import type { Intent, LocalWrite, Signer, WriteOutcome } from './replica-types.ts'
+import type { LocalWrite, Signer, WriteOutcome } from './replica-types.ts'
 
 export type Author = {
   readonly net: NetworkId
@@ -78,11 +78,9 @@ async function writeOne(group: Group, write: LocalWrite, author: Author, ops: Op
   return { outcome: 'written', op: made.at(-1)!.id, before, after: group.current(write.record)! }
 }
 
-type Change = Exclude<Intent, { readonly do: 'nothing' | 'refuse' }>
-
 /** The ops of one write: itself, and before it what joins heads, when they are too many to name. */
 function draftsFor(
-  intent: Change,
+  intent: ToWrite,
   { record, kind, slug }: LocalWrite,
   before: Merged | undefined,
   author: Author,
@@ -93,7 +91,7 @@ function draftsFor(
   // A clock that is far off must not stop the node: the time is advisory.
   const w = Math.min(Math.max(0, Math.floor(clock.now())), TIME_MS_LIMIT - 1)
   if (intent.do === 'genesis') {
-    const op = draftOp({ type: 'genesis', owner, kind, slug, w, body: encodeBody(intent.body) }, options)
+    const op = draftOp({ type: 'genesis', owner, kind, slug, w, body: intent.body }, options)
     if (op.header.record !== record) throw new TypeError(`expected record ${record} to be ${kind} ${slug} of our key`)
     return [op]
   }
@@ -113,11 +111,6 @@ function draftsFor(
     }
     heads = joined
   }
-  ops.push(draft(intent.do, heads, bodyOf(intent)))
+  ops.push(draft(intent.do, heads, intent.body))
   return ops
-}
-
-function bodyOf(intent: Exclude<Change, { readonly do: 'genesis' }>): Uint8Array {
-  if (intent.do === 'put') return encodeBody(intent.body)
-  return intent.do === 'patch' ? encodeVerbs(intent.verbs) : new Uint8Array(0)
 }

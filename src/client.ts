@@ -9,6 +9,13 @@
  * own key. Records are named by anything reference.ts reads. Every failure is a ClientError with a code.
  */
 import {
+  type Decide,
+  type Decision,
+  decideDelete,
+  decideMergePatch,
+  decideOverlay,
+  decideRegister,
+  decideReplace,
   type JsonObject,
   type Kind,
   keyToDid,
@@ -16,22 +23,12 @@ import {
   type Merged,
   ownerOfKey,
   pureSuite,
+  type Rules,
   type Suite,
   type Verb,
 } from '../crdt/index.ts'
 import type * as Answer from './answers.ts'
 import { ClientError } from './client-error.ts'
-import {
-  type Decide,
-  type Decision,
-  decideDelete,
-  decideOverlay,
-  decidePatch,
-  decideRegister,
-  decideReplace,
-  missing,
-  type Rules,
-} from './draft.ts'
 import { type Change, type FollowOptions, followChanges, linesOf } from './feed.ts'
 import { type Fetch, Http, query } from './http.ts'
 import { pageItems } from './limits.ts'
@@ -208,7 +205,7 @@ export class Client {
   ): Promise<Written> {
     if (this.#writer === undefined) return this.#nodeWrite('PUT', reference, json, options)
     const onlyLive: Decide = (target, body, before, rules) =>
-      before?.live ? decideReplace(target, body, before, rules) : missing(before)
+      before?.live ? decideReplace(target, body, before, rules) : { do: 'refuse', why: 'missing' }
     return this.#change(reference, json, onlyLive, options)
   }
 
@@ -219,13 +216,13 @@ export class Client {
     options: ConditionOptions = {},
   ): Promise<Written> {
     if (this.#writer === undefined) return this.#nodeWrite('PATCH', reference, json, options)
-    return this.#change(reference, json, decidePatch, options)
+    return this.#change(reference, json, decideMergePatch, options)
   }
 
   /** Deletes; the history stays, and registering the same slug again restores. */
   async remove(reference: string, options: ConditionOptions = {}): Promise<Written> {
     if (this.#writer === undefined) return this.#nodeWrite('DELETE', reference, undefined, options)
-    return this.#change(reference, {}, (_target, _json, before) => decideDelete(before), options)
+    return this.#change(reference, {}, decideDelete, options)
   }
 
   /**

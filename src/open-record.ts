@@ -17,6 +17,7 @@ import * as Y from 'yjs'
 import {
   cidToOpId,
   type Doc,
+  decideChange,
   diff,
   type Field,
   fieldAt,
@@ -34,10 +35,10 @@ import {
 } from '../crdt/index.ts'
 import type { Client } from './client.ts'
 import { ClientError } from './client-error.ts'
-import { decideChange, type FieldError } from './draft.ts'
 import { mergePatchBetween, spliceBetween } from './edits.ts'
 import { raceTriesMax } from './limits.ts'
 import { valueAt, withValue } from './places.ts'
+import type { FieldError } from './signed-write.ts'
 import { threeWay } from './three-way.ts'
 
 export type OpenOptions = {

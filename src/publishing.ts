@@ -4,10 +4,9 @@
 import { equalValues, fieldAt, type Kind, RESERVED_FIELDS, utf8Length, type Value } from '../crdt/index.ts'
 import type { BatchError, RecordJson } from './answers.ts'
 import { ClientError } from './client-error.ts'
-import type { FieldError } from './draft.ts'
 import { batchBytesMax, batchLinesMax } from './limits.ts'
 import { kindNamed } from './reference.ts'
-import type { SignedOutcome } from './signed-write.ts'
+import type { FieldError, SignedOutcome } from './signed-write.ts'
 
 /** One document to publish: what it is, what it is called in its owner's namespace (default: its name), what it says. */
 export type Entry = { readonly kind: string; readonly slug?: string; readonly doc: Readonly<Record<string, unknown>> }

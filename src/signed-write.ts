@@ -7,12 +7,16 @@
  */
 import {
   type ActorKey,
+  BODY_BYTES_MAX,
+  type Decision,
   type Draft,
   draftOp,
   encode,
   encodeVerbs,
+  type Invalid,
   type Kind,
   type Merged,
+  type Objection,
   type Op,
   type OpId,
   opIdToCid,
@@ -20,17 +24,20 @@ import {
   PARENTS_MAX,
   prepareBatches,
   type Suite,
+  type ToWrite,
   type Verb,
 } from '../crdt/index.ts'
 import type { RecordJson } from './answers.ts'
 import { ClientError } from './client-error.ts'
-import type { Content, Decision, FieldError } from './draft.ts'
 import type { Http } from './http.ts'
 import { clockAheadMsMax, opsRequestBytesMax, requestsInFlightMax, signedEntriesMax } from './limits.ts'
 import { inParallel, type Place, type Prover } from './proof.ts'
 
 /** Anything that holds an Ed25519 key; keys.ts reads one from a file. */
 export type Signer = { readonly key: ActorKey; sign(message: Uint8Array): Uint8Array | Promise<Uint8Array> }
+
+/** What is wrong with one place of a document. */
+export type FieldError = Invalid
 
 export type SignedWrite = {
   readonly place: Place
@@ -47,11 +54,12 @@ export type SignedWrite = {
 export type SignedOutcome =
   | { readonly outcome: 'created' | 'changed' | 'removed'; readonly op: OpId; readonly after: Merged }
   | { readonly outcome: 'unchanged'; readonly after: Merged | undefined }
-  | {
-      readonly outcome: 'refused'
-      readonly code: 'invalid' | 'exists' | 'not-found' | 'refused'
-      readonly errors: readonly FieldError[]
-    }
+  | Refused
+type Refused = {
+  readonly outcome: 'refused'
+  readonly code: 'invalid' | 'exists' | 'not-found' | 'refused'
+  readonly errors: readonly FieldError[]
+}
 
 export type OpVerdict = {
   /** Missing for a frame that was refused as a whole. */
@@ -153,14 +161,13 @@ export class SignedWriter {
     const states = await inParallel(group, requestsInFlightMax, (at) => this.#before(writes[at] as SignedWrite, signal))
     const signing: Signing[] = []
     for (const [n, at] of group.entries()) {
-      const { place, kind, slug, decide } = writes[at] as SignedWrite
+      const write = writes[at] as SignedWrite
       const state = states[n] as State
       const before = state.before
-      const decision: Decision = state.same ? { do: 'nothing' } : decide(before)
+      const decision: Decision = state.same ? { do: 'nothing' } : write.decide(before)
       if (decision.do === 'nothing') outcomes[at] = { outcome: 'unchanged', after: before }
-      else if (decision.do === 'refuse')
-        outcomes[at] = { outcome: 'refused', code: decision.code, errors: decision.errors }
-      else signing.push({ at, draft: this.#draft(place.id, kind, slug, decision.content, before) })
+      else if (decision.do === 'refuse') outcomes[at] = refusedFrom(decision, write, before)
+      else signing.push({ at, draft: this.#draft(write, decision, before) })
     }
     if (signing.length === 0) return
     const drafts = signing.map(({ draft }) => draft)
@@ -196,26 +203,17 @@ export class SignedWriter {
     { verdict, reason }: OpVerdict,
     signal: AbortSignal | undefined,
   ): Promise<SignedOutcome> {
-    if (verdict === 'refused') {
-      return {
-        outcome: 'refused',
-        code: 'refused',
-        errors: [{ pointer: '', message: `the node refused the op: ${reason ?? 'no reason given'}` }],
-      }
-    }
+    if (verdict === 'refused') return refused('refused', `the node refused the op: ${reason ?? 'no reason given'}`)
     const after = this.#prover.known(place.id) ?? (await this.#prover.record(place, signal))?.merged
     if (after === undefined) throw new ClientError('failed', `the node took ${opIdToCid(op)} and does not show it`)
     const outcome = draft.type === 'delete' ? 'removed' : draft.type === 'patch' ? 'changed' : 'created'
     return { outcome, op, after }
   }
 
-  #draft(record: string, kind: Kind, slug: string, content: Content, before: Merged | undefined): Draft {
+  #draft({ place, kind, slug }: SignedWrite, { do: type, body }: ToWrite, before: Merged | undefined): Draft {
     const w = this.#time(before?.changedAt)
-    if (content.type === 'genesis') {
-      const owner = ownerOfKey(this.#signer.key)
-      return { type: 'genesis', owner, kind: kind.name, slug, w, body: content.body }
-    }
-    return { type: content.type, record, parents: [...(before as Merged).heads], w, body: content.body }
+    if (type === 'genesis') return { type, owner: ownerOfKey(this.#signer.key), kind: kind.name, slug, w, body }
+    return { type, record: place.id, parents: [...(before as Merged).heads], w, body }
   }
 
   /**
@@ -245,6 +243,27 @@ export class SignedWriter {
       now = this.#prover.known(place.id)
     }
     return now
+  }
+}
+
+function refusedFrom(objection: Objection, { kind, slug }: SignedWrite, before: Merged | undefined): Refused {
+  switch (objection.why) {
+    case 'invalid':
+      return refused('invalid', objection.errors)
+    case 'exists':
+      return refused('exists', `${kind.name}/${slug} exists`)
+    case 'missing':
+      return refused('not-found', before === undefined ? 'there is no such record' : 'the record was deleted')
+    case 'too-large':
+      return refused('invalid', `more than ${BODY_BYTES_MAX} bytes, which one op can carry`)
+  }
+}
+
+function refused(code: Refused['code'], errors: string | readonly FieldError[]): Refused {
+  return {
+    outcome: 'refused',
+    code,
+    errors: typeof errors === 'string' ? [{ pointer: '', message: errors }] : errors,
   }
 }
 

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { encodeVerbs } from '../../crdt/index.ts'
 import { LevelDisk } from '../../node/disk-level.ts'
 import { FileJournal } from '../../node/journal.ts'
 import { zstdCodec } from '../../node/native.ts'
@@ -58,7 +59,7 @@ test('nothing that was acknowledged is lost, and the folder opens without help',
         record,
         kind,
         slug: '',
-        decide: () => ({ do: 'patch', verbs: [['set', ['round'], round]] }),
+        decide: () => ({ do: 'patch', body: encodeVerbs([['set', ['round'], round]]) }),
       })),
     )
     expect(touched.every(({ outcome }) => outcome === 'written')).toBe(true)

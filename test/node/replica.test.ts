@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type Body, networkId, type Value, type Verb } from '../../crdt/index.ts'
+import { type Body, encodeBody, encodeVerbs, networkId, type Value, type Verb } from '../../crdt/index.ts'
 import type { Disk } from '../../node/disk.ts'
 import { LevelDisk } from '../../node/disk-level.ts'
 import { MemoryDisk } from '../../node/disk-memory.ts'
@@ -24,9 +24,11 @@ const sync = (peer: string) => ({ via: 'sync', peer }) as const
 function writing(slug: string, decide: LocalWrite['decide'], owner = me): LocalWrite {
   return { record: owner.recordOf(slug), kind: owner.kind, slug, decide }
 }
-const creating = (slug: string, body: Body = named(slug, slug)) => writing(slug, () => ({ do: 'genesis', body }))
-const setting = (slug: string, key: string, value: Value) =>
-  writing(slug, () => ({ do: 'patch', verbs: [['set', [key], value]] }))
+const genesis = (body: Body): Intent => ({ do: 'genesis', body: encodeBody(body) })
+const patch = (verbs: readonly Verb[]): Intent => ({ do: 'patch', body: encodeVerbs(verbs) })
+const deletion: Intent = { do: 'delete', body: new Uint8Array(0) }
+const creating = (slug: string, body: Body = named(slug, slug)) => writing(slug, () => genesis(body))
+const setting = (slug: string, key: string, value: Value) => writing(slug, () => patch([['set', [key], value]]))
 
 const folders: string[] = []
 afterEach(async () => {
@@ -61,7 +63,7 @@ describe.each(kinds)('on %s', (_, make) => {
       const genesis = p.genesis('theirs')
       await replica.admit(p.bytes([genesis, p.set(p.recordOf('theirs'), [genesis.id], 'changed')]), sync('a'))
       await replica.write([creating('a'), creating('b', named('x'.repeat(5_000), 'b')), setting('a', 'size', 3)])
-      await replica.write([writing('b', () => ({ do: 'delete' })), setting('a', 'size', 4)])
+      await replica.write([writing('b', () => deletion), setting('a', 'size', 4)])
       await replica.setNote('cursor', Uint8Array.of(1, 2, 3))
       await checkReplica(replica)
       before = [replica.counts(), replica.root(), await replica.stateHash(), replica.epoch]
@@ -170,8 +172,8 @@ describe('local writes', () => {
     const { replica } = await openReplica({ signer: me.signer })
     const counting: LocalWrite['decide'] = (before) =>
       before === undefined
-        ? { do: 'genesis', body: { slug: 'n', f: [[['n'], 1]], s: [], t: [] } }
-        : { do: 'patch', verbs: [['set', ['n'], (before.doc['n'] as number) + 1]] }
+        ? genesis({ slug: 'n', f: [[['n'], 1]], s: [], t: [] })
+        : patch([['set', ['n'], (before.doc['n'] as number) + 1]])
     const outcomes = await replica.write(Array.from({ length: 300 }, () => writing('n', counting)))
     expect(outcomes.map((outcome) => (outcome.outcome === 'written' ? outcome.after.doc['n'] : outcome))).toEqual(
       Array.from({ length: 300 }, (_, i) => i + 1),
@@ -207,9 +209,9 @@ describe('local writes', () => {
           throw new TypeError('a bug of the caller')
         },
       ],
-      ['too large', () => ({ do: 'genesis', body: named('x'.repeat(300_000), 'too large') })],
-      ['no genesis', () => ({ do: 'delete' })],
-      ['another slug', () => ({ do: 'genesis', body: named('x', 'x') })],
+      ['too large', () => genesis(named('x'.repeat(300_000), 'too large'))],
+      ['no genesis', () => deletion],
+      ['another slug', () => genesis(named('x', 'x'))],
     ]
     const slugs = { 'another slug': 'x' } as Record<string, string>
     const calls = bad.map(([slug, decide]) =>
@@ -252,7 +254,7 @@ describe('local writes', () => {
     const { replica } = await openReplica({ signer: me.signer })
     const p = publisher(1)
     await replica.admit(p.bytes([p.genesis('a')]), sync('a'))
-    await expect(replica.write([writing('a', () => ({ do: 'delete' }), p)])).rejects.toThrow(TypeError)
+    await expect(replica.write([writing('a', () => deletion, p)])).rejects.toThrow(TypeError)
     expect(replica.counts().ops).toBe(1)
   })
 
@@ -272,11 +274,11 @@ describe('local writes', () => {
   test('a delete and a put on top of it count as one live record less and one more', async () => {
     const { replica } = await openReplica({ signer: me.signer })
     await replica.write([creating('a'), creating('b')])
-    await replica.write([writing('a', () => ({ do: 'delete' }))])
+    await replica.write([writing('a', () => deletion)])
     expect(replica.counts().records).toEqual({ thing: 1 })
     expect(await replica.list({ kind: 'thing', limit: 10, live: true })).toHaveLength(1)
     expect(await replica.list({ kind: 'thing', limit: 10 })).toHaveLength(2)
-    await replica.write([writing('a', () => ({ do: 'put', body: named('again') }))])
+    await replica.write([writing('a', () => ({ do: 'put', body: encodeBody(named('again')) }))])
     expect(replica.counts().records).toEqual({ thing: 2 })
     await checkReplica(replica)
   })
@@ -541,7 +543,7 @@ describe('a damaged disk', () => {
   test('a straight write above a damaged op goes on', async () => {
     const { replica, p } = await damagedFrame()
     const set: readonly Verb[] = [['set', ['x'], 1]]
-    await replica.write([writing('a', () => ({ do: 'patch', verbs: set }), p)])
+    await replica.write([writing('a', () => patch(set), p)])
     expect(await replica.record(p.recordOf('a'))).toMatchObject({ opCount: 3, doc: { x: 1 } })
   })
 

@@ -4,6 +4,7 @@
  *   arguments: folder, round
  */
 import { join } from 'node:path'
+import { encodeBody, encodeVerbs } from '../../crdt/index.ts'
 import { LevelDisk } from '../../node/disk-level.ts'
 import { FileJournal } from '../../node/journal.ts'
 import { machineEnvironment, nativeSuite, zstdCodec } from '../../node/native.ts'
@@ -32,10 +33,13 @@ for (let n = 0; ; n += 5) {
       record: me.recordOf(slug),
       kind: me.kind,
       slug,
-      decide: () => ({ do: 'genesis', body: named(slug, slug) }) as const,
+      decide: () => ({ do: 'genesis', body: encodeBody(named(slug, slug)) }) as const,
     }
   })
-  const again = { ...writes[0]!, decide: () => ({ do: 'patch', verbs: [['set', ['again'], true]] }) as const }
+  const again = {
+    ...writes[0]!,
+    decide: () => ({ do: 'patch', body: encodeVerbs([['set', ['again'], true]]) }) as const,
+  }
   // Several calls at once, so that groups form.
   const calls = [replica.write(writes), replica.write([again])]
   const outcomes = (await Promise.all(calls)).flat()
