@@ -5,11 +5,11 @@
  * Reading never throws and never refuses an op: whatever is in a body that does not fit is inert, alone where it can
  * be told apart from its neighbours, else with the whole body. Nothing here depends on other ops or on a kind's table.
  */
-import { fromHex, isHex, toHex } from './bytes.ts'
+import { compareText, fromHex, isHex, toHex } from './bytes.ts'
 import { decode, encode } from './cbor.ts'
 import { ITEMS_MAX, MEMBER_BYTES_MAX, PATH_SEGMENTS_MAX } from './limits.ts'
 import { OP_TYPES, type Op, type OpId } from './op.ts'
-import { compareText, isKey, isPath } from './place.ts'
+import { isKey, isPath } from './place.ts'
 import { isMap, isScalar, type Path, type Scalar, type Value, type ValueMap } from './value.ts'
 
 export type Body = {

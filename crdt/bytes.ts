@@ -92,6 +92,20 @@ export function utf8Length(text: string): number {
   return length
 }
 
+/** By canonical bytes: shorter in UTF-8 first, then by bytes. The order of the keys of a map. */
+export function compareText(a: string, b: string): number {
+  if (a === b) return 0
+  const longer = utf8Length(a) - utf8Length(b)
+  if (longer !== 0) return longer
+  const length = Math.min(a.length, b.length)
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i)
+    const y = b.charCodeAt(i)
+    if (x !== y) return unitRank(x) - unitRank(y)
+  }
+  return a.length - b.length
+}
+
 /** Four bytes, big-endian. */
 export function u32be(value: number): Uint8Array {
   return Uint8Array.of(value >>> 24, value >>> 16, value >>> 8, value)
@@ -100,4 +114,10 @@ export function u32be(value: number): Uint8Array {
 function digit(code: number): number {
   if (code >= 48 && code <= 57) return code - 48
   return code >= 97 && code <= 102 ? code - 87 : -1
+}
+
+/** UTF-8 sorts as code points do, in which what surrogates stand for comes after U+FFFF. */
+function unitRank(unit: number): number {
+  if (unit < 0xd800) return unit
+  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800
 }

@@ -15,7 +15,7 @@ import type { Op, OpId } from './op.ts'
 import { compareMembers, comparePaths, pathKey } from './place.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
 import { applySplice } from './text.ts'
-import { isMap, type Path, type Scalar, type Value, type ValueMap } from './value.ts'
+import { isMap, newMap, type Path, type Scalar, type Value, type ValueMap } from './value.ts'
 
 /**
  * The record after one more op, or undefined when `merge` over all ops has to say: when the op does not follow on the
@@ -59,7 +59,7 @@ class Fold {
   #changedAt = -1
   #latest = -1
 
-  #doc: ValueMap = Object.create(null)
+  #doc: ValueMap = newMap<Value>()
   readonly #own = new Set<object>()
   readonly #texts = new Map<string, ShownText>()
   readonly #registers = new Map<string, Path>()
@@ -279,7 +279,7 @@ class Fold {
   }
 
   #newMap(): OwnMap {
-    const map: OwnMap = Object.create(null)
+    const map: OwnMap = newMap<Value>()
     this.#own.add(map)
     return map
   }

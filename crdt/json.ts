@@ -10,7 +10,7 @@ import { utf8Length } from './bytes.ts'
 import { DOC_DEPTH_MAX, DOC_KEYS_MAX, INVALID_FIELDS_MAX, ITEMS_MAX, KEY_BYTES_MAX, TEXT_BYTES_MAX } from './limits.ts'
 import { pointerOf } from './pointer.ts'
 import type { Invalid } from './validate.ts'
-import { type Doc, isMap, type Path, type Value } from './value.ts'
+import { type Doc, isMap, isPlain, newMap, type Path, type Value } from './value.ts'
 
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
 export type JsonObject = { readonly [key: string]: Json }
@@ -44,7 +44,7 @@ export function valueToJson(value: Value): Json {
   if (value instanceof Uint8Array) return { '/': { bytes: base64.baseEncode(value) } }
   if (Array.isArray(value)) return value.map(valueToJson)
   if (!isMap(value)) return value as null | boolean | number | string
-  const map: Record<string, Json> = Object.create(null)
+  const map = newMap<Json>()
   for (const key of Object.keys(value)) map[key] = valueToJson(value[key] as Value)
   return map
 }
@@ -102,7 +102,7 @@ function readMap(reading: Reading, path: Path, json: Record<string, unknown>, li
   if ((listed ? keys.length : reading.keys) > most) {
     return refuse(reading, path, `expected at most ${most} keys${listed ? '' : ' in all'}`)
   }
-  const map: Record<string, Value> = Object.create(null)
+  const map = newMap<Value>()
   for (const key of keys) {
     if (reading.errors.length >= INVALID_FIELDS_MAX) break
     if (!key.isWellFormed() || utf8Length(key) > KEY_BYTES_MAX) {
@@ -134,8 +134,7 @@ function refuse(reading: Reading, path: Path, message: string): Value {
 
 function isPlainMap(json: unknown): json is Record<string, unknown> {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return false
-  const prototype = Object.getPrototypeOf(json)
-  return prototype === null || prototype === Object.prototype
+  return isPlain(json)
 }
 
 function nameOf(json: unknown): string {

@@ -1,9 +1,9 @@
 /** JSON merge patch (RFC 7396) over documents. */
-import { type Doc, isMap, type Path, type Value, type ValueMap } from './value.ts'
+import { type Doc, isMap, newMap, type Path, type Value, type ValueMap } from './value.ts'
 
 /** The document after the patch; neither argument is changed. A null removes, a map goes down, anything else replaces. */
 export function applyMergePatch(doc: Doc, patch: Doc): Doc {
-  const after: Record<string, Value> = Object.assign(Object.create(null), doc)
+  const after = Object.assign(newMap<Value>(), doc)
   for (const [key, change] of Object.entries(patch)) {
     if (change === null) delete after[key]
     else after[key] = isMap(change) ? applyMergePatch(mapOrEmpty(after[key]), change) : change

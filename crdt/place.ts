@@ -4,7 +4,7 @@
  * All orders here are those of canonical bytes (SPEC.md, "Canonical bytes"), computed without making the bytes where
  * that is easy. Nothing here compares by locale or by UTF-16 units, which differ from bytes above U+FFFF.
  */
-import { compareBytes, utf8Length } from './bytes.ts'
+import { compareBytes, compareText, utf8Length } from './bytes.ts'
 import { encode } from './cbor.ts'
 import { KEY_BYTES_MAX, PATH_SEGMENTS_MAX } from './limits.ts'
 import type { Path, Scalar, Value } from './value.ts'
@@ -27,20 +27,6 @@ export function pathKey(path: Path): string {
   return path.length === 1 ? `1${path[0]}` : JSON.stringify(path)
 }
 
-/** By canonical bytes: shorter in UTF-8 first, then by bytes. The order of the keys of a map. */
-export function compareText(a: string, b: string): number {
-  if (a === b) return 0
-  const longer = utf8Length(a) - utf8Length(b)
-  if (longer !== 0) return longer
-  const length = Math.min(a.length, b.length)
-  for (let i = 0; i < length; i++) {
-    const x = a.charCodeAt(i)
-    const y = b.charCodeAt(i)
-    if (x !== y) return unitRank(x) - unitRank(y)
-  }
-  return a.length - b.length
-}
-
 /** By canonical bytes: fewer segments first, then segment by segment. */
 export function comparePaths(a: Path, b: Path): number {
   if (a.length !== b.length) return a.length - b.length
@@ -55,10 +41,4 @@ export function comparePaths(a: Path, b: Path): number {
 export function compareMembers(a: Scalar, b: Scalar): number {
   if (typeof a === 'string' && typeof b === 'string') return compareText(a, b)
   return compareBytes(encode(a), encode(b))
-}
-
-/** UTF-8 sorts as code points do, in which what surrogates stand for comes after U+FFFF. */
-function unitRank(unit: number): number {
-  if (unit < 0xd800) return unit
-  return unit < 0xe000 ? unit + 0x2000 : unit - 0x800
 }

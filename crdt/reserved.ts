@@ -6,7 +6,7 @@ import { equalValues } from './equal.ts'
 import { type Json, type JsonObject, valueToJson } from './json.ts'
 import { pointerOf } from './pointer.ts'
 import type { Invalid } from './validate.ts'
-import type { Doc } from './value.ts'
+import { type Doc, newMap } from './value.ts'
 import { isReserved, RESERVED_FIELDS } from './view.ts'
 
 export type Stripped = {
@@ -23,7 +23,7 @@ export type Stripped = {
  * then what toJson added or hid is put back as it was.
  */
 export function stripReserved(body: JsonObject, known: JsonObject, before?: Doc): Stripped {
-  const doc: Record<string, Json> = Object.create(null)
+  const doc = newMap<Json>()
   const errors: Invalid[] = []
   for (const [key, value] of Object.entries(body)) {
     if (!isReserved(key)) doc[key] = value

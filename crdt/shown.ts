@@ -6,7 +6,7 @@ import { compareStamps, type Entry, isPresent, type Stamp } from './alive.ts'
 import { equalValues, scalarKey } from './equal.ts'
 import type { Alternative, Conflict, Merged, ShownText } from './merge.ts'
 import { compareMembers, comparePaths, pathKey } from './place.ts'
-import { type Doc, isMap, type Path, type Scalar, type Value } from './value.ts'
+import { type Doc, isMap, newMap, type Path, type Scalar, type Value } from './value.ts'
 
 export type Shown = Pick<Merged, 'doc' | 'conflicts' | 'texts' | 'sets' | 'registers'>
 
@@ -190,7 +190,7 @@ function compareConflicts(a: Conflict, b: Conflict): number {
 
 /** The shown writes that are present, as one map. They do not block one another, so that their order is all one. */
 function documentOf(shown: readonly Placed[]): Omit<Shown, 'conflicts'> {
-  const doc: Record<string, Value> = Object.create(null)
+  const doc = newMap<Value>()
   const members = new Map<string, { readonly path: Path; readonly members: Scalar[] }>()
   const registers: Path[] = []
   const texts: ShownText[] = []
@@ -221,7 +221,7 @@ function documentOf(shown: readonly Placed[]): Omit<Shown, 'conflicts'> {
 function put(doc: Record<string, Value>, path: Path, value: Value): void {
   let map = doc
   for (const segment of path.slice(0, -1)) {
-    map[segment] ??= Object.create(null) as Doc
+    map[segment] ??= newMap<Value>()
     map = map[segment] as Record<string, Value>
   }
   map[path.at(-1) as string] = value

@@ -11,7 +11,7 @@ import { SEM } from './limits.ts'
 import type { Alternative, Conflict, Merged } from './merge.ts'
 import type { OpId } from './op.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
-import type { Doc, Path, Scalar, Value, ValueMap } from './value.ts'
+import { type Doc, newMap, type Path, type Scalar, type Value, type ValueMap } from './value.ts'
 
 const HASH_BYTES = 32
 const STATE_PREFIX = utf8('peerage/1/state\0')
@@ -124,7 +124,7 @@ function conflictValue({ path, alternatives }: Conflict): Value {
 }
 
 function alternativeValue({ actor, op, w, value, path, member }: Alternative): ValueMap {
-  const map: Record<string, Value> = Object.create(null)
+  const map = newMap<Value>()
   map['a'] = fromHex(actor)
   map['o'] = fromHex(op)
   map['w'] = w

@@ -8,7 +8,7 @@
 import type { Field, FieldType, Items, Kind } from './kind.ts'
 import { INVALID_FIELDS_MAX } from './limits.ts'
 import { pointerOf } from './pointer.ts'
-import { type Doc, isMap, type Path, type Value, type ValueMap } from './value.ts'
+import { type Doc, isMap, newMap, type Path, type Value, type ValueMap } from './value.ts'
 
 /** One place that does not fit, in words for the person who wrote it. */
 export type Invalid = { readonly pointer: string; readonly message: string }
@@ -38,36 +38,57 @@ function misfits(kind: Kind | undefined, doc: Doc): Misfit[] {
   return found
 }
 
-/** `list` is the path of the outermost list around, where there is one. */
-function checkMap(path: Path, list: Path | undefined, map: ValueMap, fields: Fields, found: Misfit[]): void {
-  for (const [key, field] of Object.entries(fields)) {
-    if (Object.hasOwn(map, key)) check([...path, key], list, map[key] as Value, field, found)
+/**
+ * `list` is how long the path of the outermost list around is, where there is one. The path is one array for the whole
+ * walk: nearly every value fits, and then nothing is made.
+ */
+function checkMap(path: string[], list: number | undefined, map: ValueMap, fields: Fields, found: Misfit[]): void {
+  for (const key of namesOf(fields)) {
+    if (!Object.hasOwn(map, key)) continue
+    path.push(key)
+    check(path, list, map[key] as Value, fields[key] as Field, found)
+    path.pop()
   }
 }
 
 type Fields = Readonly<Record<string, Field>>
+
+/** The names in a table, in its order, which is also the order of what does not fit. */
+function namesOf(fields: Fields): readonly string[] {
+  let names = namesOfTable.get(fields)
+  if (names === undefined) {
+    names = Object.keys(fields)
+    namesOfTable.set(fields, names)
+  }
+  return names
+}
+
+const namesOfTable = new WeakMap<Fields, readonly string[]>()
+
 type Shape = Pick<Field, 'type' | 'fields' | 'items' | 'minimum' | 'accepts'>
 
-function check(path: Path, list: Path | undefined, value: Value, shape: Shape, found: Misfit[]): void {
+function check(path: string[], list: number | undefined, value: Value, shape: Shape, found: Misfit[]): void {
   if (found.length >= INVALID_FIELDS_MAX || value === null) return
-  const types = [shape.type, ...(shape.accepts ?? [])]
-  if (!types.some((type) => fits(type, value))) {
-    found.push(misfit(path, list, `expected ${types.map((type) => WANTED[type]).join(', or ')}, got ${came(value)}`))
+  if (!fits(shape.type, value) && !shape.accepts?.some((type) => fits(type, value))) {
+    const wanted = [shape.type, ...(shape.accepts ?? [])].map((type) => WANTED[type])
+    found.push(misfit(path, list, `expected ${wanted.join(', or ')}, got ${came(value)}`))
   } else if (typeof value === 'number' && shape.minimum !== undefined && value < shape.minimum) {
     found.push(misfit(path, list, `expected at least ${shape.minimum}, got ${value}`))
   } else if (Array.isArray(value)) {
     if (shape.items === undefined) return
     const items: Items = typeof shape.items === 'string' ? { type: shape.items } : shape.items
-    value.forEach((item: Value, i) => {
-      check([...path, String(i)], list ?? path, item, items, found)
-    })
+    for (let i = 0; i < value.length; i++) {
+      path.push(String(i))
+      check(path, list ?? path.length - 1, value[i] as Value, items, found)
+      path.pop()
+    }
   } else if (isMap(value) && shape.fields !== undefined) {
     checkMap(path, list, value, shape.fields, found)
   }
 }
 
-function misfit(path: Path, list: Path | undefined, message: string): Misfit {
-  return { pointer: pointerOf(path), message, field: list ?? path }
+function misfit(path: readonly string[], list: number | undefined, message: string): Misfit {
+  return { pointer: pointerOf(path), message, field: path.slice(0, list) }
 }
 
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,4})?$/i
@@ -125,7 +146,7 @@ function came(value: Value): string {
 
 function without(map: ValueMap, path: Path): ValueMap {
   const [key, ...rest] = path
-  const copy: Record<string, Value> = Object.assign(Object.create(null), map)
+  const copy = Object.assign(newMap<Value>(), map)
   const inner = copy[key as string]
   if (rest.length === 0 || !isMap(inner)) delete copy[key as string]
   else copy[key as string] = without(inner, rest)

@@ -10,6 +10,7 @@ import type { Alternative, Conflict, Merged } from './merge.ts'
 import { opIdToCid } from './names.ts'
 import { pointerOf } from './pointer.ts'
 import { validate } from './validate.ts'
+import { newMap } from './value.ts'
 
 /** The names under which the register speaks. A document's own field of such a name is kept and not shown. */
 export const RESERVED_FIELDS: readonly string[] = [
@@ -35,7 +36,7 @@ export function isReserved(name: string): boolean {
  * there are none. Times are ms since 1970. Maps are null-prototype objects.
  */
 export function toJson(merged: Merged, kind: Kind | undefined): JsonObject {
-  const view: Record<string, Json> = Object.create(null)
+  const view = newMap<Json>()
   view['id'] = merged.record
   if (kind?.idAlias !== undefined) view[kind.idAlias] = merged.record
   view['owner_id'] = ownerToDid(merged.owner)
@@ -60,7 +61,7 @@ export function toJson(merged: Merged, kind: Kind | undefined): JsonObject {
  * value; one that stands at another place has its `pointer`; one about a member of a set has the `member`.
  */
 export function conflictsToJson(conflicts: readonly Conflict[]): JsonObject {
-  const byPointer: Record<string, Json[]> = Object.create(null)
+  const byPointer = newMap<Json[]>()
   for (const { path, alternatives } of conflicts) {
     const pointer = pointerOf(path)
     byPointer[pointer] ??= []

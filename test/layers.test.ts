@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 
 const root = resolve(import.meta.dirname, '..')
 const LAYERS = ['crdt', 'node', 'api', 'src'] as const
-const CRDT_PACKAGES = ['@noble/hashes', '@noble/ed25519', 'yjs', 'multiformats', 'cborg']
+const CRDT_PACKAGES = ['@noble/hashes', '@noble/ed25519', 'yjs', 'multiformats']
 
 type File = { readonly path: string; readonly text: string; readonly imports: readonly string[] }
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { compareText } from '../../crdt/bytes.ts'
 import { compareBytes, encode, type Path, type Scalar, type Value } from '../../crdt/index.ts'
-import { compareMembers, comparePaths, compareText, isPath, pathKey } from '../../crdt/place.ts'
+import { compareMembers, comparePaths, isPath, pathKey } from '../../crdt/place.ts'
 import { seeded } from '../support/seed.ts'
 
 const text = fc.oneof(
