@@ -4,6 +4,7 @@
  */
 import { base58btc } from 'multiformats/bases/base58'
 import { concat, fromHex, isHex, toHex } from './bytes.ts'
+import { DIDS_KEPT_MAX } from './limits.ts'
 import { ownerOfKey } from './names.ts'
 import type { ActorKey, Owner } from './op.ts'
 
@@ -13,8 +14,18 @@ const KEY_DID_PREFIX = 'did:key:'
 const KEY_DID_LENGTH = 56
 const IDENTITY_DID_PREFIX = 'did:peerage:'
 
+/** Keys that were asked for lately: base58 is a division of large numbers, and every record shown or indexed has one. */
+const known = new Map<ActorKey, string>()
+
+/** RangeError for a key that is not hex. */
 export function keyToDid(key: ActorKey): string {
-  return KEY_DID_PREFIX + base58btc.encode(concat(ED25519_PUB, fromHex(key)))
+  const did = known.get(key)
+  if (did !== undefined) return did
+  const made = KEY_DID_PREFIX + base58btc.encode(concat(ED25519_PUB, fromHex(key)))
+  // Beginning anew is enough: a catalogue of more owners than this makes some of them twice.
+  if (known.size >= DIDS_KEPT_MAX) known.clear()
+  known.set(key, made)
+  return made
 }
 
 /** The key that a did:key names, when it is an Ed25519 key in its one text form. */

@@ -40,3 +40,5 @@ export const DOC_KEYS_MAX = 2048
 export const TEXT_BYTES_MAX = BODY_BYTES_MAX
 /** A text with more splices is written afresh: concurrent writers may still add theirs before SPLICES_MAX. */
 export const SPLICES_AUTHORED_MAX = 500
+/** Keys whose text form is kept, about 300 bytes each: the owners of what one page or one batch shows, and more. */
+export const DIDS_KEPT_MAX = 1024

@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey } from 'node:crypto'
 import { describe, expect, test } from 'vitest'
-import { didToKey, didToOwner, keyToDid, ownerToDid } from '../../crdt/index.ts'
+import { DIDS_KEPT_MAX, didToKey, didToOwner, keyToDid, ownerToDid } from '../../crdt/index.ts'
 import { leftOutNote, othersVectors, ownVectors, vectorsLeftOut } from '../support/vectors.ts'
 
 const vectors: {
@@ -20,6 +20,14 @@ test.each(vectors.owners)('an owner: $comment', ({ owner, did }) => {
   expect(didToOwner(did)).toBe(owner)
 })
 
+test('each of more keys than are kept has its own, and the same again', () => {
+  const keys = Array.from({ length: DIDS_KEPT_MAX + 10 }, (_, i) => i.toString(16).padStart(64, '0'))
+  const dids = keys.map(keyToDid)
+  expect(new Set(dids).size).toBe(keys.length)
+  expect(keys.map(keyToDid)).toEqual(dids)
+  expect(dids.map(didToKey)).toEqual(keys)
+})
+
 describe('refuses', () => {
   test.each(vectors.refusedDids)('$comment', ({ did }) => {
     expect(didToKey(did)).toBeUndefined()
@@ -28,6 +36,10 @@ describe('refuses', () => {
 
   test('an identity where a key is asked for', () => {
     expect(didToKey(`did:peerage:${'ab'.repeat(32)}`)).toBeUndefined()
+  })
+
+  test('a key that is none, also when it was asked for before', () => {
+    for (let i = 0; i < 2; i++) expect(() => keyToDid('xy'.repeat(32))).toThrow(RangeError)
   })
 
   test('text of any length, at once', () => {
