@@ -5,6 +5,12 @@
  */
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
+const NO_DIGIT = 0x100
+const DIGITS = Uint16Array.from({ length: 128 }, (_, code) => {
+  const value = digit(code)
+  return value < 0 ? NO_DIGIT : value
+})
+
 const encoder = new TextEncoder()
 const SHORT = 32
 
@@ -20,12 +26,16 @@ export function fromHex(text: string): Uint8Array {
   const length = text.length >> 1
   const bytes = new Uint8Array(length)
   if (text.length & 1) throw new RangeError(`expected an even number of hex digits, got ${text.length}`)
+  // Of a digit the table has its value, of anything else a bit that no digit has.
+  let wrong = 0
   for (let i = 0; i < length; i++) {
-    const high = digit(text.charCodeAt(2 * i))
-    const low = digit(text.charCodeAt(2 * i + 1))
-    if (high < 0 || low < 0) throw new RangeError(`expected lower-case hex, got ${JSON.stringify(text.slice(0, 80))}`)
-    bytes[i] = (high << 4) | low
+    const high = text.charCodeAt(2 * i)
+    const low = text.charCodeAt(2 * i + 1)
+    const byte = ((DIGITS[high & 0x7f] as number) << 4) | (DIGITS[low & 0x7f] as number)
+    wrong |= byte | ((high | low) > 0x7f ? NO_DIGIT : 0)
+    bytes[i] = byte
   }
+  if (wrong > 0xff) throw new RangeError(`expected lower-case hex, got ${JSON.stringify(text.slice(0, 80))}`)
   return bytes
 }
 
