@@ -69,7 +69,13 @@ export function encodeHeader(header: Header): Uint8Array {
 }
 
 export function opId(header: Header, sha256: Sha256 = pureSha256): OpId {
-  return toHex(hashFields(fieldsOf(header), sha256).id)
+  return measureHeader(header, sha256).id
+}
+
+/** The op id, and how many bytes the header takes. RangeError as `encodeHeader`. */
+export function measureHeader(header: Header, sha256: Sha256): { readonly id: OpId; readonly length: number } {
+  const { id, length } = hashFields(fieldsOf(header), sha256)
+  return { id: toHex(id), length }
 }
 
 /**

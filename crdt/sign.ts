@@ -11,14 +11,13 @@ import { isSlug, recordId } from './names.ts'
 import {
   type ActorKey,
   checkHeader,
-  encodeHeader,
   type Header,
+  measureHeader,
   type NetworkId,
   OP_TYPES,
   type Op,
   type OpId,
   type Owner,
-  opId,
   type RecordId,
 } from './op.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
@@ -71,9 +70,10 @@ export function draftOp(draft: Draft, options: DraftOptions): Op {
     const type = OP_TYPES.indexOf(draft.type) + 1
     header = { ...common, type, record: draft.record, parents: draft.parents.toSorted() }
   }
-  const reason = checkHeader(header, encodeHeader(header).length)
+  const { id, length } = measureHeader(header, sha256)
+  const reason = checkHeader(header, length)
   if (reason !== undefined) throw new RangeError(`expected a draft that replicas take, got one that is ${reason}`)
-  return { id: opId(header, sha256), header, body }
+  return { id, header, body }
 }
 
 /** Signs drafts in as few batches as the limits allow, in order. RangeError as in `draftOp`. */
