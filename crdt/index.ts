@@ -3,8 +3,8 @@
  * network, nothing asynchronous. It runs in a browser as it stands.
  *
  * Reading order: SPEC.md says the rules; op.ts and frame.ts how a change looks and is proved; sign.ts how one is made;
- * verify.ts whom to believe; body.ts and merge.ts how ops become a record; set.ts how two replicas see that they hold the
- * same.
+ * verify.ts whom to believe; body.ts and merge.ts how ops become a record; decide.ts and author.ts how a document becomes
+ * an op; set.ts how two replicas see that they hold the same.
  */
 export * from './author.ts'
 export * from './body.ts'

@@ -25,6 +25,7 @@ import {
   ownerOfKey,
   readBody,
   recordId,
+  toJson,
 } from '../../crdt/index.ts'
 import { seeded } from '../support/seed.ts'
 
@@ -131,6 +132,22 @@ test.each(decisions)(
     )
   },
 )
+
+test('a record sent back as it is shown changes nothing', async () => {
+  await seeded((seed) =>
+    fc.assert(
+      fc.property(fc.array(document, { minLength: 1, maxLength: 4 }), fc.boolean(), (docs, fork) => {
+        const before = recordOf(historyOf(docs, fork)) as Merged
+        for (const decide of [decideReplace, decideOverlay]) {
+          // Overlaid, a name that is shown for want of one is a name given.
+          if (decide === decideOverlay && !('name' in before.doc)) continue
+          expect(decide(target, toJson(before, kind), before, {})).toEqual({ do: 'nothing' })
+        }
+      }),
+      { ...seed, numRuns: 100 },
+    ),
+  )
+})
 
 /** The reasons there are, told apart from the code that gives them. */
 function mayRefuse(objection: Objection, doc: JsonObject, before: Merged | undefined, lenient: boolean): boolean {
