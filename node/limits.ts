@@ -44,11 +44,11 @@ export const diskCacheBytes = 32 * MiB
 /** LevelDB's log and memory table; up to two are held. Larger means fewer compactions in an import and a longer reopen. */
 export const diskWriteBufferBytes = 8 * MiB
 /** Decoded frames kept for reads and merges, by the bytes of their frames; the objects weigh two to three times that. */
-export const frameCacheBytesMax = 16 * MiB
-/** Merged records kept for the next write to them, by the bytes of their rows. */
-export const recordCacheBytesMax = 8 * MiB
+export const frameCacheBytesMax = 4 * MiB
+/** Merged records kept for the next write to them, by the bytes of their rows; as objects they weigh six times that. */
+export const recordCacheBytesMax = 2 * MiB
 /** Ops of records with branches, kept for the next merge of them, by their bodies: such records come in bursts. */
-export const recordOpsCacheBytesMax = 16 * MiB
+export const recordOpsCacheBytesMax = 8 * MiB
 /** What one frame's row may inflate to: a frame, and never more. */
 export const frameRowBytesMax = 1 * MiB
 /** Ops of one group commit; more wait for the next, so that merging them does not stall the readers. */
