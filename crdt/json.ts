@@ -8,6 +8,7 @@
 import { base64 } from 'multiformats/bases/base64'
 import { utf8Length } from './bytes.ts'
 import { DOC_DEPTH_MAX, DOC_KEYS_MAX, INVALID_FIELDS_MAX, ITEMS_MAX, KEY_BYTES_MAX, TEXT_BYTES_MAX } from './limits.ts'
+import { isKey } from './place.ts'
 import { pointerOf } from './pointer.ts'
 import type { Invalid } from './validate.ts'
 import { type Doc, isMap, isPlain, newMap, type Path, type Value } from './value.ts'
@@ -74,7 +75,8 @@ function read(reading: Reading, path: Path, json: unknown, listed: boolean): Val
 
 function readText(reading: Reading, path: Path, text: string): Value {
   if (!text.isWellFormed()) return refuse(reading, path, 'expected well-formed Unicode, got half a surrogate pair')
-  if (text.length > TEXT_BYTES_MAX || utf8Length(text) > TEXT_BYTES_MAX) {
+  // A UTF-16 unit is at most three bytes, so that most texts need not be counted.
+  if (text.length * 3 > TEXT_BYTES_MAX && utf8Length(text) > TEXT_BYTES_MAX) {
     return refuse(reading, path, `expected at most ${TEXT_BYTES_MAX} bytes of text, got ${utf8Length(text)}`)
   }
   return text
@@ -105,7 +107,7 @@ function readMap(reading: Reading, path: Path, json: Record<string, unknown>, li
   const map = newMap<Value>()
   for (const key of keys) {
     if (reading.errors.length >= INVALID_FIELDS_MAX) break
-    if (!key.isWellFormed() || utf8Length(key) > KEY_BYTES_MAX) {
+    if (!key.isWellFormed() || !isKey(key)) {
       refuse(reading, [...path, key.slice(0, 40).toWellFormed()], `expected a key of at most ${KEY_BYTES_MAX} bytes`)
     } else {
       map[key] = read(reading, [...path, key], json[key], listed)
