@@ -7,7 +7,7 @@
  *
  *   put             single registrations, 64 under way, acknowledged after a synced commit; put-unsynced: without the sync
  *   batch           100 registrations a call, one call at a time, synced
- *   cold-sync       B, empty, joins A: from dialling until the roots are equal; bytes received; until the index has all
+ *   cold-sync       B, empty, joins A: from opening its empty folder until the roots are equal; bytes received; until the index has all
  *   delta           B away, 100 records change on A, B comes back: from opening until the roots are equal; bytes
  *   live            one change on A, until B has it on disk, over gossip
  *   restart         B opened again: until the first record is read
@@ -85,14 +85,21 @@ async function pair(n: number, dataA: string, dataB: string): Promise<void> {
 async function coldSync(n: number, a: BenchProcess, multiaddrs: readonly string[], dataB: string): Promise<void> {
   const { root } = await a.call('root')
   await using b = new BenchProcess()
+  await b.call('loaded')
   const begun = performance.now()
   await b.call('open', { data: dataB, join: multiaddrs })
   await b.call('waitRoot', { root, timeoutMs: 600_000 })
   const seconds = (performance.now() - begun) / 1000
   const indexed = await b.call('indexed')
-  const bytes = await bytesIn(b)
+  const session = await settled(b)
   if (wanted('cold-sync')) {
-    const figures = { seconds, per_second: n / seconds, bytes_per_record: bytes / n, index_behind_seconds: indexed }
+    const figures = {
+      seconds,
+      per_second: n / seconds,
+      session_ms: session['ms'],
+      bytes_per_record: Number(session['bytes_in']) / n,
+      index_behind_seconds: indexed,
+    }
     report({ workload: 'cold-sync', n, ...figures })
   }
   if (wanted('memory')) {
@@ -106,6 +113,7 @@ async function delta(n: number, a: BenchProcess, multiaddrs: readonly string[], 
   if (!wanted('delta')) return
   const { root } = await a.call('root')
   await using b = new BenchProcess()
+  await b.call('loaded')
   const opened = performance.now()
   await b.call('open', { data: dataB, join: multiaddrs })
   const begun = performance.now()
@@ -186,10 +194,6 @@ async function disk(n: number, data: string): Promise<void> {
   const ops = await sizeOf(join(data, 'ops'))
   const all = await sizeOf(data)
   report({ workload: 'disk', n, bytes_per_record: ops / n, index_bytes_per_record: (all - ops) / n })
-}
-
-async function bytesIn(b: BenchProcess): Promise<number> {
-  return Number((await settled(b))['bytes_in'])
 }
 
 /** The last session's figures, once it has ended. */

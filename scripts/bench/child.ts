@@ -10,6 +10,8 @@ let node: Node | undefined
 const seen = new Map<string, bigint>()
 
 const calls = {
+  /** Answered when the program is loaded. */
+  async loaded() {},
   async open({
     data,
     join: known = [],
