@@ -67,6 +67,7 @@ export class Node implements NodeFace, AsyncDisposable {
   readonly did: string | undefined
   readonly #parts: Parts
   #isReady = false
+  #closed: Promise<void> | undefined
 
   /**
    * NodeError: 'bad-runtime', 'key-unsafe', 'store-locked' (another process has the folder), 'store-format',
@@ -128,7 +129,7 @@ export class Node implements NodeFace, AsyncDisposable {
         peerId: this.peerId,
         multiaddrs: this.multiaddrs(),
         peers: sync.peers(),
-        sync: { sessions: sync.running, ...(session && { last: sessionFacts(session) }) },
+        sync: { sessions: sync.running, ...sync.totals, ...(session && { last: sessionFacts(session) }) },
       },
       options,
     )
@@ -142,8 +143,10 @@ export class Node implements NodeFace, AsyncDisposable {
     this.#parts.metrics.request(facts)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await closeAll(this.#parts.opened)
+  /** Once; a second call waits for the first. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= closeAll(this.#parts.opened)
+    return this.#closed
   }
 }
 

@@ -123,6 +123,11 @@ export class Sync implements AsyncDisposable {
     }
   }
 
+  /** Since this process started. */
+  get totals() {
+    return { bytes_in: this.#bytes.in, bytes_out: this.#bytes.out, ops_in: this.#ops.in, ops_out: this.#ops.out }
+  }
+
   get running(): number {
     return this.#sessions.size
   }

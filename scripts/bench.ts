@@ -91,13 +91,13 @@ async function coldSync(n: number, a: BenchProcess, multiaddrs: readonly string[
   await b.call('waitRoot', { root, timeoutMs: 600_000 })
   const seconds = (performance.now() - begun) / 1000
   const indexed = await b.call('indexed')
-  const session = await settled(b)
+  await settled(b)
+  const { sync } = await b.call('status')
   if (wanted('cold-sync')) {
     const figures = {
       seconds,
       per_second: n / seconds,
-      session_ms: session['ms'],
-      bytes_per_record: Number(session['bytes_in']) / n,
+      bytes_per_record: Number(sync['bytes_in']) / n,
       index_behind_seconds: indexed,
     }
     report({ workload: 'cold-sync', n, ...figures })
