@@ -52,7 +52,6 @@ for (let round = 1; round <= rounds; round += 1) {
   console.log(
     `round ${round}: opened in ${openMs.toFixed(0)} ms, ${acked} acknowledged before the kill, ${acknowledged.size} in all, ${missing} missing`,
   )
-  if (next >= items.length) next = 0
 }
 if (failedOpens === 0) {
   await using last = await startNode({ data: folder, offline: true })
@@ -66,10 +65,10 @@ process.exit(lost === 0 && failedOpens === 0 ? 0 : 1)
 async function importUntilKilled(node: Running): Promise<number> {
   let acked = 0
   const worker = async () => {
-    while (next < items.length) {
+    for (;;) {
       const first = next
       next += linesPerRequest
-      const batch = items.slice(first, first + linesPerRequest)
+      const batch = Array.from({ length: linesPerRequest }, (_, i) => itemAt(first + i))
       const outcomes = await post(node, batch).catch(() => undefined)
       if (outcomes === undefined) {
         next = Math.min(next, first) // this one and what follows is posted again after the kill
@@ -84,6 +83,13 @@ async function importUntilKilled(node: Running): Promise<number> {
   }
   await Promise.all(Array.from({ length: inFlight }, worker))
   return acked
+}
+
+/** The items, and when they are at an end the same under further names, so that every round has something to write. */
+function itemAt(n: number): Item {
+  const item = items[n % items.length] as Item
+  const pass = Math.floor(n / items.length)
+  return pass === 0 ? item : { ...item, slug: `${item.slug}#${pass}` }
 }
 
 /** How many acknowledged items the node does not have. */
