@@ -135,7 +135,7 @@ function nextStep(total: number, facts: { http: string; multiaddrs: readonly str
   return [
     'The catalogue is empty. Fill it with one of',
     '  npm run -s peerage -- import FILE.jsonl.gz      (or start with --sample)',
-    ...(address === undefined ? [] : [`  peerage start --join ${address}      on another node, to sync from this one`]),
+    ...(address === undefined ? [] : ['or let another node sync from this one', `  npm start -- --join ${address}`]),
   ]
 }
 
