@@ -123,7 +123,7 @@ function announce(node: Node, http: HttpServer, settings: Settings, json: boolea
     `  data     ${facts.data}`,
     `  records  ${total}`,
     '',
-    ...nextStep(total, facts),
+    ...(settings.join.length > 0 ? ['Connecting; `peerage status` says how far it is'] : nextStep(total, facts)),
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
 }
