@@ -98,8 +98,7 @@ export const followerHeartbeatMs = 15_000
 export const followerStallMs = 60_000
 export const pageItemsMax = 1_000
 export const pageItemsDefault = 50
-/** Buffered lines per follower of /v1/changes before it is cut; it resumes by Last-Event-ID. */
-export const followerLinesMax = 10_000
+/** Followers of /v1/changes; each pulls a page at a time, so that nothing is buffered for it. */
 export const followersMax = 1_000
 
 // Search

@@ -19,6 +19,8 @@ export type Gauges = {
   readonly pendingBytes: number
   readonly searchBehind: number
   readonly peers: number
+  /** Ops whose copy on disk is damaged and that no peer has given again yet. */
+  readonly damagedOps: number
 }
 
 /** SPEC.md, "Batches and frames"; any other is counted as `other`. */
@@ -101,6 +103,7 @@ export class Metrics {
     gauge('peerage_pending_ops', 'Ops that wait for a parent.', (now) => now.pendingOps)
     gauge('peerage_pending_bytes', 'Bytes of ops that wait for a parent.', (now) => now.pendingBytes)
     gauge('peerage_search_behind', 'Arrivals that the search index has not reached.', (now) => now.searchBehind)
+    gauge('peerage_damaged_ops', 'Ops whose copy on disk is damaged.', (now) => now.damagedOps)
     gauge('peerage_peers', 'Connected peers.', (now) => now.peers)
   }
 

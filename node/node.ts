@@ -213,6 +213,7 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
     pendingBytes: replica.pending().bytes,
     searchBehind: indexer.behind,
     peers: network.peers().length,
+    damagedOps: replica.health().damagedOps,
   })
   metrics.follow(() => [network.counters, sync.counters, gossip.counters])
   return new Node({ options, replica, indexer, network, sync, gossip, metrics, lastSession: () => last, opened })

@@ -19,6 +19,7 @@ import {
   syncConnectGraceMs,
   syncDeepMs,
   syncDeepMsMax,
+  syncGetIdsMax,
   syncIntervalMs,
   syncOpenMax,
   syncPeersMax,
@@ -315,7 +316,14 @@ export class Sync implements AsyncDisposable {
     this.#options.onSession?.(result)
     // What came by a session was not gossiped to us, and may be news to others too.
     if (result.opsIn > 0) this.news(result.peer)
+    if (result.rootEqual) this.#mend(result.peer)
     return result
+  }
+
+  /** A peer that holds the same set has a good copy of what our disk has damaged. */
+  #mend(peer: string): void {
+    const ids = this.#options.replica.damaged(syncGetIdsMax)
+    if (ids.length > 0) void this.fetch(peer, ids)
   }
 
   /** What a session we opened means for when to hold the next one. */

@@ -8,6 +8,7 @@ const gauges = {
   pendingOps: 1,
   pendingBytes: 100,
   searchBehind: 4,
+  damagedOps: 0,
   peers: 2,
 }
 

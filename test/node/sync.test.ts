@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import { MemoryDisk } from '../../node/disk-memory.ts'
 import { syncBackoffMs, syncIntervalMs } from '../../node/limits.ts'
 import { type PacketCodec, plainPackets } from '../../node/packet.ts'
+import { FaultyDisk } from '../support/faulty-disk.ts'
 import { manualEnvironment } from '../support/manual-clock.ts'
 import { MemoryNetwork } from '../support/memory-transport.ts'
 import { geneses, type Made, NET, type PeerOptions, patches, TestPeer } from '../support/peer.ts'
@@ -192,6 +193,27 @@ test('ops that neither cursor shows are found by comparing all ids', async () =>
   await settled(w, 10 * syncIntervalMs, a, again)
   expect(again.replica.counts().ops).toBe(500)
   expect([...a.sessions, ...again.sessions].some(({ deep }) => deep)).toBe(true)
+})
+
+test('ops that the disk has damaged are fetched again from a peer that holds the same set', async () => {
+  const w = await world()
+  const disk = new FaultyDisk()
+  const [a, first] = [await w.open('a'), await w.open('b', { disk })]
+  const made = geneses(1, 20, { batch: 10 })
+  await a.take(made.frames)
+  w.network.connect('a', 'b')
+  await settled(w, 1_000, a, first)
+  w.network.disconnect('a', 'b')
+  await first[Symbol.asyncDispose]()
+  await disk.damage('f', 0, 100)
+  const b = await w.open('b', { disk })
+  // Somebody meets the damage.
+  expect((await b.replica.frames(made.ids)).frames).toHaveLength(1)
+  expect(b.replica.damaged(99)).toHaveLength(10)
+  w.network.connect('a', 'b')
+  await w.clock.runUntil(() => b.replica.damaged(1).length === 0, 60_000)
+  expect((await b.replica.frames(made.ids)).frames).toHaveLength(2)
+  expect(b.replica.counts().ops).toBe(20)
 })
 
 test('news that came by a session goes on to others without waiting for the minute', async () => {

@@ -64,6 +64,7 @@ export async function startHttpNode(options: HttpNodeOptions = {}): Promise<Http
       pendingOps: replica.pending().ops,
       pendingBytes: replica.pending().bytes,
       searchBehind: indexer.behind,
+      damagedOps: replica.health().damagedOps,
       peers: 0,
     }),
     { process: false },
