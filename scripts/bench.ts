@@ -21,6 +21,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Level } from 'level'
 import { BenchProcess } from './bench/process.ts'
+import { quantile } from './bench/quantile.ts'
 
 type Row = { readonly workload: string; readonly n: number; readonly [figure: string]: unknown }
 
@@ -230,11 +231,6 @@ function parseRows(text: string): Row[] {
     .split('\n')
     .filter((line) => line.startsWith('{'))
     .map((line) => JSON.parse(line) as Row)
-}
-
-function quantile(values: readonly number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] as number
 }
 
 async function sizeOf(folder: string): Promise<number> {

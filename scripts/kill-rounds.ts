@@ -12,6 +12,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { catalogueItems } from '../test/support/catalogue-items.ts'
 import { type Running, startNode } from '../test/support/start-node.ts'
+import { mulberry } from './bench/record.ts'
 
 type Item = { readonly kind: string; readonly slug: string; readonly doc: unknown }
 
@@ -23,7 +24,7 @@ const seed = Number(options.seed ?? Math.floor(Math.random() * 2 ** 31))
 const linesPerRequest = 200
 const inFlight = 3
 
-const random = seeded(seed)
+const random = mulberry(seed)
 const items = await catalogueItems(options.data ?? process.env['CATALOG_DATA'])
 const folder = await mkdtemp(join(tmpdir(), 'peerage-kill-'))
 const acknowledged = new Map<number, Item>()
@@ -112,15 +113,4 @@ async function post(node: Running, batch: readonly Item[]): Promise<{ outcome: s
   if (!response.ok) throw new Error(`batch answered ${response.status}: ${await response.text()}`)
   const lines = (await response.text()).trimEnd().split('\n')
   return lines.map((line) => JSON.parse(line) as { outcome: string })
-}
-
-/** mulberry32: small, seeded, good enough to choose moments. */
-function seeded(start: number): () => number {
-  let state = start | 0
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let t = Math.imul(state ^ (state >>> 15), 1 | state)
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
-  }
 }

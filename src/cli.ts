@@ -4,11 +4,11 @@
  *
  * stdout is data, stderr is talk. Exit codes: 0 ok, 1 error, 2 usage, 3 not found, 4 auth, 5 conflict, 6 integrity.
  */
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import type { Context } from './cli/context.ts'
 import { EXIT, exitCodeOf, Output, type Streams } from './cli/output.ts'
 import { loadSettings } from './config.ts'
+import { programVersion } from './version.ts'
 
 type Action = (context: Context, ...args: never[]) => Promise<number> | Promise<void>
 type Load = () => Promise<Action>
@@ -43,7 +43,7 @@ export async function run(argv: readonly string[], io: Io = process): Promise<nu
 export function buildProgram(io: Io, done: (code: number) => void): Command {
   const program = new Command('peerage')
     .description('A peer-to-peer register of AI models, agents and everything they need.')
-    .version(versionOf(), '-V, --version')
+    .version(programVersion(), '-V, --version')
     .option('--data <dir>', 'data folder of the node')
     .option('--url <url>', 'address of the node, instead of the one running on the data folder')
     .option('--token-file <file>', 'token for writes that the node signs')
@@ -294,11 +294,6 @@ function collect(value: string, before: readonly string[] = []): readonly string
 function number(text: string): number {
   if (!/^\d{1,9}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('expected a whole number above 0')
   return Number(text)
-}
-
-function versionOf(): string {
-  const path = new URL('../package.json', import.meta.url)
-  return (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version
 }
 
 const HELP = `

@@ -4,14 +4,15 @@
  * `start` resolves with the exit code when the node has stopped. Whatever it prints on stdout is for the person (or,
  * with `json`, the program) that started it; everything else goes to the log on stderr.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import pino from 'pino'
 import { type HttpServer, listen } from '../api/index.ts'
 import { Node, NodeError, openToken, tokenFile } from '../node/index.ts'
 import { type Settings, splitHostPort } from './config.ts'
+import { type NodeFile, nodeFile } from './node-file.ts'
 import { loadSample } from './sample/load.ts'
+import { programVersion } from './version.ts'
 
 export type StartOptions = { readonly json: boolean; readonly warnings?: readonly string[] }
 
@@ -20,9 +21,7 @@ const lockWaitMs = 10_000
 /** Pressing Ctrl-C twice by accident is one request. */
 const sameSignalMs = 2_000
 
-export const version: string = (
-  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-).version
+const version = programVersion()
 
 export async function start(settings: Settings, options: StartOptions): Promise<number> {
   const log = pino({ level: settings.log_level, base: undefined }, pino.destination({ fd: 2, sync: true }))
@@ -59,14 +58,9 @@ async function serve(
     log.info('stopping')
     return 0
   } finally {
-    await rm(addressFile(settings.data), { force: true })
+    await rm(nodeFile(settings.data), { force: true })
     await http.close()
   }
-}
-
-/** Where commands find the running node: DATA/node.json. */
-export function addressFile(data: string): string {
-  return join(data, 'node.json')
 }
 
 /** A holder that takes its address away is shutting down, and worth waiting for; one that shows it is not. */
@@ -86,7 +80,7 @@ async function openWhenFree(settings: Settings, log: pino.Logger): Promise<Node>
       })
     } catch (error) {
       const locked = error instanceof NodeError && error.code === 'store-locked'
-      if (!locked || performance.now() > until || existsSync(addressFile(settings.data))) throw error
+      if (!locked || performance.now() > until || existsSync(nodeFile(settings.data))) throw error
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
   }
@@ -94,10 +88,16 @@ async function openWhenFree(settings: Settings, log: pino.Logger): Promise<Node>
 
 /** Whole or not at all: a command that reads it never sees half a file. */
 async function writeAddress(data: string, node: Node, http: HttpServer): Promise<void> {
-  const facts = { http: http.url, peer_id: node.peerId, multiaddrs: node.multiaddrs(), pid: process.pid, version }
-  const partial = `${addressFile(data)}.${process.pid}`
+  const facts: NodeFile = {
+    http: http.url,
+    pid: process.pid,
+    peer_id: node.peerId,
+    multiaddrs: node.multiaddrs(),
+    version,
+  }
+  const partial = `${nodeFile(data)}.${process.pid}`
   await writeFile(partial, `${JSON.stringify(facts, null, 2)}\n`, { mode: 0o600 })
-  await rename(partial, addressFile(data))
+  await rename(partial, nodeFile(data))
 }
 
 function announce(node: Node, http: HttpServer, settings: Settings, json: boolean): void {

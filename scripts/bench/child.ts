@@ -3,6 +3,7 @@
  * It runs the product's own Node; nothing is switched off but what a workload's name says.
  */
 import { LevelDisk, Node } from '../../node/index.ts'
+import { quantile } from './quantile.ts'
 import { benchItem, KIND } from './record.ts'
 
 const startedAt = performance.timeOrigin
@@ -198,11 +199,6 @@ process.on('disconnect', () => process.exit(0))
 function running(): Node {
   if (node === undefined) throw new Error('open first')
   return node
-}
-
-function quantile(values: readonly number[], q: number): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] as number
 }
 
 export type Calls = typeof calls

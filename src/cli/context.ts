@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { Client } from '../client.ts'
 import { keysFolder, type Origin, type Resolved, type Settings } from '../config.ts'
 import { keyPath, readKeyFile, readSecretFile } from '../keys.ts'
+import { type NodeFile, nodeFile } from '../node-file.ts'
 import { EXIT, Failure, type Output } from './output.ts'
 
 export type Context = {
@@ -18,15 +19,6 @@ export type Context = {
   readonly signal: AbortSignal
   /** The command's own options as given. */
   readonly options: Readonly<Record<string, unknown>>
-}
-
-/** What a node tells those who find its data folder: DIR/node.json. */
-export type NodeFile = {
-  readonly http: string
-  readonly pid: number
-  readonly peer_id?: string | null
-  readonly multiaddrs?: readonly string[]
-  readonly version?: string
 }
 
 /** A client of the node that flags, environment and configuration mean. With a key, writes are signed on this side. */
@@ -53,7 +45,7 @@ function usesUrl(settings: Settings, origins: Resolved['origins']): boolean {
 }
 
 async function urlOf(data: string): Promise<string> {
-  const path = join(data, 'node.json')
+  const path = nodeFile(data)
   let file: NodeFile
   try {
     file = JSON.parse(await readFile(path, 'utf8')) as NodeFile
