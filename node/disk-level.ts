@@ -13,6 +13,9 @@ import { diskCacheBytes, diskWriteBufferBytes } from './limits.ts'
 
 const bytes = { keyEncoding: 'view', valueEncoding: 'view' } as const
 
+/** The part of LevelDB's iterators that is read by. */
+type Rows<T> = { nextv(size: number): Promise<T[]>; close(): Promise<void> }
+
 export class LevelDisk implements Disk {
   readonly folder: string
   readonly #level: Level<Uint8Array, Uint8Array>
@@ -59,22 +62,17 @@ export class LevelDisk implements Disk {
     await this.#run('write', () => this.#level.batch(operations, { ...bytes, sync: options?.sync === true }))
   }
 
-  async *entries(range: Range): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
-    // LevelDB's iterator reads from a snapshot taken here, so what is written meanwhile is not seen.
-    const iterator = this.#begin(() => this.#level.iterator(given(range)))
-    try {
-      for (;;) {
-        const some = await this.#run('read', () => iterator.nextv(iteratorRows))
-        if (some.length === 0) return
-        yield* some
-      }
-    } finally {
-      await iterator.close()
-    }
+  entries(range: Range): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
+    return this.#all(() => this.#level.iterator(given(range)))
   }
 
-  async *keys(range: Range): AsyncIterable<Uint8Array> {
-    const iterator = this.#begin(() => this.#level.keys(given(range)))
+  keys(range: Range): AsyncIterable<Uint8Array> {
+    return this.#all(() => this.#level.keys(given(range)))
+  }
+
+  async *#all<T>(open: () => Rows<T>): AsyncIterable<T> {
+    // LevelDB's iterator reads from a snapshot taken here, so what is written meanwhile is not seen.
+    const iterator = this.#begin(open)
     try {
       for (;;) {
         const some = await this.#run('read', () => iterator.nextv(iteratorRows))
