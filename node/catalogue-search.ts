@@ -4,7 +4,7 @@
 import type { Merged, Value } from '../crdt/index.ts'
 import { searchWaitMsMax } from './limits.ts'
 import type { ReplicaFace } from './replica-types.ts'
-import type { QueryProblem, SearchQuery, SearchResult } from './search.ts'
+import type { FieldFacts, QueryProblem, SearchQuery, SearchResult } from './search.ts'
 
 /** The part of the indexer that a search needs (node/indexer.ts). */
 export interface SearchFace {
@@ -14,6 +14,8 @@ export interface SearchFace {
   waitFor(seq: number, ms: number): Promise<unknown>
   /** Rejects with NodeError('search-unavailable') while the index is being rebuilt. */
   search(query: SearchQuery): Promise<SearchResult | QueryProblem>
+  /** What records of these kinds (undefined = all) have in which fields. Rejects as `search` does. */
+  fields(kinds?: readonly string[]): Promise<readonly FieldFacts[]>
 }
 
 export type ListQuery = SearchQuery

@@ -40,7 +40,7 @@ import { localWrite, objectOf, slugOf } from './catalogue-write.ts'
 import { NodeError } from './errors.ts'
 import { nativeSuite } from './native.ts'
 import type { ReplicaFace } from './replica-types.ts'
-import type { QueryProblem } from './search.ts'
+import type { FieldFacts, QueryProblem } from './search.ts'
 
 export type { BatchItem, BatchOutcome } from './catalogue-batch.ts'
 export type { FieldError, Place, Refusal, RefusalCode, WriteOptions, Written } from './catalogue-outcome.ts'
@@ -136,6 +136,11 @@ export class Catalogue {
   /** Searches and lists (a list is a search without text). Waits up to 1 s for the index to reach the last op. */
   async find(query: ListQuery): Promise<Listed | QueryProblem> {
     return find(this.#replica, this.#search, query)
+  }
+
+  /** What records of these kinds (undefined = all) have in which fields. */
+  async fields(kinds?: readonly string[]): Promise<readonly FieldFacts[]> {
+    return this.#search.fields(kinds)
   }
 
   #identity(kind: Kind, owner: string, slug: string): Identity {

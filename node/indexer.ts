@@ -12,7 +12,7 @@ import { sleep } from './environment.ts'
 import { NodeError } from './errors.ts'
 import { indexBatchRecords, indexQueueRecords, indexRetryMs, searchTimeoutMs, searchWaitMsMax } from './limits.ts'
 import type { Appended, Log, ReplicaFace } from './replica-types.ts'
-import type { IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
+import type { FieldFacts, IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
 
 /** The part of a replica that is followed. */
 export type Followed = Pick<ReplicaFace, 'epoch' | 'counts' | 'onAppended' | 'list' | 'records' | 'changes'>
@@ -109,13 +109,22 @@ export class Indexer implements AsyncDisposable {
    * the answer takes longer than `searchTimeoutMs`.
    */
   async search(query: SearchQuery): Promise<SearchResult | QueryProblem> {
+    return this.#ask(() => this.#index.search(query))
+  }
+
+  /** What records of these kinds have in which fields. Fails as `search` does. */
+  async fields(kinds?: readonly string[]): Promise<readonly FieldFacts[]> {
+    return this.#ask(() => this.#index.fields(kinds))
+  }
+
+  async #ask<T>(question: () => Promise<T>): Promise<T> {
     if (!this.#complete) await this.#whenComplete()
     if (!this.#complete) throw new NodeError('search-unavailable', 'the search index is being rebuilt')
     return new Promise((resolve, reject) => {
       const cancel = this.#environment.clock.after(searchTimeoutMs, () =>
         reject(new NodeError('search-unavailable', `the search index gave no answer in ${searchTimeoutMs} ms`)),
       )
-      this.#index.search(query).finally(cancel).then(resolve, reject)
+      question().finally(cancel).then(resolve, reject)
     })
   }
 

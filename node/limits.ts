@@ -124,6 +124,12 @@ export const filterStringCharsMax = 256
 /** Wanted values of one array filter. */
 export const filterValuesMax = 64
 export const facetsMax = 32
+/** Tests of one filter expression, and how deep they may be nested. */
+export const whereTestsMax = 64
+export const whereDepthMax = 16
+/** Fields listed with their values; the real catalogue has 330, strangers may make up any. */
+export const fieldsMax = 1_000
+export const fieldValuesMax = 20
 /** Records read from one list of a word's records; a word that more have is cut, and the total says so. */
 export const searchPostingsMax = 200_000
 /** Words that a mistyped one may stand for. */

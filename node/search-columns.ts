@@ -127,6 +127,10 @@ export class Columns {
     return this.#columns.get(path)
   }
 
+  paths(): Iterable<string> {
+    return this.#columns.keys()
+  }
+
   /** Paths with this last segment that are longer than it. */
   endingWith(segment: string): Iterable<string> {
     return this.#byLastSegment.get(segment) ?? []

@@ -4,6 +4,8 @@
  */
 import {
   facetValuesMax,
+  fieldsMax,
+  fieldValuesMax,
   looseBelow,
   pageItemsMax,
   queryBytesMax,
@@ -11,9 +13,10 @@ import {
   searchPostingsMax,
   searchShownCharsMax,
 } from './limits.ts'
-import type { IndexEntry, QueryProblem, SearchHit, SearchQuery, SearchResult } from './search.ts'
-import { Columns } from './search-columns.ts'
+import type { FieldFacts, IndexEntry, QueryProblem, SearchHit, SearchQuery, SearchResult } from './search.ts'
+import { type Column, Columns } from './search-columns.ts'
 import { Docs } from './search-docs.ts'
+import { type Expression, meets } from './search-expression.ts'
 import { isShortened, type Leaf, leavesOf, type Tables, textsOf, wordsOf } from './search-fields.ts'
 import { isProblem, planOf, type Sort, type Want } from './search-filter.ts'
 import { hint, shortHash } from './search-hash.ts'
@@ -175,7 +178,7 @@ export class SearchEngine {
     const after = query.cursor === undefined ? undefined : decodeCursor(mark, query.cursor)
     if (after && isProblem(after)) return after
 
-    const fits = this.#testOf(query.kinds, plan.wants)
+    const fits = this.#testOf(query.kinds, plan.wants, query.where && this.#testOfWhere(query.where, plan.where))
     const matched = text.trim() === '' ? undefined : this.#matchesOf(terms, fits)
     const found = matched ? matched.docs : this.#scan(fits)
 
@@ -253,14 +256,47 @@ export class SearchEngine {
     return found
   }
 
-  #testOf(kinds: readonly string[] | undefined, wants: readonly Want[]): (doc: number) => boolean {
+  #testOf(
+    kinds: readonly string[] | undefined,
+    wants: readonly Want[],
+    where?: (doc: number) => boolean,
+  ): (doc: number) => boolean {
     const tests = wants.map((want) => any(want.paths.flatMap((path) => this.#testOfPath(path, want) ?? [])))
+    if (where) tests.push(where)
     if (kinds !== undefined) {
       const column = this.#columns.column('kind')
       tests.unshift(any(column ? kinds.flatMap((kind) => this.#columns.equals(column, kind) ?? []) : []))
     }
     if (tests.length === 1) return tests[0] as (doc: number) => boolean
     return (doc) => tests.every((test) => test(doc))
+  }
+
+  #testOfWhere(where: Expression, fields: ReadonlyMap<string, readonly string[]>): (doc: number) => boolean {
+    return (doc) => meets(where, (field) => (fields.get(field) ?? []).flatMap((path) => this.#valuesOf(path, doc)))
+  }
+
+  #valuesOf(path: string, doc: number): readonly Leaf[] {
+    if (path === 'id') return [this.#docs.id(doc) as string]
+    if (path === 'registered_at') return [this.#docs.registeredAt[doc] as number]
+    if (path === 'changed_at') return [this.#docs.changedAt[doc] as number]
+    const column = this.#columns.column(path)
+    return column ? this.#columns.values(column, doc) : []
+  }
+
+  fields(kinds: readonly string[] | undefined): readonly FieldFacts[] {
+    const docs = this.#scan(this.#testOf(kinds, []))
+    const found = [...this.#columns.paths()].map((path) => {
+      const column = this.#columns.column(path) as Column
+      const having = docs.filter((doc) => column.get(doc) !== 0)
+      return { name: path, records: having.length, ...factsOf(this.#columns.count([column], having)) }
+    })
+    for (const path of ['id', 'registered_at', 'changed_at']) {
+      const counts = new Map<Leaf, number>()
+      for (const doc of docs)
+        for (const leaf of this.#valuesOf(path, doc)) counts.set(leaf, (counts.get(leaf) ?? 0) + 1)
+      found.push({ name: path, records: docs.length, ...factsOf(counts) })
+    }
+    return listed(found)
   }
 
   #testOfPath(path: string, want: Want): ((doc: number) => boolean) | undefined {
@@ -377,6 +413,22 @@ export function facetOf(counts: ReadonlyMap<Leaf, number>): SearchResult['facets
   const shown = [...counts].filter(([leaf]) => !isShortened(leaf))
   shown.sort((a, b) => b[1] - a[1] || compareText(order(a[0]), order(b[0])))
   return shown.slice(0, facetValuesMax).map(([value, count]) => ({ value, count }))
+}
+
+/** What the values of one field are, from how many records have each. */
+export function factsOf(counts: ReadonlyMap<Leaf, number>): Pick<FieldFacts, 'types' | 'values'> {
+  const types = new Set<FieldFacts['types'][number]>()
+  for (const leaf of counts.keys()) types.add(leaf === null ? 'null' : (typeof leaf as 'string' | 'number' | 'boolean'))
+  return { types: [...types].sort(), values: facetOf(counts).slice(0, fieldValuesMax) }
+}
+
+/** By name, of too many those that most records have. */
+export function listed(found: readonly FieldFacts[]): readonly FieldFacts[] {
+  return found
+    .filter(({ records }) => records > 0)
+    .sort((a, b) => b.records - a.records || compareText(a.name, b.name))
+    .slice(0, fieldsMax)
+    .sort((a, b) => compareText(a.name, b.name))
 }
 
 function order(leaf: Leaf): string {

@@ -4,8 +4,9 @@
  * with the place that is wrong.
  */
 import type { Value } from '../crdt/index.ts'
-import { facetsMax, filtersMax, filterValuesMax } from './limits.ts'
+import { facetsMax, filtersMax, filterValuesMax, whereDepthMax, whereTestsMax } from './limits.ts'
 import type { QueryProblem, SearchQuery } from './search.ts'
+import { type Expression, fieldsIn } from './search-expression.ts'
 import { isRegisterPath, type Leaf, leafOf, type Table, type Tables } from './search-fields.ts'
 
 /** One condition; a record meets it when any of its leaves at any of the paths does. */
@@ -17,6 +18,8 @@ export type Sort = { readonly path: string; readonly paths: readonly string[]; r
 
 export type Plan = {
   readonly wants: readonly Want[]
+  /** The paths of each field that the query's `where` names. */
+  readonly where: ReadonlyMap<string, readonly string[]>
   /** By the name that was asked for. */
   readonly facets: ReadonlyMap<string, readonly string[]>
   readonly sort?: Sort
@@ -37,6 +40,8 @@ export function planOf(query: SearchQuery, tables: Tables, data: KnownPaths): Pl
   const scope: Scope = { tables: tablesFor(query.kinds, tables), data }
   const wants = wantsOf(query.filters ?? {}, scope)
   if (isProblem(wants)) return wants
+  const where = query.where === undefined ? new Map<string, readonly string[]>() : whereOf(query.where, scope)
+  if (isProblem(where)) return where
   const facets = new Map<string, readonly string[]>()
   if ((query.facets?.length ?? 0) > facetsMax) return problem(`at most ${facetsMax} facets`, '/facets')
   for (const [at, name] of (query.facets ?? []).entries()) {
@@ -44,13 +49,13 @@ export function planOf(query: SearchQuery, tables: Tables, data: KnownPaths): Pl
     if (isProblem(paths)) return paths
     facets.set(name, paths)
   }
-  if (query.sort === undefined) return { wants, facets }
+  if (query.sort === undefined) return { wants, where, facets }
   const descending = query.sort.startsWith('-')
   const name = descending ? query.sort.slice(1) : query.sort
   if (name === '') return problem('expected a field, or - and a field', '/sort')
   const paths = pathsOf(name, scope, '/sort')
   if (isProblem(paths)) return paths
-  return { wants, facets, sort: { path: name, paths, descending } }
+  return { wants, where, facets, sort: { path: name, paths, descending } }
 }
 
 type Scope = { readonly tables: readonly Table[]; readonly data: KnownPaths }
@@ -87,6 +92,32 @@ function wantsOf(filters: Readonly<Record<string, Value>>, scope: Scope): Want[]
     }
   }
   return wants
+}
+
+function whereOf(where: Expression, scope: Scope): ReadonlyMap<string, readonly string[]> | QueryProblem {
+  if (!isBounded(where)) {
+    return problem(`expected at most ${whereTestsMax} tests, ${whereDepthMax} levels deep`, '/where')
+  }
+  const fields = new Map<string, readonly string[]>()
+  for (const name of fieldsIn(where)) {
+    const paths = pathsOf(name, scope, '/where')
+    if (isProblem(paths)) return paths
+    fields.set(name, paths)
+  }
+  return fields
+}
+
+/** An empty `all` or `any` counts as a test, so that none is free. */
+function isBounded(where: Expression): boolean {
+  let tests = 0
+  const fits = (each: Expression, depth: number): boolean => {
+    if (depth > whereDepthMax) return false
+    const inner = 'all' in each ? each.all : 'any' in each ? each.any : 'not' in each ? [each.not] : []
+    if (inner.length === 0) tests++
+    if ('value' in each && Array.isArray(each.value) && each.value.length > filterValuesMax) return false
+    return tests <= whereTestsMax && inner.every((one) => fits(one, depth + 1))
+  }
+  return fits(where, 1)
 }
 
 /**

@@ -10,11 +10,11 @@ import { kinds } from '../crdt/index.ts'
 import { NodeError } from './errors.ts'
 import { searchesMax } from './limits.ts'
 import type { Log } from './replica-types.ts'
-import type { QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
-import type { Change, Job, Start, Told } from './search-worker.ts'
+import type { FieldFacts, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
+import type { Change, Job, JobAnswer, Start, Told } from './search-worker.ts'
 
 type Waiting = {
-  readonly done: (answer: SearchResult | QueryProblem | undefined) => void
+  readonly done: (answer: JobAnswer | undefined) => void
   readonly failed: (error: NodeError) => void
 }
 type Work<J> = J extends unknown ? Omit<J, 'job'> : never
@@ -59,13 +59,11 @@ export class FtsIndex implements SearchIndex {
   }
 
   async search(query: SearchQuery): Promise<SearchResult | QueryProblem> {
-    if (this.#searches >= searchesMax) throw new NodeError('busy', `${this.#searches} searches are under way already`)
-    this.#searches++
-    try {
-      return (await this.#ask({ do: 'search', query })) as SearchResult | QueryProblem
-    } finally {
-      this.#searches--
-    }
+    return (await this.#read({ do: 'search', query })) as SearchResult | QueryProblem
+  }
+
+  async fields(kinds?: readonly string[]): Promise<readonly FieldFacts[]> {
+    return (await this.#read({ do: 'fields', kinds })) as readonly FieldFacts[]
   }
 
   async reset(epoch: string): Promise<void> {
@@ -87,6 +85,16 @@ export class FtsIndex implements SearchIndex {
     const exited = new Promise((resolve) => worker.once('exit', resolve))
     worker.postMessage({ job: 0, do: 'close' } satisfies Job)
     await exited
+  }
+
+  async #read(work: Work<Job>): Promise<JobAnswer | undefined> {
+    if (this.#searches >= searchesMax) throw new NodeError('busy', `${this.#searches} searches are under way already`)
+    this.#searches++
+    try {
+      return await this.#ask(work)
+    } finally {
+      this.#searches--
+    }
   }
 
   /** Resolves when the thread has opened the index or found that it cannot. */
@@ -116,7 +124,7 @@ export class FtsIndex implements SearchIndex {
     })
   }
 
-  #ask(work: Work<Job>): Promise<SearchResult | QueryProblem | undefined> {
+  #ask(work: Work<Job>): Promise<JobAnswer | undefined> {
     const worker = this.#worker
     if (this.#closed) return Promise.reject(new NodeError('closed', 'the index is closed'))
     if (!worker) return Promise.reject(unavailable('the search thread ended'))

@@ -96,7 +96,7 @@ function swap<T>(items: T[], a: number, b: number): void {
 export function queryMark(query: SearchQuery): string {
   const filters = Object.entries(query.filters ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
   return shortHash(
-    JSON.stringify([query.kinds && [...query.kinds].sort(), query.query ?? '', filters, query.sort]),
+    JSON.stringify([query.kinds && [...query.kinds].sort(), query.query ?? '', filters, query.sort, query.where]),
   ).slice(0, 12)
 }
 

@@ -7,8 +7,9 @@
  */
 import { kinds } from '../crdt/index.ts'
 import { pageItemsMax } from './limits.ts'
-import type { IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
-import { facetOf, readText, relaxed } from './search-engine.ts'
+import type { FieldFacts, IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
+import { facetOf, factsOf, listed, readText, relaxed } from './search-engine.ts'
+import * as expression from './search-expression.ts'
 import { type Leaf, leavesOf, tablesOf, textsOf, wordsOf } from './search-fields.ts'
 import { isProblem, lastSegment, planOf, type Want } from './search-filter.ts'
 import { comparePositions, decodeCursor, encodeCursor, queryMark, type SortKey, sortKeyOf } from './search-order.ts'
@@ -69,7 +70,13 @@ export class ScanIndex implements SearchIndex {
     const after = query.cursor === undefined ? undefined : decodeCursor(mark, query.cursor)
     if (after && isProblem(after)) return after
 
-    const fitting = ofKinds.filter(({ leaves }) => plan.wants.every((want) => meets(leaves, want)))
+    const { where } = query
+    const fitting = ofKinds.filter(({ leaves }) => {
+      const valuesOf = (field: string) => (plan.where.get(field) ?? []).flatMap((path) => leaves.get(path) ?? [])
+      return (
+        plan.wants.every((want) => meets(leaves, want)) && (where === undefined || expression.meets(where, valuesOf))
+      )
+    })
     const found = text.trim() === '' ? fitting.map((row) => ({ row, score: 0 })) : this.#matching(terms, fitting)
     const { sort } = plan
     const keyOf = ({ row, score }: { row: Row; score: number }): SortKey => {
@@ -89,6 +96,21 @@ export class ScanIndex implements SearchIndex {
       total: found.length,
       ...(last && ordered.length > page.length && { nextCursor: encodeCursor(mark, last) }),
     }
+  }
+
+  async fields(only?: readonly string[]): Promise<readonly FieldFacts[]> {
+    const rows = [...this.#rows.values()].filter(({ entry }) => only?.includes(entry.kind) ?? true)
+    const paths = new Set(rows.flatMap(({ leaves }) => [...leaves.keys()]))
+    return listed(
+      [...paths].map((path) => {
+        const having = rows.filter(({ leaves }) => leaves.has(path))
+        const counts = facetCounts(
+          [path],
+          having.map((row) => ({ row })),
+        )
+        return { name: path, records: having.length, ...factsOf(counts) }
+      }),
+    )
   }
 
   #matching(terms: readonly Term[], fitting: readonly Row[]): { row: Row; score: number }[] {
@@ -144,11 +166,15 @@ function pathsEndingWith(segment: string, rows: readonly Row[]): string[] {
 }
 
 function facet(paths: readonly string[], found: readonly { row: Row }[]): SearchResult['facets'][string] {
+  return facetOf(facetCounts(paths, found))
+}
+
+function facetCounts(paths: readonly string[], found: readonly { row: Row }[]): Map<Leaf, number> {
   const counts = new Map<Leaf, number>()
   for (const { row } of found) {
     for (const leaf of new Set(paths.flatMap((path) => row.leaves.get(path) ?? []))) {
       counts.set(leaf, (counts.get(leaf) ?? 0) + 1)
     }
   }
-  return facetOf(counts)
+  return counts
 }

@@ -10,7 +10,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Kind } from '../crdt/index.ts'
 import { indexCheckBytesMax, indexSliceRecords } from './limits.ts'
-import type { IndexEntry, QueryProblem, SearchQuery, SearchResult } from './search.ts'
+import type { FieldFacts, IndexEntry, QueryProblem, SearchQuery, SearchResult } from './search.ts'
 import { SearchEngine } from './search-engine.ts'
 import { tablesOf } from './search-fields.ts'
 import { deleteIndex } from './search-store.ts'
@@ -24,14 +24,16 @@ export type Change = {
 }
 export type Job =
   | { readonly job: number; readonly do: 'search'; readonly query: SearchQuery }
+  | { readonly job: number; readonly do: 'fields'; readonly kinds?: readonly string[] | undefined }
   | { readonly job: number; readonly do: 'apply'; readonly change: Change }
   | { readonly job: number; readonly do: 'reset'; readonly epoch: string }
   | { readonly job: number; readonly do: 'close' }
+export type JobAnswer = SearchResult | QueryProblem | readonly FieldFacts[]
 export type Told =
   | { readonly told: 'open'; readonly seq: number; readonly epoch: string }
   | { readonly told: 'moved'; readonly seq: number; readonly epoch: string }
   | { readonly told: 'lost'; readonly reason: string }
-  | { readonly told: 'done'; readonly job: number; readonly answer?: SearchResult | QueryProblem }
+  | { readonly told: 'done'; readonly job: number; readonly answer?: JobAnswer }
   /** Records that cannot be found because they could not be read: a mistake of ours. */
   | { readonly told: 'left-out'; readonly records: readonly { readonly id: string; readonly why: string }[] }
   /** The index was lost before or under the job. */
@@ -144,14 +146,14 @@ async function close(): Promise<void> {
   port.close()
 }
 
-async function run(job: Job, work: () => Promise<SearchResult | QueryProblem | undefined>): Promise<void> {
+async function run(job: Job, work: () => Promise<JobAnswer | undefined>): Promise<void> {
   try {
     const answer = await work()
     if (engine) tell({ told: 'done', job: job.job, answer })
     else tell({ told: 'failed', job: job.job, reason: 'there is no index' })
   } catch (error) {
     // A search that fails by itself says nothing about the index.
-    if (job.do !== 'search' || isOfDatabase(error)) lose(error)
+    if ((job.do !== 'search' && job.do !== 'fields') || isOfDatabase(error)) lose(error)
     tell({ told: 'failed', job: job.job, reason: error instanceof Error ? error.message : String(error) })
   }
 }
@@ -161,10 +163,10 @@ function isOfDatabase(error: unknown): boolean {
 }
 
 port.on('message', (job: Job) => {
-  if (job.do === 'search') {
+  if (job.do === 'search' || job.do === 'fields') {
     void run(job, async () => {
       await loading
-      return engine?.search(job.query)
+      return job.do === 'search' ? engine?.search(job.query) : engine?.fields(job.kinds)
     })
     return
   }

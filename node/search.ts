@@ -4,6 +4,7 @@
  * Two implementations: search-fts.ts (node:sqlite in a worker thread) and search-scan.ts (a linear scan, the oracle).
  */
 import type { Doc, Value } from '../crdt/index.ts'
+import type { Expression } from './search-expression.ts'
 
 export type IndexEntry = {
   readonly id: string
@@ -23,6 +24,8 @@ export type SearchQuery = {
   readonly query?: string
   /** CONTRACT: field (or its last segment where unique), field_gte, field_lte; arrays ask for all. */
   readonly filters?: Readonly<Record<string, Value>>
+  /** What else a record must meet. */
+  readonly where?: Expression
   readonly facets?: readonly string[]
   /** `field` or `-field`; undefined = relevance with text, else newest registered first. */
   readonly sort?: string
@@ -47,6 +50,18 @@ export type SearchResult = {
 /** A query that cannot be answered: the caller's words, with the place that is wrong. */
 export type QueryProblem = { readonly problem: string; readonly pointer?: string }
 
+/** What the indexed records have in one field. */
+export type FieldFacts = {
+  /** Dotted path. */
+  readonly name: string
+  /** Of its values; `other` for what no filter can equal, such as a list of maps. */
+  readonly types: readonly ('string' | 'number' | 'boolean' | 'null' | 'other')[]
+  /** That have it. */
+  readonly records: number
+  /** The commonest, as a facet gives them; at most `fieldValuesMax`. */
+  readonly values: readonly { readonly value: Value; readonly count: number }[]
+}
+
 export interface SearchIndex extends AsyncDisposable {
   /** Everything up to and with this arrival sequence number is in the index. 0 = empty. Known after open without a search. */
   readonly seq: number
@@ -63,6 +78,8 @@ export interface SearchIndex extends AsyncDisposable {
   }): Promise<void>
   /** Rejects with NodeError('search-unavailable') when the index is lost under it, 'busy' when too many wait. */
   search(query: SearchQuery): Promise<SearchResult | QueryProblem>
+  /** Every field that records of these kinds (undefined = all) have, by name; at most `fieldsMax`, the commonest. */
+  fields(kinds?: readonly string[]): Promise<readonly FieldFacts[]>
   /** Empties the index, to be filled from the log of this epoch. Also the way back after a loss. */
   reset(epoch: string): Promise<void>
   /** Calls when the index was found damaged and thrown away. Returns how to stop. */

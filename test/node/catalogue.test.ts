@@ -16,6 +16,7 @@ const noIndex = {
   behind: 0,
   waitFor: async () => {},
   search: async () => ({ problem: 'no index here' }),
+  fields: async () => [],
 }
 
 const checker = new Verifier()

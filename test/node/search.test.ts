@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { queryBytesMax, queryTermsMax } from '../../node/limits.ts'
 import type { IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from '../../node/search.ts'
+import type { Expression } from '../../node/search-expression.ts'
 import { FtsIndex } from '../../node/search-fts.ts'
 import { ScanIndex } from '../../node/search-scan.ts'
 import { entry, entryArbitrary, queryArbitrary } from '../support/index-entries.ts'
@@ -124,6 +125,29 @@ describe.each(indexes)('%s', (_, open) => {
       ['no kind', { kinds: [] }, []],
       ['the slug', { filters: { slug: 'acme/tiny' } }, ['acme/tiny']],
       ['the id', { filters: { id: (catalogue[3] as IndexEntry).id } }, ['acme/tiny']],
+      [
+        'an expression',
+        {
+          where: {
+            all: [
+              {
+                any: [
+                  { field: 'owner', op: '=', value: 'acme' },
+                  { field: 'downloads', op: '>', value: 9 },
+                ],
+              },
+              { not: { field: 'description', op: 'exists' } },
+              { field: 'name', op: 'contains', value: 'WHISP' },
+            ],
+          },
+        },
+        ['acme/whisper', 'openai/whisper'],
+      ],
+      [
+        'an expression and filters',
+        { filters: { license: 'mit' }, where: { field: 'tags', op: '!=', value: 'chat' } },
+        ['acme/whisper', 'openai/whisper'],
+      ],
       ['text and a filter', { query: 'whisper', filters: { provider: 'acme' } }, ['acme/whisper']],
     ])('%s', async (_name, query, expected) => {
       await fill(index, catalogue)
@@ -177,6 +201,22 @@ describe.each(indexes)('%s', (_, open) => {
     for (const { value, count } of facets['license'] ?? []) {
       expect((await ask(index, { kinds: ['model'], filters: { license: value } })).total).toBe(count)
     }
+  })
+
+  test('lists the fields that records have, with types and the commonest values', async () => {
+    await fill(index, catalogue)
+    const fields = await index.fields(['model'])
+    expect(fields.find(({ name }) => name === 'provider')).toEqual({
+      name: 'provider',
+      types: ['string'],
+      records: 3,
+      values: [
+        { value: 'acme', count: 1 },
+        { value: 'meta', count: 1 },
+        { value: 'openai', count: 1 },
+      ],
+    })
+    expect(fields.map(({ name }) => name)).not.toContain('odd.deep')
   })
 
   test('orders by a field in both directions, numbers before strings, without it last; newest first by default', async () => {
@@ -249,6 +289,17 @@ describe.each(indexes)('%s', (_, open) => {
       '/filters',
     ],
     ['too many facets', { facets: Array.from({ length: 33 }, (_, i) => `f${i}`) }, '/facets'],
+    [
+      'too deep an expression',
+      { where: Array.from({ length: 16 }).reduce<Expression>((inner) => ({ not: inner }), { all: [] }) },
+      '/where',
+    ],
+    ['too wide an expression', { where: { all: Array.from({ length: 65 }, () => ({ all: [] })) } }, '/where'],
+    [
+      'an expression with a field of two paths',
+      { kinds: ['model'], where: { field: 'input', op: 'exists' } },
+      '/where',
+    ],
     ['a sort by nothing', { sort: '-' }, '/sort'],
     ['a last segment of two fields', { kinds: ['model'], filters: { input: 'text' } }, '/filters/input'],
   ])('answers %s with the place', async (_name, query, pointer) => {
@@ -318,6 +369,7 @@ test('finds, counts and orders what a look at every record does, through updates
           held = [...new Set([...held.filter((id) => !gone.includes(id)), ...entries.map(({ id }) => id)])]
           for (const index of [fts, scan]) await index.apply({ seq: round, entries, removed: gone })
           for (const query of queries) await expectSame(fts, scan, query)
+          for (const kinds of [undefined, ['tool']]) expect(await fts.fields(kinds)).toEqual(await scan.fields(kinds))
         }
       }),
       { seed, numRuns: 40 },

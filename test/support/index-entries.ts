@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import type { Doc } from '../../crdt/index.ts'
 import type { IndexEntry } from '../../node/search.ts'
+import type { Expression } from '../../node/search-expression.ts'
 
 /** An entry of its own id by kind and slug. Times count up with `at`. */
 export function entry(kind: string, slug: string, doc: Doc = {}, at = 0): IndexEntry {
@@ -104,8 +105,58 @@ const filterArbitrary = fc.dictionary(
   { maxKeys: 2 },
 )
 
+const field = fc.constantFrom(
+  'license',
+  'tags',
+  'owner',
+  'framework',
+  'downloads',
+  'open_weights',
+  'min_vram_gb',
+  'unknown_field',
+  'nested.deep',
+  'deeper.deep',
+  'long',
+  'description',
+  'name',
+  'kind',
+  'id',
+  'owner_id',
+  'registered_at',
+  'nobody_has_this',
+)
+const operand = fc.oneof(
+  number,
+  licence,
+  tag,
+  fc.boolean(),
+  fc.constant(null),
+  fc.constantFrom('LLAMA', 'me', 'x'.repeat(300), 'xx', 1_700_000_000_002),
+)
+const compared = fc.record({
+  field,
+  op: fc.constantFrom('=' as const, '!=' as const, '<' as const, '<=' as const, '>' as const, '>=' as const),
+  value: operand,
+})
+const listed = fc.record({ field, op: fc.constant('in' as const), value: fc.array(operand, { maxLength: 3 }) })
+const worded = fc.record({ field, op: fc.constantFrom('contains' as const, 'exists' as const), value: operand })
+
+/** Trees of tests, two levels deep, of fields and values that records have. */
+export const whereArbitrary: fc.Arbitrary<Expression> = fc.letrec<{ tree: Expression }>((tie) => ({
+  tree: fc.oneof(
+    { depthSize: 'small', withCrossShrink: true },
+    compared,
+    listed,
+    worded,
+    fc.record({ all: fc.array(tie('tree'), { maxLength: 3 }) }),
+    fc.record({ any: fc.array(tie('tree'), { maxLength: 3 }) }),
+    fc.record({ not: tie('tree') }),
+  ),
+})).tree
+
 export const queryArbitrary = fc.record(
   {
+    where: whereArbitrary,
     kinds: fc.constantFrom(['model'], ['tool', 'gadget'], ['model', 'tool', 'gadget'], ['nothing']),
     query: fc.oneof(
       phrase(3),
