@@ -45,8 +45,11 @@ export type Field = {
   /** Shapes that are as good: the seed writes `modality` as a list, other catalogues as a map. */
   readonly accepts?: readonly FieldType[]
   readonly minimum?: number
-  /** For people and documentation; never a reason to refuse a value. */
-  readonly format?: 'uri' | 'date' | 'spdx'
+  /**
+   * For people, documentation and filters; never a reason to refuse a value. `date`: a text whose order is that of
+   * time; `time`: a number of the field's unit since 1970.
+   */
+  readonly format?: 'uri' | 'date' | 'spdx' | 'time'
   /** Unit for people: 'ms', 'tokens', 'GB'. */
   readonly unit?: string
   /** A filter on this field also looks into that one (license -> licenses). */

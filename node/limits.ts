@@ -108,6 +108,12 @@ export const queryTermsMax = 32
 export const searchWaitMsMax = 1_000
 export const facetValuesMax = 100
 export const filtersMax = 32
+/** A filter's text; what a header of a GET can carry percent-encoded. */
+export const filterCharsMax = 4_096
+/** Fields and listed values of one filter: each is a look at every record when no index helps. */
+export const filterTestsMax = 128
+/** Parentheses and `not` within one another; checked while reading, so that nothing recurses further. */
+export const filterDepthMax = 16
 /** Longer runs of letters are hashes and the like; their beginning is enough to find them. */
 export const searchWordCharsMax = 48
 /** Distinct words indexed of one record: its names, its tags and the like, its texts. Long prompts repeat themselves. */
