@@ -10,33 +10,44 @@ import type { NodeFace } from '../node/index.ts'
 import { hostCheck } from './auth.ts'
 import { batchRoutes } from './batch.ts'
 import { changeRoutes } from './changes.ts'
+import { readBlocks } from './client-address.ts'
+import { docRoutes } from './docs.ts'
+import { tagged } from './etag.ts'
 import { healthRoutes } from './health.ts'
 import { openApi } from './openapi.ts'
 import { okTyped } from './openapi-parts.ts'
 import { opRoutes } from './ops.ts'
 import { recordRoutes } from './records.ts'
-import { addRoute, Gate, jsonAnswer, type Log, type Route } from './route.ts'
+import { type Answer, addRoute, Gate, type GateOptions, type Route } from './route.ts'
 import { searchRoutes } from './search.ts'
 
-export type AppOptions = {
-  /** What a writer must show. Compared in constant time, kept nowhere else. */
-  readonly token: string
+export type AppOptions = Omit<GateOptions, 'trustedProxies'> & {
   /** Further names this node answers to, without a port; loopback names always work. */
   readonly hosts?: readonly string[]
   /** It listens on every address of the machine, so any literal address may be asked for. */
   readonly anyAddress?: boolean
+  /** Addresses or blocks of proxies whose X-Forwarded-For is believed. RangeError for what is neither. */
+  readonly trustedProxies?: readonly string[]
   /** When it fires, followers of changes are let go. */
   readonly closing?: AbortSignal
-  readonly log?: Log
 }
 
 export function createApp(node: NodeFace, options: AppOptions): Hono {
-  const { token, hosts = [], anyAddress = false, log, closing = new AbortController().signal } = options
-  const gate = new Gate({ node, token, hosts: hostCheck(hosts, anyAddress), log })
+  const { hosts = [], anyAddress = false, closing = new AbortController().signal } = options
+  const gate = new Gate(node, hostCheck(hosts, anyAddress), {
+    ...options,
+    trustedProxies: readBlocks(options.trustedProxies ?? []),
+  })
   // Segments are decoded by who reads them: a slug may hold %2F.
   const app = new Hono({ getPath: rawPath })
-  for (const route of routesOf(node, closing)) addRoute(app, gate, route)
-  app.notFound((c) => gate.answer(c, { path: 'none', handle: () => unrouted(app, c) }))
+  const shared = new Set<string>()
+  for (const route of routesOf(node, closing)) {
+    const path = addRoute(app, gate, route)
+    if (gate.isShared(route)) shared.add(path)
+  }
+  app.notFound((c) =>
+    gate.answer(c, { method: 'GET', path: 'none', open: true, handle: () => unrouted(app, shared, c) }),
+  )
   return app
 }
 
@@ -51,22 +62,29 @@ export function routesOf(node: NodeFace, closing: AbortSignal): readonly Route[]
     ...changeRoutes(node, closing),
     ...healthRoutes(node),
   ]
-  let document: string | undefined
+  let document: Record<string, unknown> | undefined
+  let text: string | undefined
+  const read = () => {
+    document ??= openApi(all, node.version)
+    return document
+  }
   const openApiRoute: Route = {
     method: 'GET',
     path: '/openapi.json',
+    open: true,
     operation: {
       operationId: 'openapi',
       summary: 'This document',
       tags: ['node'],
       responses: okTyped('OpenAPI 3.1', { 'application/json': { type: 'object' } }),
     },
-    handle: () => {
-      document ??= JSON.stringify(openApi([...routes, openApiRoute], node.version))
-      return jsonAnswer(document)
+    handle: (c) => {
+      text ??= JSON.stringify(read())
+      return tagged(c, text)
     },
   }
-  return [...routes, openApiRoute]
+  const all = [...routes, openApiRoute, ...docRoutes(read)]
+  return all
 }
 
 /** /models answers as /v1/models does. */
@@ -84,12 +102,26 @@ function rawPath(request: Request): string {
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
 
-function unrouted(app: Hono, c: Context) {
-  const allow: string[] = METHODS.filter((method) => app.router.match(method, c.req.path)[0].length > 0)
-  if (allow.length === 0)
-    return { problem: 'not-found', detail: 'there is no such path; /openapi.json lists them' } as const
+/** `shared`: the paths, as the router has them, that pages of any origin may read. */
+function unrouted(app: Hono, shared: ReadonlySet<string>, c: Context): Answer {
+  const matches = new Map(METHODS.map((method) => [method, app.router.match(method, c.req.path)[0]]))
+  const allow: string[] = METHODS.filter((method) => (matches.get(method)?.length ?? 0) > 0)
+  if (allow.length === 0) {
+    return { problem: 'not-found', detail: 'there is no such path; /openapi.json lists them' }
+  }
   if (allow.includes('GET')) allow.push('HEAD')
   const headers = { allow: [...allow, 'OPTIONS'].join(', ') }
-  if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers })
-  return { problem: 'method-not-allowed', detail: `this path takes ${allow.join(', ')}`, headers } as const
+  if (c.req.method !== 'OPTIONS') {
+    return { problem: 'method-not-allowed', detail: `this path takes ${allow.join(', ')}`, headers }
+  }
+  const isShared = matches.get('GET')?.some(([[, route]]) => shared.has(route.path))
+  return new Response(null, { status: 204, headers: isShared ? { ...headers, ...PREFLIGHT } : headers })
+}
+
+/** A browser asks before it lets a page of another origin send what a plain link could not. */
+const PREFLIGHT = {
+  'access-control-allow-origin': '*',
+  'access-control-allow-methods': 'GET, HEAD, OPTIONS',
+  'access-control-allow-headers': 'Accept, If-None-Match, Last-Event-ID, X-Request-Id',
+  'access-control-max-age': '86400',
 }

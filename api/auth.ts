@@ -1,27 +1,62 @@
 /**
- * Who may ask what: a bearer token for what this node signs, and allow lists for Host and Origin, so that a page in
- * the operator's browser cannot reach a node on the loopback by a name of its own (DNS rebinding) or from its own origin.
+ * Who may ask what: bearer tokens, and allow lists for Host and Origin, so that a page in the operator's browser cannot
+ * reach a node on the loopback by a name of its own (DNS rebinding) or write from its own origin.
  *
  * There are no cookies and no other credentials that a browser would send by itself.
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
+import type { AccessToken } from '../node/index.ts'
 import type { Problem } from './problem.ts'
 
-/** Compares in time that depends on neither the token nor the guess. */
-export function tokenCheck(token: string): (authorization: string | undefined) => Problem | undefined {
+/** What a good token allows. */
+export type Access = Pick<AccessToken, 'name' | 'may' | 'kinds'>
+
+/** The access that goes with a secret; undefined when it is none of this node's. */
+export type TokenLookup = (secret: string) => Promise<Access | undefined>
+
+/** Name of the main token, which may do everything; no other can be called so. */
+export const MAIN_TOKEN = '(main)'
+const main: Access = { name: MAIN_TOKEN, may: 'write' }
+
+/** From an Authorization header to an access. The main token is compared in time that depends on neither it nor the guess. */
+export function tokenCheck(token: string, further: TokenLookup = async () => undefined) {
   const wanted = digest(token)
-  return (authorization) => {
-    const given = /^bearer +([\x21-\x7e]{1,512}) *$/i.exec(authorization ?? '')?.[1]
-    if (given !== undefined && timingSafeEqual(digest(given), wanted)) return undefined
-    const error = given === undefined ? '' : ', error="invalid_token"'
-    return {
-      problem: 'unauthorised',
-      detail:
-        given === undefined ? 'send the header Authorization: Bearer <token>' : 'the token is not the one of this node',
-      headers: { 'www-authenticate': `Bearer realm="peerage"${error}` },
-    }
+  return (authorization: string): Access | undefined | Promise<Access | undefined> => {
+    const given = BEARER.exec(authorization)?.[1]
+    if (given === undefined) return undefined
+    return timingSafeEqual(digest(given), wanted) ? main : further(given)
   }
+}
+
+const BEARER = /^bearer +([\x21-\x7e]{1,512}) *$/i
+
+/** 401: no token was shown, or not a good one. */
+export function unauthorised(authorization: string | undefined): Problem {
+  const shown = BEARER.test(authorization ?? '')
+  return {
+    problem: 'unauthorised',
+    detail: shown
+      ? 'the token is none of this node: wrong, revoked or expired'
+      : 'send the header Authorization: Bearer <token>',
+    headers: { 'www-authenticate': `Bearer realm="peerage"${shown ? ', error="invalid_token"' : ''}` },
+  }
+}
+
+/** 403 when a good token does not reach that far. `kinds`: those that are asked about; undefined for all. */
+export function scopeProblem(
+  access: Access,
+  wants: 'read' | 'write',
+  kinds: readonly string[] | undefined,
+): Problem | undefined {
+  if (wants === 'write' && access.may === 'read') return forbidden('the token may only read')
+  if (access.kinds === undefined || kinds?.every((kind) => access.kinds?.includes(kind))) return undefined
+  return forbidden(`the token is for ${access.kinds.join(', ')} only`)
+}
+
+function forbidden(detail: string): Problem {
+  const headers = { 'www-authenticate': 'Bearer realm="peerage", error="insufficient_scope"' }
+  return { problem: 'forbidden', detail, headers }
 }
 
 function digest(text: string): Buffer {

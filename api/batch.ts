@@ -10,11 +10,12 @@ import {
   httpBatchLinesMax,
   type NodeFace,
 } from '../node/index.ts'
+import { type Access, scopeProblem } from './auth.ts'
 import { JSON_LINES_TYPES, readBody } from './body.ts'
 import { readJson } from './json.ts'
 import { describe, ok, parameters, problems, requestBody, schema } from './openapi-parts.ts'
 import { isProblem, type Problem, problemOf } from './problem.ts'
-import { type Answer, type Route, typedAnswer } from './route.ts'
+import { type Answer, type Route, typedAnswer, type Visit } from './route.ts'
 
 export function batchRoutes(node: NodeFace): Route[] {
   return [
@@ -22,7 +23,8 @@ export function batchRoutes(node: NodeFace): Route[] {
       method: 'POST',
       path: '/v1/batch',
       token: true,
-      handle: (c) => batch(node, c),
+      looksAtKinds: true,
+      handle: (c, visit) => batch(node, c, visit),
       operation: describe('batch')(
         'batch',
         `Registers or changes up to ${httpBatchLinesMax} records, signed by this node`,
@@ -39,7 +41,7 @@ export function batchRoutes(node: NodeFace): Route[] {
 
 type Line = { readonly i: number; readonly item: BatchItem } | { readonly i: number; readonly problem: Problem }
 
-async function batch(node: NodeFace, c: Context): Promise<Answer> {
+async function batch(node: NodeFace, c: Context, visit: Visit): Promise<Answer> {
   const query = new URL(c.req.url).searchParams
   const lenient = flagOf(query.get('lenient'))
   const mode = query.get('mode') ?? 'merge'
@@ -50,6 +52,10 @@ async function batch(node: NodeFace, c: Context): Promise<Answer> {
   if (!(body instanceof Uint8Array)) return body
   const lines = readLines(body)
   if (isProblem(lines)) return lines
+  const limited = lines.length > 1 ? visit.charge(lines.length - 1) : undefined
+  if (limited !== undefined) return limited
+  const { access } = visit
+  if (access !== undefined) refuseOthers(lines, access)
   const items = lines.flatMap((line) => ('item' in line ? [line.item] : []))
   const outcomes = (await node.catalogue.batch(items, { lenient, replace: mode === 'replace' })).values()
   const answers = lines.map((line) => {
@@ -83,6 +89,14 @@ function readLines(bytes: Uint8Array): Line[] | Problem {
     lines.push(isProblem(item) ? { i, problem: item } : { i, item })
   }
   return lines
+}
+
+/** A token for some kinds writes those and no other; the rest of its batch goes in. */
+function refuseOthers(lines: Line[], access: Access): void {
+  for (const [at, line] of lines.entries()) {
+    const problem = 'item' in line ? scopeProblem(access, 'write', [line.item.kind]) : undefined
+    if (problem !== undefined) lines[at] = { i: line.i, problem }
+  }
 }
 
 function isBlank(line: Uint8Array): boolean {

@@ -22,9 +22,25 @@ export type BodyOptions = {
 /** Bytes of large bodies from strangers that are being read now, in this process. */
 let openBytes = 0
 
+/** Bodies that were read before their handler asked for them. */
+const ahead = new WeakMap<Context, Uint8Array>()
+
+/** Reads the body of a caller with a token before its route does, whatever its type; `readBody` then finds it. */
+export async function readAhead(c: Context, bytesMax: number): Promise<Uint8Array | Problem> {
+  const body = await readBytes(c, { bytesMax, trusted: true })
+  if (body instanceof Uint8Array) ahead.set(c, body)
+  return body
+}
+
 export async function readBody(c: Context, options: BodyOptions): Promise<Uint8Array | Problem> {
   const wrongType = typeProblem(c, options.types)
   if (wrongType !== undefined) return wrongType
+  const read = ahead.get(c)
+  if (read === undefined) return readBytes(c, options)
+  return read.length > options.bytesMax ? tooLarge(options.bytesMax) : read
+}
+
+async function readBytes(c: Context, options: Omit<BodyOptions, 'types'>): Promise<Uint8Array | Problem> {
   const length = c.req.header('content-length')
   if (length !== undefined && Number(length) > options.bytesMax) return tooLarge(options.bytesMax)
   try {
@@ -46,7 +62,7 @@ export async function readJsonBody(c: Context, options: BodyOptions): Promise<{ 
 
 async function readStream(
   body: ReadableStream<Uint8Array> | null,
-  options: BodyOptions,
+  options: Omit<BodyOptions, 'types'>,
 ): Promise<Uint8Array | Problem> {
   if (body === null) return new Uint8Array(0)
   const chunks: Uint8Array[] = []

@@ -13,17 +13,20 @@ import {
   followerHeartbeatMs,
   followerStallMs,
   followersMax,
+  followersPerSubnetMax,
   type NodeFace,
   pageItemsMax,
   type ReplicaFace,
 } from '../node/index.ts'
 import { nextLink, readLimit } from './cursor.ts'
-import { describe, okTyped, parameters, problems, schema } from './openapi-parts.ts'
+import { tagged } from './etag.ts'
+import { describe, notModified, okTyped, parameters, problems, schema } from './openapi-parts.ts'
 import { isProblem, type Problem } from './problem.ts'
-import { type Answer, type Route, typedAnswer } from './route.ts'
+import { type Answer, type Route, typedAnswer, type Visit } from './route.ts'
 
 const LINES_TYPE = 'application/x-ndjson'
 const EVENTS_TYPE = 'text/event-stream'
+const VARIES = { vary: 'accept' }
 /** Changes read at once for a follower; about 100 KB as text. */
 const FOLLOWER_PAGE = 256
 
@@ -33,16 +36,17 @@ export function changeRoutes(node: NodeFace, closing: AbortSignal): Route[] {
     {
       method: 'GET',
       path: '/v1/changes',
-      handle: (c) => changes(node, feed, c),
+      handle: (c, visit) => changes(node, feed, c, visit),
       operation: describe('changes')(
         'changes',
         'Every op in order of arrival; as Server-Sent Events when asked for',
-        [parameters.since, parameters.limit, parameters.lastEventId],
+        [parameters.since, parameters.limit, parameters.lastEventId, parameters.ifNoneMatch],
         {
           ...okTyped('One Change a line, or one an event whose id is the seq', {
             [LINES_TYPE]: schema('Change'),
             [EVENTS_TYPE]: { type: 'string' },
           }),
+          ...notModified,
           ...problems('bad-query', 'busy'),
         },
       ),
@@ -50,7 +54,7 @@ export function changeRoutes(node: NodeFace, closing: AbortSignal): Route[] {
   ]
 }
 
-async function changes(node: NodeFace, feed: Feed, c: Context): Promise<Answer> {
+async function changes(node: NodeFace, feed: Feed, c: Context, visit: Visit): Promise<Answer> {
   const query = new URL(c.req.url).searchParams
   const events = c.req.header('accept')?.toLowerCase().includes(EVENTS_TYPE) === true
   const since = readSeq((events ? c.req.header('last-event-id') : undefined) ?? query.get('since'))
@@ -58,17 +62,16 @@ async function changes(node: NodeFace, feed: Feed, c: Context): Promise<Answer> 
   const limit = readLimit(query.get('limit'), pageItemsMax)
   if (isProblem(limit)) return limit
   if (events) {
-    if (c.req.method === 'HEAD') return typedAnswer('', EVENTS_TYPE)
-    return feed.follow(since, (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing)
+    if (c.req.method === 'HEAD') return typedAnswer('', EVENTS_TYPE, VARIES)
+    return feed.follow(since, visit.subnet, (c.env as { outgoing?: ServerResponse } | undefined)?.outgoing)
   }
   const page = await node.replica.changes(since, limit)
   const last = page.at(-1)?.seq
-  const link = last !== undefined && page.length === limit
-  return typedAnswer(
-    page.map((change) => `${textOf(change)}\n`).join(''),
-    LINES_TYPE,
-    link ? { link: nextLink(c.req.path, query, { since: String(last) }) } : {},
-  )
+  const more = last !== undefined && page.length === limit
+  return tagged(c, page.map((change) => `${textOf(change)}\n`).join(''), LINES_TYPE, {
+    ...VARIES,
+    ...(more && { link: nextLink(c.req.path, query, { since: String(last) }) }),
+  })
 }
 
 function readSeq(text: string | null | undefined): number | Problem {
@@ -87,6 +90,7 @@ function textOf({ seq, op, kind, record, type, actor, w }: Change): string {
 }
 
 type Follower = {
+  readonly subnet: string | undefined
   cursor: number
   open: boolean
   /** Ends its waiting. */
@@ -110,11 +114,15 @@ class Feed {
     closing.addEventListener('abort', () => this.#wake(), { once: true })
   }
 
-  follow(since: number, outgoing: ServerResponse | undefined): Answer {
+  follow(since: number, subnet: string | undefined, outgoing: ServerResponse | undefined): Answer {
     if (this.#followers.size >= followersMax) {
       return { problem: 'busy', detail: `at most ${followersMax} follow at once`, headers: { 'retry-after': '10' } }
     }
-    const follower: Follower = { cursor: since, open: true, wake: () => {}, stalled: undefined }
+    if (subnet !== undefined && this.#countOf(subnet) >= followersPerSubnetMax) {
+      const detail = `at most ${followersPerSubnetMax} follow at once from one subnet`
+      return { problem: 'rate-limited', detail, headers: { 'retry-after': '60' } }
+    }
+    const follower: Follower = { subnet, cursor: since, open: true, wake: () => {}, stalled: undefined }
     this.#followers.add(follower)
     this.#stop ??= this.#replica.onAppended(() => this.#wake())
     const stream = new ReadableStream<Uint8Array>({
@@ -138,7 +146,13 @@ class Feed {
       },
       cancel: () => this.#leave(follower),
     })
-    return typedAnswer(stream, EVENTS_TYPE, { 'x-accel-buffering': 'no' })
+    return typedAnswer(stream, EVENTS_TYPE, { ...VARIES, 'cache-control': 'no-store', 'x-accel-buffering': 'no' })
+  }
+
+  #countOf(subnet: string): number {
+    let count = 0
+    for (const follower of this.#followers) if (follower.subnet === subnet) count++
+    return count
   }
 
   #cut(follower: Follower, outgoing: ServerResponse | undefined): void {

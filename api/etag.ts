@@ -2,7 +2,9 @@
  * Entity tags. A record's is made of its heads: they name the whole set of its ops, so equal heads are equal answers.
  */
 import { createHash } from 'node:crypto'
+import type { Context } from 'hono'
 import type { Merged } from '../crdt/index.ts'
+import { typedAnswer } from './route.ts'
 
 const DIGITS = 32
 
@@ -12,11 +14,39 @@ export function etagOf(record: Merged): string {
   return `"${createHash('sha256').update(record.heads.join()).digest('hex').slice(0, DIGITS)}"`
 }
 
+/** The tag of a text that is not one record: a page of a list, a document. Weak: what a proxy recodes means the same. */
+export function textTag(text: string | Uint8Array): string {
+  return `W/"${createHash('sha256').update(text).digest('base64url').slice(0, DIGITS)}"`
+}
+
+/** An answer with the tag of its text; 304 for who has it. */
+export function tagged(
+  c: Context,
+  text: string,
+  type = 'application/json',
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  return taggedAs(c, textTag(text), () => text, type, headers)
+}
+
+/** The same with a tag that is known without the text, which is made only when it is needed. */
+export function taggedAs(
+  c: Context,
+  etag: string,
+  text: () => string,
+  type = 'application/json',
+  headers: Readonly<Record<string, string>> = {},
+): Response {
+  if (noneMatch(c.req.header('if-none-match'), etag)) return typedAnswer(text(), type, { etag, ...headers })
+  return new Response(null, { status: 304, headers: { etag, 'cache-control': 'no-cache', ...headers } })
+}
+
 /** If-None-Match on a read: weak comparison. */
 export function noneMatch(header: string | undefined, etag: string): boolean {
   if (header === undefined) return true
   if (header.trim() === '*') return false
-  return !tags(header).some((tag) => tag.replace(/^W\//, '') === etag)
+  const wanted = etag.replace(/^W\//, '')
+  return !tags(header).some((tag) => tag.replace(/^W\//, '') === wanted)
 }
 
 /**

@@ -11,6 +11,7 @@ export function healthRoutes(node: NodeFace): Route[] {
     {
       method: 'GET',
       path: '/v1/status',
+      sameOrigin: true,
       handle: statusOf(node),
       operation: about('status', 'What this node is, holds and is connected to', [parameters.stateHash], {
         ...ok('Status', schema('Status')),
@@ -20,12 +21,14 @@ export function healthRoutes(node: NodeFace): Route[] {
     {
       method: 'GET',
       path: '/livez',
+      open: true,
       handle: () => jsonAnswer('{"status":"alive"}'),
       operation: about('livez', 'Whether the process answers', [], ok('It does', state)),
     },
     {
       method: 'GET',
       path: '/readyz',
+      open: true,
       handle: () => readiness(node),
       operation: about('readyz', 'Whether requests should be sent here', [], {
         ...ok('They may', state),
@@ -35,6 +38,7 @@ export function healthRoutes(node: NodeFace): Route[] {
     {
       method: 'GET',
       path: '/metrics',
+      sameOrigin: true,
       handle: async () => typedAnswer(await node.metrics(), METRICS_TYPE),
       operation: about(
         'metrics',

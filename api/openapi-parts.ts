@@ -51,6 +51,7 @@ export function created(content: Part): Part {
 }
 
 export const noContent: Part = { 204: { description: 'Done' } }
+export const notModified: Part = { 304: { description: 'The reader has it' } }
 
 const entityTag = { ETag: { $ref: '#/components/headers/ETag' } }
 
@@ -81,6 +82,7 @@ export const parameters = {
   owner: ref('owner'),
   slug: ref('slug'),
   op: ref('op'),
+  code: ref('code'),
   limit: ref('limit'),
   cursor: ref('cursor'),
   sort: ref('sort'),

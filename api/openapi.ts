@@ -71,6 +71,7 @@ const parameters = {
   owner: parameter('owner', 'path', 'DID of the owner.', DID),
   slug: parameter('slug', 'path', 'What the owner calls it, percent-encoded, `/` as `%2F`.', TEXT),
   op: parameter('op', 'path', 'Op id.', CID),
+  code: parameter('code', 'path', 'Code of a problem.', { type: 'string', enum: Object.keys(PROBLEMS) }),
   limit: parameter('limit', 'query', 'Items on a page.', {
     type: 'integer',
     minimum: 1,

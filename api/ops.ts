@@ -9,8 +9,9 @@ import type { Context } from 'hono'
 import { cidToOpId, decode, opIdToCid, type Value } from '../crdt/index.ts'
 import { httpBatchBytesMax, type NodeFace } from '../node/index.ts'
 import { CBOR_TYPES, readBody } from './body.ts'
-import { describe, ok, okTyped, parameters, problems, requestBody, schema } from './openapi-parts.ts'
-import { type Answer, jsonAnswer, type Route, segmentsOf, typedAnswer } from './route.ts'
+import { noneMatch, textTag } from './etag.ts'
+import { describe, notModified, ok, okTyped, parameters, problems, requestBody, schema } from './openapi-parts.ts'
+import { type Answer, jsonAnswer, type Route, segmentsOf, typedAnswer, type Visit } from './route.ts'
 
 export function opRoutes(node: NodeFace): Route[] {
   const about = describe('ops')
@@ -19,7 +20,8 @@ export function opRoutes(node: NodeFace): Route[] {
     {
       method: 'POST',
       path: '/v1/ops',
-      handle: (c) => post(node, c),
+      open: true,
+      handle: (c, visit) => post(node, c, visit),
       operation: about(
         'post_ops',
         'Takes signed frames from those who hold their own key',
@@ -35,20 +37,27 @@ export function opRoutes(node: NodeFace): Route[] {
       method: 'GET',
       path: '/v1/ops/{op}',
       handle: (c) => get(node, c),
-      operation: about('get_op', 'Reads the frame that carries and proves one op', [parameters.op], {
-        ...okTyped('A frame, exactly as peers exchange it', { 'application/cbor': bytes }),
-        ...problems('not-found'),
-      }),
+      operation: about(
+        'get_op',
+        'Reads the frame that carries and proves one op',
+        [parameters.op, parameters.ifNoneMatch],
+        {
+          ...notModified,
+          ...okTyped('A frame, exactly as peers exchange it', { 'application/cbor': bytes }),
+          ...problems('not-found'),
+        },
+      ),
     },
   ]
 }
 
-async function post(node: NodeFace, c: Context): Promise<Answer> {
+async function post(node: NodeFace, c: Context, visit: Visit): Promise<Answer> {
   const body = await readBody(c, { bytesMax: httpBatchBytesMax, types: CBOR_TYPES, trusted: false })
   if (!(body instanceof Uint8Array)) return body
   if (body.length === 0)
     return { problem: 'bad-request', detail: 'the body is empty; expected one frame or a CBOR array of frames' }
   const admitted = await node.replica.admit(framesOf(body), { via: 'http' }, { sync: true })
+  visit.charge(admitted.results.length + admitted.refusedFrames.length - 1, true)
   const results = [
     ...admitted.results.map(({ op, verdict, reason }) => ({
       op: opIdToCid(op),
@@ -74,9 +83,15 @@ function looksLikeFrame(body: Uint8Array): boolean {
   return body[0] === 0x86 && body[1] === 0x58 && body[2] === 0x20 && (body[35] ?? 0xff) <= UNSIGNED_MAX
 }
 
+const LASTING = { 'cache-control': 'public, max-age=86400' }
+
 async function get(node: NodeFace, c: Context): Promise<Answer> {
   const id = cidToOpId(segmentsOf(c)?.[2] ?? '')
   const [frame] = id === undefined ? [] : (await node.replica.frames([id])).frames
   if (frame === undefined) return { problem: 'not-found', detail: 'there is no such op here' }
-  return typedAnswer(frame, 'application/cbor')
+  // An op never changes, but which frame proves it may: a batch can be stored in parts.
+  const etag = textTag(frame)
+  if (noneMatch(c.req.header('if-none-match'), etag))
+    return typedAnswer(frame, 'application/cbor', { etag, ...LASTING })
+  return new Response(null, { status: 304, headers: { etag, ...LASTING } })
 }

@@ -4,30 +4,109 @@
  */
 import { type FieldError, NodeError, type NodeErrorCode, type Refusal, type RefusalCode } from '../node/index.ts'
 
-/** Codes are API. `type` is `urn:peerage:problem:<code>`; `code` repeats it for those who compare words. */
+/** Codes are API. `type` is `/problems/<code>`, a page of this node; `code` repeats it for those who compare words. */
 export const PROBLEMS = {
-  'bad-request': [400, 'The request cannot be read'],
-  'bad-query': [400, 'The query cannot be answered'],
-  'bad-cursor': [400, 'The cursor is not one of ours'],
-  unauthorised: [401, 'A token is needed'],
-  'not-owner': [403, 'The record belongs to another key'],
-  'host-not-allowed': [403, 'Not a name of this node'],
-  'origin-not-allowed': [403, 'Not a page of this node'],
-  'read-only': [403, 'This node signs nothing'],
-  'not-found': [404, 'There is no such thing'],
-  'method-not-allowed': [405, 'Not with this method'],
-  timeout: [408, 'The request took too long'],
-  exists: [409, 'It exists'],
-  precondition: [412, 'The record is not as expected'],
-  'too-large': [413, 'More than is taken'],
-  'unsupported-type': [415, 'Not a content type that is understood here'],
-  invalid: [422, 'The document is not valid'],
-  'headers-too-large': [431, 'The header fields are too large'],
-  internal: [500, 'Something failed here'],
-  busy: [503, 'Too much at once'],
-  unavailable: [503, 'Not at the moment'],
-  'store-full': [507, 'The disk is full'],
-} as const satisfies Record<string, readonly [status: number, title: string]>
+  'bad-request': [
+    400,
+    'The request cannot be read',
+    'The detail says where it breaks off; it is never worth repeating as it is.',
+  ],
+  'bad-query': [
+    400,
+    'The query cannot be answered',
+    'A parameter or a member of the query is wrong; errors[] names it. /openapi.json lists what a path takes.',
+  ],
+  'bad-cursor': [
+    400,
+    'The cursor is not one of ours',
+    'Cursors belong to one query of one node. Begin again without one.',
+  ],
+  unauthorised: [
+    401,
+    'A token is needed',
+    'Send Authorization: Bearer <token>. The main token is the file `token` in the data folder of the node; `peerage tokens new` makes further ones. An expired or revoked token is answered this way too.',
+  ],
+  forbidden: [
+    403,
+    'The token may not do this',
+    'The token is good, but it only reads, or it is for other kinds. The detail says which.',
+  ],
+  'not-owner': [
+    403,
+    'The record belongs to another key',
+    'Only the owner of a record writes it. Sign with the key of its owner, or register it under a key of your own.',
+  ],
+  'host-not-allowed': [
+    403,
+    'Not a name of this node',
+    'The Host header names another machine. Whoever runs the node adds a name with --http-host.',
+  ],
+  'origin-not-allowed': [
+    403,
+    'Not a page of this node',
+    'A page of another origin may read, and nothing else. Whoever runs the node adds a name with --http-host.',
+  ],
+  'read-only': [403, 'This node signs nothing', 'The node has no key of its own. Send signed ops to POST /v1/ops.'],
+  'not-found': [
+    404,
+    'There is no such thing',
+    'With `deleted: true` it existed: its history can still be read, and registering it again restores it.',
+  ],
+  'method-not-allowed': [405, 'Not with this method', 'The Allow header lists the methods that this path takes.'],
+  timeout: [
+    408,
+    'The request took too long',
+    'The header or the body did not arrive in time. Send it again, in smaller parts when the line is slow.',
+  ],
+  exists: [
+    409,
+    'It exists',
+    '`id` is the record that has this name. Change it with PUT or PATCH, or choose another slug.',
+  ],
+  precondition: [
+    412,
+    'The record is not as expected',
+    'If-Match or If-None-Match did not hold: somebody else was faster. Read the record again and decide anew.',
+  ],
+  'too-large': [413, 'More than is taken', 'The detail says the bound. Send less at once.'],
+  'unsupported-type': [
+    415,
+    'Not a content type that is understood here',
+    'Accept-Post lists the types that are. Bodies are taken uncompressed and in UTF-8.',
+  ],
+  invalid: [422, 'The document is not valid', 'errors[] lists each wrong field by its JSON Pointer.'],
+  'key-reused': [
+    422,
+    'The idempotency key was used for another request',
+    'A key stands for one request with one body. Use a new one.',
+  ],
+  'rate-limited': [
+    429,
+    'Too many requests',
+    'Wait as long as Retry-After says. RateLimit and RateLimit-Policy say what is left and what is granted; every item of a batch counts.',
+  ],
+  'headers-too-large': [
+    431,
+    'The header fields are too large',
+    'Request line and header fields together take at most 16 KiB.',
+  ],
+  internal: [
+    500,
+    'Something failed here',
+    'A fault of the node, not of the request. Its log has the details under the request_id.',
+  ],
+  busy: [503, 'Too much at once', 'A bounded queue of the node is full. Try again after Retry-After.'],
+  unavailable: [
+    503,
+    'Not at the moment',
+    'The node is starting, or a part of it is being rebuilt. Try again after Retry-After.',
+  ],
+  'store-full': [
+    507,
+    'The disk is full',
+    'Nothing was written, and reads go on. Whoever runs the node has to make room.',
+  ],
+} as const satisfies Record<string, readonly [status: number, title: string, help: string]>
 
 export type ProblemCode = keyof typeof PROBLEMS
 
@@ -95,7 +174,7 @@ function isFull(error: unknown): boolean {
 export function problemBody(problem: Problem, requestId: string): string {
   const [status, title] = PROBLEMS[problem.problem]
   return JSON.stringify({
-    type: `urn:peerage:problem:${problem.problem}`,
+    type: `/problems/${problem.problem}`,
     title,
     status,
     code: problem.problem,

@@ -9,9 +9,19 @@ import { cidToOpId, didToOwner, isHex, isSlug, type Kind, type Merged, opIdToCid
 import { httpBodyBytesMax, type NodeFace, type Place, type Written } from '../node/index.ts'
 import { JSON_TYPES, MERGE_PATCH_TYPES, readJsonBody } from './body.ts'
 import { badCursor, nextLink, readCursor, readLimit } from './cursor.ts'
-import { etagOf, noneMatch, writeCondition } from './etag.ts'
+import { etagOf, tagged, taggedAs, writeCondition } from './etag.ts'
 import { opToJson } from './history.ts'
-import { created, describe, noContent, ok, parameters, problems, requestBody, schema } from './openapi-parts.ts'
+import {
+  created,
+  describe,
+  noContent,
+  notModified,
+  ok,
+  parameters,
+  problems,
+  requestBody,
+  schema,
+} from './openapi-parts.ts'
 import { isProblem, type Problem, problemOf } from './problem.ts'
 import { type Answer, jsonAnswer, type Route, segmentsOf } from './route.ts'
 import { listRecords } from './search.ts'
@@ -31,7 +41,10 @@ export function recordRoutes(node: NodeFace, kind: Kind): Route[] {
   const history = (c: Context) => atPlace(c, kind, (place) => readHistory(node, c, place))
   const heads = (c: Context) => atPlace(c, kind, (place) => readHeads(node, kind, c, place))
   // `/{id}/history` is also how the record of the owner {id} with the slug "history" is written.
-  const orSlug = (sub: Route['handle']) => (c: Context) => (namesOwner(c) ? get(c) : sub(c))
+  const orSlug =
+    (sub: Route['handle']): Route['handle'] =>
+    (c, visit) =>
+      namesOwner(c) ? get(c) : sub(c, visit)
 
   const both = (
     id: string,
@@ -45,7 +58,7 @@ export function recordRoutes(node: NodeFace, kind: Kind): Route[] {
       handle: get,
       operation: about(`get${id}`, `Reads a ${name}`, [...where, parameters.ifNoneMatch], {
         ...ok(`The ${name} as merged`, record),
-        304: { description: 'The reader has it' },
+        ...notModified,
         ...problems('not-found'),
       }),
     },
@@ -120,9 +133,10 @@ export function recordRoutes(node: NodeFace, kind: Kind): Route[] {
       operation: about(
         `history${id}`,
         `Lists the ops of a ${name}, newest first; also of a deleted one`,
-        [...where, parameters.limit, parameters.cursor],
+        [...where, parameters.limit, parameters.cursor, parameters.ifNoneMatch],
         {
           ...ok('A page of ops', schema('History')),
+          ...notModified,
           ...problems('not-found', 'bad-cursor'),
         },
       ),
@@ -131,14 +145,20 @@ export function recordRoutes(node: NodeFace, kind: Kind): Route[] {
       method: 'GET',
       path: `${place}/heads`,
       handle: sub(heads),
-      operation: about(`heads${id}`, `Reads the heads of a ${name} and its conflicts; also of a deleted one`, where, {
-        ...ok('Heads and conflicts', schema('Heads')),
-        ...problems('not-found'),
-      }),
+      operation: about(
+        `heads${id}`,
+        `Reads the heads of a ${name} and its conflicts; also of a deleted one`,
+        [...where, parameters.ifNoneMatch],
+        {
+          ...ok('Heads and conflicts', schema('Heads')),
+          ...notModified,
+          ...problems('not-found'),
+        },
+      ),
     },
   ]
 
-  return [
+  const routes: Route[] = [
     {
       method: 'POST',
       path: at,
@@ -162,13 +182,18 @@ export function recordRoutes(node: NodeFace, kind: Kind): Route[] {
       operation: about(
         `list_${plural}`,
         `Lists ${plural}; every further query parameter is a filter on a field`,
-        [parameters.limit, parameters.cursor, parameters.sort, parameters.filters],
-        { ...ok(`A page of ${plural}`, schema(`${name}_list`)), ...problems('bad-query', 'bad-cursor', 'unavailable') },
+        [parameters.limit, parameters.cursor, parameters.sort, parameters.filters, parameters.ifNoneMatch],
+        {
+          ...notModified,
+          ...ok(`A page of ${plural}`, schema(`${name}_list`)),
+          ...problems('bad-query', 'bad-cursor', 'unavailable'),
+        },
       ),
     },
     ...both(`_${name}`, `${at}/{id}`, byId, orSlug),
     ...both(`_${name}_by_slug`, `${at}/{owner}/{slug}`, bySlug, (handle) => handle),
   ]
+  return routes.map((route) => ({ ...route, kind: name }))
 }
 
 type Handler = (place: Place) => Promise<Answer>
@@ -209,10 +234,7 @@ async function read(node: NodeFace, kind: Kind, c: Context, place: Place): Promi
   const found = await node.catalogue.read(place)
   if (found.outcome === 'refused') return problemOf(found)
   const etag = etagOf(found.record)
-  if (!noneMatch(c.req.header('if-none-match'), etag)) {
-    return new Response(null, { status: 304, headers: { etag, 'cache-control': 'no-cache' } })
-  }
-  return jsonAnswer(textOf(found.record, kind), 200, { etag })
+  return taggedAs(c, etag, () => textOf(found.record, kind))
 }
 
 async function registerRecord(node: NodeFace, kind: Kind, c: Context): Promise<Answer> {
@@ -263,12 +285,14 @@ async function readHistory(node: NodeFace, c: Context, place: Place): Promise<An
   if (page.outcome === 'refused') return problemOf(page)
   const next = page.next === undefined ? undefined : opIdToCid(page.next)
   const text = JSON.stringify({ items: page.items.map(opToJson), ...(next !== undefined && { next_cursor: next }) })
-  return jsonAnswer(text, 200, next === undefined ? {} : { link: nextLink(c.req.path, query, { cursor: next }) })
+  if (next === undefined) return tagged(c, text)
+  return tagged(c, text, 'application/json', { link: nextLink(c.req.path, query, { cursor: next }) })
 }
 
-async function readHeads(node: NodeFace, kind: Kind, _c: Context, place: Place): Promise<Answer> {
+async function readHeads(node: NodeFace, kind: Kind, c: Context, place: Place): Promise<Answer> {
   const record = await node.catalogue.readAny(place)
   if (record === undefined) return notFound
-  const { conflicts = {} } = toJson(record, kind)
-  return jsonAnswer(JSON.stringify({ heads: record.heads.map(opIdToCid), conflicts }), 200, { etag: etagOf(record) })
+  const text = () =>
+    JSON.stringify({ heads: record.heads.map(opIdToCid), conflicts: toJson(record, kind).conflicts ?? {} })
+  return taggedAs(c, etagOf(record), text)
 }

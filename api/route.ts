@@ -1,11 +1,15 @@
 /**
- * One route: what it answers to, whether it needs the token, what OpenAPI says of it, and the handler. Every route is
- * registered through here, so that none can miss a check, a counter or the shape of a problem.
+ * One route: what it answers to, who may ask, what OpenAPI says of it, and the handler. Every route is registered
+ * through here, so that none can miss a check, a counter, a limit or the shape of a problem.
  */
 import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context, Hono } from 'hono'
-import type { NodeFace } from '../node/index.ts'
-import { type HostCheck, tokenCheck } from './auth.ts'
+import { httpSubnetPerMinute, httpTokenPerMinute, type NodeFace } from '../node/index.ts'
+import { type Access, type HostCheck, scopeProblem, type TokenLookup, tokenCheck, unauthorised } from './auth.ts'
+import { clientAddress, type readBlocks, subnetOf } from './client-address.ts'
+import { answerOnce, IdempotentAnswers } from './idempotency.ts'
+import { Limiter, type Quota } from './limiter.ts'
 import { isProblem, type Problem, problemOfError, problemResponse } from './problem.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -15,49 +19,104 @@ export type Route = {
   readonly method: Method
   /** As OpenAPI writes it: `/v1/models/{id}`. */
   readonly path: string
-  /** Needs the bearer token: it makes this node sign. */
+  /** Needs a token that may write: it makes this node sign, or changes what the node does. */
   readonly token?: true
+  /** Answers everybody also where the operator has closed the reads: it holds nothing of the catalogue. */
+  readonly open?: true
+  /** Tells of this node rather than of the catalogue: pages of other origins do not read it. */
+  readonly sameOrigin?: true
+  /** Singular name of the one kind that it reads or writes; left out, it may be any. */
+  readonly kind?: string
+  /** It looks itself at which kinds a token is for. */
+  readonly looksAtKinds?: true
   /** The path that answers the same and is described in full. */
   readonly sameAs?: string
   /** The OpenAPI operation. */
   readonly operation: Readonly<Record<string, unknown>>
-  readonly handle: (c: Context) => Answer | Promise<Answer>
+  readonly handle: (c: Context, visit: Visit) => Answer | Promise<Answer>
+}
+
+/** What is known of one request besides itself. */
+export type Visit = {
+  readonly requestId: string
+  /** Of the token that was shown, when it is good. */
+  readonly access: Access | undefined
+  /** The subnet it comes from; undefined for this machine and its private networks. */
+  readonly subnet: string | undefined
+  /**
+   * Counts further items of a request that turns out to be many; the first was counted at the door. A problem when the
+   * quota is used up, unless they are `done` already.
+   */
+  charge(items: number, done?: boolean): Problem | undefined
 }
 
 export type Log = (level: 'info' | 'warn' | 'error', message: string, facts?: Record<string, unknown>) => void
 
 export type GateOptions = {
-  readonly node: NodeFace
   readonly token: string
-  readonly hosts: HostCheck
+  /** Further tokens. */
+  readonly tokens?: TokenLookup
+  /** Reads need no token; otherwise one that may read. */
+  readonly publicReads?: boolean
+  /** Requests a minute from one subnet without a token, and with one token; 0 for no bound. */
+  readonly subnetPerMinute?: number
+  readonly tokenPerMinute?: number
+  /** Bound this machine and its private networks too. */
+  readonly limitLocal?: boolean
+  /** Proxies whose X-Forwarded-For is believed. */
+  readonly trustedProxies?: ReturnType<typeof readBlocks>
   readonly log?: Log
 }
+
+type Wiring = { readonly incoming?: IncomingMessage; readonly outgoing?: ServerResponse } | undefined
 
 /** What stands before every handler. */
 export class Gate {
   readonly #node: NodeFace
-  readonly #token: ReturnType<typeof tokenCheck>
   readonly #hosts: HostCheck
-  readonly #log: Log | undefined
+  readonly #options: GateOptions
+  readonly #token: ReturnType<typeof tokenCheck>
+  readonly #publicReads: boolean
+  readonly #limiter = new Limiter()
+  readonly #subnetQuota: Quota
+  readonly #tokenQuota: Quota
+  readonly #once = new IdempotentAnswers()
   readonly #idPrefix = randomBytes(6).toString('hex')
   #requests = 0
 
-  constructor({ node, token, hosts, log }: GateOptions) {
+  constructor(node: NodeFace, hosts: HostCheck, options: GateOptions) {
     this.#node = node
-    this.#token = tokenCheck(token)
     this.#hosts = hosts
-    this.#log = log
+    this.#options = options
+    this.#token = tokenCheck(options.token, options.tokens)
+    this.#publicReads = options.publicReads ?? true
+    this.#subnetQuota = { name: 'subnet', perMinute: options.subnetPerMinute ?? httpSubnetPerMinute }
+    this.#tokenQuota = { name: 'token', perMinute: options.tokenPerMinute ?? httpTokenPerMinute }
   }
 
-  async answer(c: Context, route: Pick<Route, 'path' | 'token' | 'handle'>): Promise<Response> {
+  /** Whether a page of any origin may read what the route answers. */
+  isShared(route: Pick<Route, 'method' | 'token' | 'sameOrigin'>): boolean {
+    return this.#publicReads && route.method === 'GET' && !route.token && !route.sameOrigin
+  }
+
+  async answer(c: Context, route: Omit<Route, 'operation'>): Promise<Response> {
     const start = performance.now()
+    const requestId = this.#requestId(c)
     let answer: Answer
+    let limit: Limit | undefined
     try {
-      answer = this.#refusal(c, route.token === true) ?? (await route.handle(c))
+      const authorization = c.req.header('authorization')
+      const access = authorization === undefined ? undefined : await this.#token(authorization)
+      const subnet = this.#subnetOf(c)
+      limit = this.#limitOf(access, subnet)
+      const visit: Visit = { requestId, access, subnet, charge: (items, done) => this.#charge(limit, items, done) }
+      answer = this.#refusal(c, route, authorization, visit) ?? (await this.#handle(c, route, visit))
     } catch (error) {
-      answer = this.#failed(c, route.path, error)
+      answer = this.#failed(c, route.path, requestId, error)
     }
-    const response = isProblem(answer) ? problemResponse(answer, this.requestId(c)) : answer
+    const response = isProblem(answer) ? problemResponse(answer, requestId) : answer
+    const more = limit === undefined ? undefined : this.#limiter.headers(limit.key, limit.quota)
+    addHeaders(c, response, requestId, this.isShared(route), more)
     const method = c.req.method === 'HEAD' ? 'GET' : c.req.method
     this.#node.countRequest?.({
       method: METHODS_COUNTED.has(method) ? method : 'other',
@@ -68,35 +127,126 @@ export class Gate {
     return response
   }
 
-  requestId(c: Context): string {
+  #handle(c: Context, route: Omit<Route, 'operation'>, visit: Visit): Answer | Promise<Answer> {
+    const key = route.token && c.req.method === 'POST' ? c.req.header('idempotency-key') : undefined
+    if (key === undefined) return route.handle(c, visit)
+    return answerOnce(this.#once, c, { key, subject: visit.access?.name ?? '' }, () => route.handle(c, visit))
+  }
+
+  #requestId(c: Context): string {
     const given = c.req.header('x-request-id')
     if (given !== undefined && /^[\w.-]{1,64}$/.test(given)) return given
     this.#requests++
     return `${this.#idPrefix}-${this.#requests.toString(36)}`
   }
 
-  #refusal(c: Context, token: boolean): Problem | undefined {
-    const method = c.req.method
+  #subnetOf(c: Context): string | undefined {
+    const { trustedProxies = [], limitLocal } = this.#options
+    const socket = (c.env as Wiring)?.incoming?.socket
+    if (socket === undefined) return undefined
+    if (trustedProxies.length > 0) {
+      const forwarded = c.req.header('x-forwarded-for')
+      return subnetOf(clientAddress(socket.remoteAddress, forwarded, trustedProxies), limitLocal)
+    }
+    const known = subnets.get(socket)
+    if (known !== undefined) return known.subnet
+    const subnet = subnetOf(clientAddress(socket.remoteAddress, undefined, []), limitLocal)
+    subnets.set(socket, { subnet })
+    return subnet
+  }
+
+  /** Whoever shows a token is counted by it, wherever it comes from; this machine is not counted. */
+  #limitOf(access: Access | undefined, subnet: string | undefined): Limit | undefined {
+    if (subnet === undefined) return undefined
+    const quota = access === undefined ? this.#subnetQuota : this.#tokenQuota
+    return quota.perMinute > 0 ? { key: access === undefined ? subnet : `token ${access.name}`, quota } : undefined
+  }
+
+  #charge(limit: Limit | undefined, items: number, done?: boolean): Problem | undefined {
+    const seconds = limit === undefined ? undefined : this.#limiter.take(limit.key, limit.quota, items, done)
+    if (limit === undefined || seconds === undefined) return undefined
+    return {
+      problem: 'rate-limited',
+      detail: `at most ${limit.quota.perMinute} requests or items a minute per ${limit.quota.name}`,
+      headers: { 'retry-after': String(seconds) },
+    }
+  }
+
+  #refusal(
+    c: Context,
+    route: Omit<Route, 'operation'>,
+    authorization: string | undefined,
+    visit: Visit,
+  ): Problem | undefined {
+    const { method } = c.req
     return (
+      visit.charge(1) ??
       this.#hosts.host(c.req.header('host')) ??
-      (method === 'GET' || method === 'HEAD' ? undefined : this.#hosts.origin(c.req.header('origin'))) ??
-      (token ? this.#token(c.req.header('authorization')) : undefined)
+      (method === 'GET' || method === 'HEAD' || method === 'OPTIONS'
+        ? undefined
+        : this.#hosts.origin(c.req.header('origin'))) ??
+      this.#unentitled(route, authorization, visit.access)
     )
   }
 
-  #failed(c: Context, route: string, error: unknown): Problem {
+  #unentitled(
+    route: Omit<Route, 'operation'>,
+    authorization: string | undefined,
+    access: Access | undefined,
+  ): Problem | undefined {
+    const needsToken = route.token || (!this.#publicReads && !route.open)
+    if (!needsToken) return undefined
+    if (access === undefined) return unauthorised(authorization)
+    const kinds = route.looksAtKinds ? access.kinds : route.kind === undefined ? undefined : [route.kind]
+    return scopeProblem(access, route.token ? 'write' : 'read', kinds)
+  }
+
+  #failed(c: Context, route: string, requestId: string, error: unknown): Problem {
     const problem = problemOfError(error)
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
     const level = problem.problem === 'internal' ? 'error' : 'warn'
-    this.#log?.(level, 'a request failed', { method: c.req.method, route, problem: problem.problem, error: text })
+    const facts = { request_id: requestId, method: c.req.method, route, problem: problem.problem, error: text }
+    this.#options.log?.(level, 'a request failed', facts)
     return problem
   }
 }
 
+type Limit = { readonly key: string; readonly quota: Quota }
+
 const METHODS_COUNTED = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-export function addRoute(app: Hono, gate: Gate, route: Route): void {
-  app.on(route.method, route.path.replace(/\{(\w+)\}/g, ':$1'), (c) => gate.answer(c, route))
+/** By connection, where no proxy speaks for others. */
+const subnets = new WeakMap<object, { readonly subnet: string | undefined }>()
+
+/** What scripts of another origin may see of an answer besides its body. */
+const EXPOSED = 'ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id'
+
+/** Written to the answer under way where there is one: the Response then keeps the plain headers it was made with. */
+function addHeaders(
+  c: Context,
+  response: Response,
+  requestId: string,
+  isShared: boolean,
+  more: Readonly<Record<string, string>> | undefined,
+): void {
+  const outgoing = (c.env as Wiring)?.outgoing
+  const set =
+    outgoing === undefined
+      ? (name: string, value: string) => response.headers.set(name, value)
+      : (name: string, value: string) => outgoing.setHeader(name, value)
+  set('x-request-id', requestId)
+  if (isShared) {
+    set('access-control-allow-origin', '*')
+    set('access-control-expose-headers', EXPOSED)
+  }
+  if (more !== undefined) for (const name in more) set(name, more[name] as string)
+}
+
+/** Answers the path as the router has it. */
+export function addRoute(app: Hono, gate: Gate, route: Route): string {
+  const path = route.path.replace(/\{(\w+)\}/g, ':$1')
+  app.on(route.method, path, (c) => gate.answer(c, route))
+  return path
 }
 
 /** The path's segments, percent-decoded one by one; undefined when one is not UTF-8. */

@@ -7,6 +7,7 @@ import { findField, type Kind, kindOf, kinds, toJson, type Value, valueFromJson,
 import { filtersMax, httpBodyBytesMax, type Listed, type NodeFace, type SearchQuery } from '../node/index.ts'
 import { JSON_TYPES, readJsonBody } from './body.ts'
 import { badCursor, nextLink, readCursor, readLimit } from './cursor.ts'
+import { tagged } from './etag.ts'
 import { describe, ok, problems, requestBody, schema } from './openapi-parts.ts'
 import { isProblem, type Problem } from './problem.ts'
 import { type Answer, jsonAnswer, type Route } from './route.ts'
@@ -19,6 +20,7 @@ export function searchRoutes(node: NodeFace): Route[] {
     (kind): Route => ({
       method: 'POST',
       path: `/v1/${kind.plural}/search`,
+      kind: kind.name,
       handle: (c) => search(node, [kind.name], c),
       operation: describe(kind.plural)(
         `search_${kind.plural}`,
@@ -71,7 +73,8 @@ export async function listRecords(node: NodeFace, kind: Kind, c: Context): Promi
   if (isProblem(found)) return found
   const text = JSON.stringify({ items: found.items.map(({ record }) => toJson(record, kind)), ...tail(found) })
   const next = found.nextCursor
-  return jsonAnswer(text, 200, next === undefined ? {} : { link: nextLink(c.req.path, query, { cursor: next }) })
+  if (next === undefined) return tagged(c, text)
+  return tagged(c, text, 'application/json', { link: nextLink(c.req.path, query, { cursor: next }) })
 }
 
 const PAGING = new Set(['limit', 'cursor', 'sort'])

@@ -101,6 +101,29 @@ export const pageItemsDefault = 50
 /** Followers of /v1/changes; each pulls a page at a time, so that nothing is buffered for it. */
 export const followersMax = 1_000
 
+/** Requests a minute, and the most at once, from one subnet without a token; an item of a batch counts as one. */
+export const httpSubnetPerMinute = 1_200
+/** The same for each token: an import of 25,000 records takes half a minute of it. */
+export const httpTokenPerMinute = 60_000
+/** Buckets that are kept; one that is dropped begins full again, so a flood from more subnets than this gains little. */
+export const httpBucketsMax = 65_536
+/** Connections from one /24 or /56: no subnet can take all that there are. */
+export const httpConnectionsPerSubnetMax = 512
+/** Followers of changes from one /24 or /56: each holds its connection for as long as it likes. */
+export const followersPerSubnetMax = 64
+/** Addresses read of one X-Forwarded-For, from the right. */
+export const forwardedMax = 16
+/** Answers kept for their Idempotency-Key: how long, how many, how many bytes. */
+export const idempotencyMs = 24 * 60 * 60_000
+export const idempotencyAnswersMax = 10_000
+export const idempotencyBytesMax = 16 * MiB
+export const idempotencyKeyCharsMax = 255
+/** Further tokens of one node, and the size of each one's file. */
+export const tokensMax = 1_000
+export const tokenFileBytesMax = 16 * KiB
+/** A folder that changed so lately is read again: its time may not show the next change. */
+export const tokensRacyMs = 1_000
+
 // Search
 export const queryBytesMax = 512
 export const queryTermsMax = 32

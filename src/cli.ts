@@ -70,6 +70,11 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .description('run a node')
     .option('--http <host:port>', 'where the HTTP face listens; port 0 picks a free one')
     .option('--http-host <name>', 'a further host name this node is reached by (repeatable)', collect)
+    .option('--no-public-reads', 'reads over HTTP need a token too')
+    .option('--rate-limit <n>', 'HTTP requests a minute from one subnet without a token; 0 for no bound')
+    .option('--token-rate-limit <n>', 'HTTP requests a minute with one token; 0 for no bound')
+    .option('--limit-local', 'bound loopback and private addresses too')
+    .option('--trusted-proxies <block>', 'a proxy whose X-Forwarded-For is believed (repeatable)', collect)
     .option('--listen <multiaddr>', 'where other nodes reach this one (repeatable)', collect)
     .option('--join <multiaddr>', 'a node to connect to (repeatable)', collect)
     .option('--network <name>', 'network to belong to: name, or name#salt')
@@ -199,6 +204,26 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .description('print the did:key of a key')
     .argument('[name]', 'a name, or a path')
     .action(does(async () => (await import('./cli/keys.ts')).show))
+
+  const tokens = program.command('tokens').description('tokens for the HTTP face of the node on --data')
+  tokens
+    .command('new')
+    .description('make a token and print it, once')
+    .argument('<name>')
+    .option('--read', 'it may only read, which is so unless --write is given')
+    .option('--write', 'it may write too')
+    .option('--kind <kind>', 'only this kind (repeatable)', collect)
+    .option('--expires <when>', 'a date, or a time from now such as 90d or 12h')
+    .action(does(async () => (await import('./cli/tokens.ts')).make))
+  tokens
+    .command('list')
+    .description('list tokens; the secrets are not kept')
+    .action(does(async () => (await import('./cli/tokens.ts')).list))
+  tokens
+    .command('revoke')
+    .description('make a token good for nothing, from the next request on')
+    .argument('<name...>')
+    .action(does(async () => (await import('./cli/tokens.ts')).revoke))
 
   program
     .command('peers')

@@ -8,12 +8,13 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import envPaths from 'env-paths'
+import ipaddr from 'ipaddr.js'
 import { closest } from './closest.ts'
 
-type Type = 'text' | 'path' | 'list' | 'switch'
+type Type = 'text' | 'path' | 'list' | 'switch' | 'count'
 type Setting = {
   readonly type: Type
-  readonly default: string | readonly string[] | boolean | undefined
+  readonly default: string | readonly string[] | boolean | number | undefined
   readonly unit?: string
   readonly note: string
 }
@@ -33,6 +34,30 @@ export const SETTINGS = {
     default: [],
     unit: 'name',
     note: 'Further host names this node is reached by, as behind a proxy.',
+  },
+  public_reads: {
+    type: 'switch',
+    default: true,
+    note: 'Anybody may read over HTTP; otherwise reads need a token too.',
+  },
+  rate_limit: {
+    type: 'count',
+    default: 1_200,
+    unit: 'a minute',
+    note: 'HTTP requests from one /24 or /56 without a token, each item of a batch counted; 0 for no bound.',
+  },
+  token_rate_limit: {
+    type: 'count',
+    default: 60_000,
+    unit: 'a minute',
+    note: 'The same for one token.',
+  },
+  limit_local: { type: 'switch', default: false, note: 'Bound loopback and private addresses too.' },
+  trusted_proxies: {
+    type: 'list',
+    default: [],
+    unit: 'address or block',
+    note: 'Proxies whose X-Forwarded-For says where a request comes from.',
   },
   listen: {
     type: 'list',
@@ -70,7 +95,13 @@ export const SETTINGS = {
 } as const satisfies Record<string, Setting>
 
 export type SettingName = keyof typeof SETTINGS
-type ValueOf<T extends Type> = T extends 'list' ? readonly string[] : T extends 'switch' ? boolean : string
+type ValueOf<T extends Type> = T extends 'list'
+  ? readonly string[]
+  : T extends 'switch'
+    ? boolean
+    : T extends 'count'
+      ? number
+      : string
 export type Settings = {
   readonly [K in SettingName]: (typeof SETTINGS)[K]['default'] extends undefined
     ? ValueOf<(typeof SETTINGS)[K]['type']> | undefined
@@ -151,7 +182,7 @@ export function resolveSettings(sources: {
   return { settings: settings as Settings, origins, warnings: strayVariables(env) }
 }
 
-function read(type: Type, raw: unknown, where: string): string | readonly string[] | boolean {
+function read(type: Type, raw: unknown, where: string): string | readonly string[] | boolean | number {
   if (type === 'switch') {
     if (typeof raw === 'boolean') return raw
     if (/^(1|true|yes|on)$/i.test(String(raw))) return true
@@ -163,6 +194,10 @@ function read(type: Type, raw: unknown, where: string): string | readonly string
     if (!items.every((item) => typeof item === 'string')) throw new ConfigError(`${where}: expected a list of texts`)
     return items.map((item) => item.trim()).filter((item) => item !== '')
   }
+  if (type === 'count') {
+    if (/^\d{1,9}$/.test(String(raw))) return Number(raw)
+    throw new ConfigError(`${where}: expected a whole number, got ${String(raw)}`)
+  }
   if (typeof raw !== 'string' && typeof raw !== 'number') throw new ConfigError(`${where}: expected a text`)
   return type === 'path' ? resolve(expandHome(String(raw))) : String(raw)
 }
@@ -171,6 +206,10 @@ function check(settings: Settings): void {
   splitHostPort(settings.http)
   if (!LOG_LEVELS.includes(settings.log_level)) {
     throw new ConfigError(`log_level: expected one of ${LOG_LEVELS.join(', ')}, got ${settings.log_level}`)
+  }
+  for (const block of settings.trusted_proxies) {
+    if (ipaddr.isValidCIDR(block) || ipaddr.isValid(block)) continue
+    throw new ConfigError(`trusted_proxies: expected an address or a block such as 10.0.0.0/8, got ${block}`)
   }
   if (settings.url !== undefined && !/^https?:\/\/./.test(settings.url)) {
     throw new ConfigError(`url: expected an http:// or https:// URL, got ${settings.url}`)

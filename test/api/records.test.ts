@@ -89,7 +89,7 @@ describe('registering', () => {
     expect(answer.status).toBe(422)
     expect(answer.headers.get('content-type')).toBe('application/problem+json')
     const problem = await jsonOf(answer)
-    expect(problem).toMatchObject({ code: 'invalid', status: 422, type: 'urn:peerage:problem:invalid' })
+    expect(problem).toMatchObject({ code: 'invalid', status: 422, type: '/problems/invalid' })
     expect(problem['errors'].map((error: { pointer: string }) => error.pointer)).toContain(pointer)
     expect(problem['request_id']).toBe(answer.headers.get('x-request-id'))
     expect(ops()).toBe(before)
