@@ -4,7 +4,7 @@
  *
  * Reading order: SPEC.md says the rules; op.ts and frame.ts how a change looks and is proved; sign.ts how one is made;
  * verify.ts whom to believe; body.ts and merge.ts how ops become a record; decide.ts and author.ts how a document becomes
- * an op; set.ts how two replicas see that they hold the same.
+ * an op; set.ts how two replicas see that they hold the same, sketch.ts and trie.ts what they differ in.
  */
 export * from './author.ts'
 export * from './body.ts'
@@ -30,9 +30,12 @@ export * from './schema.ts'
 export * from './self-test.ts'
 export * from './set.ts'
 export * from './sign.ts'
+export { NO_KEY, type SipKey, sipHash } from './siphash.ts'
+export * from './sketch.ts'
 export * from './state.ts'
 export * from './suite.ts'
 export * from './tree.ts'
+export * from './trie.ts'
 export * from './validate.ts'
 export * from './value.ts'
 export * from './verify.ts'

@@ -24,6 +24,12 @@ export const TIME_MS_LIMIT = 2 ** 43
 export const SPLICES_MAX = 512
 /** 16-ary trie of op ids (SPEC.md, "The root of a set"). */
 export const TRIE_LEAF_IDS = 32
+/** Coded symbols of a sketch (SPEC.md, "Sketch"): enough for a difference of 45,000 ids; kept, they are 1.3 MB. */
+export const SKETCH_SYMBOLS_MAX = 65_536
+/** Nodes of a trie asked for in one message; the answer has at most 1,025 bytes for each. */
+export const TRIE_NODES_MAX = 512
+/** An id found by a sketch or a trie is named by its first bytes. */
+export const SHORT_BYTES = 8
 /** The number of the merge rules, agreed in the handshake. */
 export const SEM = 1
 /** A record with more misfits than this is of another kind; nobody reads on. Not part of the wire. */

@@ -96,6 +96,21 @@ export class IdSet {
     return this.#under(prefix).count
   }
 
+  /** The 16 children's hashes of the node of these digits, joined; undefined where a leaf holds its ids. */
+  childrenAt(prefix: string): Uint8Array | undefined {
+    const node = this.#under(prefix)
+    if (node.children === undefined) return undefined
+    this.#hash(node)
+    return node.bytes.subarray(1)
+  }
+
+  /** Calls with the bytes of each id that begins with these hex digits, ascending; they are good until the call ends. */
+  each(call: (id: Uint8Array) => void, prefix = ''): void {
+    for (const leaf of leavesOf(this.#under(prefix))) {
+      for (let index = 0; index < leaf.count; index++) call(idAt(leaf, index))
+    }
+  }
+
   /** The ids that begin with these hex digits, ascending. The set must not change while they are read. */
   *ids(prefix = ''): IterableIterator<OpId> {
     for (const leaf of leavesOf(this.#under(prefix))) {

@@ -14,7 +14,9 @@ import { mergeVectors } from './vectors/merge.ts'
 import { opVectors } from './vectors/op.ts'
 import { setVectors } from './vectors/set.ts'
 import { signatureVectors } from './vectors/signature.ts'
+import { sketchVectors } from './vectors/sketch.ts'
 import { textVectors } from './vectors/text.ts'
+import { trieVectors } from './vectors/trie.ts'
 
 const sections: Readonly<Record<string, () => unknown>> = {
   signature: signatureVectors,
@@ -25,6 +27,8 @@ const sections: Readonly<Record<string, () => unknown>> = {
   merge: mergeVectors,
   text: textVectors,
   set: setVectors,
+  sketch: sketchVectors,
+  trie: trieVectors,
 }
 
 const args = process.argv.slice(2)
