@@ -17,6 +17,7 @@ import { healthRoutes } from './health.ts'
 import { openApi } from './openapi.ts'
 import { okTyped } from './openapi-parts.ts'
 import { opRoutes } from './ops.ts'
+import { pageRoutes } from './pages/routes.ts'
 import { recordRoutes } from './records.ts'
 import { type Answer, addRoute, Gate, type GateOptions, type Route } from './route.ts'
 import { searchRoutes } from './search.ts'
@@ -41,14 +42,30 @@ export function createApp(node: NodeFace, options: AppOptions): Hono {
   // Segments are decoded by who reads them: a slug may hold %2F.
   const app = new Hono({ getPath: rawPath })
   const shared = new Set<string>()
-  for (const route of routesOf(node, closing)) {
+  for (const route of withPages(node, routesOf(node, closing))) {
     const path = addRoute(app, gate, route)
     if (gate.isShared(route)) shared.add(path)
   }
-  app.notFound((c) =>
-    gate.answer(c, { method: 'GET', path: 'none', open: true, handle: () => unrouted(app, shared, c) }),
-  )
+  app.notFound((c) => gate.answer(c, { method: 'GET', path: 'none', open: true, ...unroutedBoth(app, shared, c) }))
   return app
+}
+
+type Routed = Omit<Route, 'operation'>
+
+/** The routes of the interface, with a page for browsers where there is one, and the pages that stand alone. */
+function withPages(node: NodeFace, routes: readonly Route[]): readonly Routed[] {
+  const pages = pageRoutes(node)
+  const pageAt = new Map(pages.map(({ path, page }) => [path, page]))
+  const shared = routes.map((route): Routed => {
+    const page = route.method === 'GET' ? pageAt.get(route.path) : undefined
+    return page === undefined ? route : { ...route, page }
+  })
+  const known = new Set(routes.map(({ path }) => path))
+  const alone = pages.filter(({ path }) => !known.has(path))
+  return [
+    ...shared,
+    ...alone.map((route): Routed => ({ ...route, method: 'GET', handle: route.page, sameOrigin: true })),
+  ]
 }
 
 /** Every route, in the order in which they match. */
@@ -101,6 +118,12 @@ function rawPath(request: Request): string {
 }
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const
+
+/** Somebody in front of a browser who mistyped an address reads a page; below /v1 it is always a program. */
+function unroutedBoth(app: Hono, shared: ReadonlySet<string>, c: Context): Pick<Route, 'handle' | 'page'> {
+  const handle = () => unrouted(app, shared, c)
+  return /^\/v1(\/|$)/.test(c.req.path) ? { handle } : { handle, page: handle }
+}
 
 /** `shared`: the paths, as the router has them, that pages of any origin may read. */
 function unrouted(app: Hono, shared: ReadonlySet<string>, c: Context): Answer {

@@ -3,8 +3,9 @@
  * JSON; nothing is decided here that another face would have to decide again.
  *
  * Reading order: app.ts lists the routes; route.ts is what all of them go through; records.ts is the register itself;
- * problem.ts says what an error looks like; server.ts listens.
+ * problem.ts says what an error looks like; server.ts listens. pages/ is what browsers get: routes.ts lists it.
  */
 export { type AppOptions, createApp } from './app.ts'
+export { PAGE_PATHS } from './pages/routes.ts'
 export { PROBLEMS, type ProblemCode } from './problem.ts'
 export { type HttpServer, type ListenOptions, listen } from './server.ts'

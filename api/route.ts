@@ -10,6 +10,8 @@ import { type Access, type HostCheck, scopeProblem, type TokenLookup, tokenCheck
 import { clientAddress, type readBlocks, subnetOf } from './client-address.ts'
 import { answerOnce, IdempotentAnswers } from './idempotency.ts'
 import { Limiter, type Quota } from './limiter.ts'
+import { prefersHtml } from './pages/negotiate.ts'
+import { problemPage } from './pages/problem-page.ts'
 import { isProblem, type Problem, problemOfError, problemResponse } from './problem.ts'
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -34,6 +36,8 @@ export type Route = {
   /** The OpenAPI operation. */
   readonly operation: Readonly<Record<string, unknown>>
   readonly handle: (c: Context, visit: Visit) => Answer | Promise<Answer>
+  /** What a browser gets there instead; problems are pages then too. */
+  readonly page?: (c: Context, visit: Visit) => Answer | Promise<Answer>
 }
 
 /** What is known of one request besides itself. */
@@ -102,6 +106,7 @@ export class Gate {
   async answer(c: Context, route: Omit<Route, 'operation'>): Promise<Response> {
     const start = performance.now()
     const requestId = this.#requestId(c)
+    const page = route.page !== undefined && prefersHtml(c.req.header('accept')) ? route.page : undefined
     let answer: Answer
     let limit: Limit | undefined
     try {
@@ -110,13 +115,15 @@ export class Gate {
       const subnet = this.#subnetOf(c)
       limit = this.#limitOf(access, subnet)
       const visit: Visit = { requestId, access, subnet, charge: (items, done) => this.#charge(limit, items, done) }
-      answer = this.#refusal(c, route, authorization, visit) ?? (await this.#handle(c, route, visit))
+      answer =
+        this.#refusal(c, route, authorization, visit) ?? (await (page ? page(c, visit) : this.#handle(c, route, visit)))
     } catch (error) {
       answer = this.#failed(c, route.path, requestId, error)
     }
-    const response = isProblem(answer) ? problemResponse(answer, requestId) : answer
+    const asProblem = page === undefined ? problemResponse : problemPage
+    const response = isProblem(answer) ? await asProblem(answer, requestId, this.#node) : answer
     const more = limit === undefined ? undefined : this.#limiter.headers(limit.key, limit.quota)
-    addHeaders(c, response, requestId, this.isShared(route), more)
+    addHeaders(c, response, requestId, { isShared: this.isShared(route), isBoth: route.page !== undefined, more })
     const method = c.req.method === 'HEAD' ? 'GET' : c.req.method
     this.#node.countRequest?.({
       method: METHODS_COUNTED.has(method) ? method : 'other',
@@ -226,8 +233,11 @@ function addHeaders(
   c: Context,
   response: Response,
   requestId: string,
-  isShared: boolean,
-  more: Readonly<Record<string, string>> | undefined,
+  {
+    isShared,
+    isBoth,
+    more,
+  }: { isShared: boolean; isBoth: boolean; more: Readonly<Record<string, string>> | undefined },
 ): void {
   const outgoing = (c.env as Wiring)?.outgoing
   const set =
@@ -239,11 +249,13 @@ function addHeaders(
     set('access-control-allow-origin', '*')
     set('access-control-expose-headers', EXPOSED)
   }
+  // The same address answers with either: what was kept for one must not be given to the other.
+  if (isBoth) set('vary', 'accept')
   if (more !== undefined) for (const name in more) set(name, more[name] as string)
 }
 
 /** Answers the path as the router has it. */
-export function addRoute(app: Hono, gate: Gate, route: Route): string {
+export function addRoute(app: Hono, gate: Gate, route: Omit<Route, 'operation'>): string {
   const path = route.path.replace(/\{(\w+)\}/g, ':$1')
   app.on(route.method, path, (c) => gate.answer(c, route))
   return path

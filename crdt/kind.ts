@@ -49,7 +49,7 @@ export type Field = {
    * For people, documentation and filters; never a reason to refuse a value. `date`: a text whose order is that of
    * time; `time`: a number of the field's unit since 1970.
    */
-  readonly format?: 'uri' | 'date' | 'spdx' | 'time'
+  readonly format?: 'uri' | 'date' | 'spdx' | 'time' | 'markdown'
   /** Unit for people: 'ms', 'tokens', 'GB'. */
   readonly unit?: string
   /** A filter on this field also looks into that one (license -> licenses). */
@@ -62,7 +62,17 @@ export type Kind = {
   readonly note: string
   /** The seed's own name for the record id in JSON, such as model_id. */
   readonly idAlias?: string
+  /** What a list shows of a record beside what all kinds share. */
+  readonly card?: Card
   readonly fields: Readonly<Record<string, Field>>
+}
+
+/** Paths into the document, dotted. */
+export type Card = {
+  /** What sort of work it is for: the first of these that a record has. */
+  readonly task?: readonly string[]
+  /** How large it is: numbers, and lists for their length. */
+  readonly size?: readonly string[]
 }
 
 /** A known value, any other text, or the form in which the seed writes an unlisted value. */

@@ -123,6 +123,19 @@ export const tokensMax = 1_000
 export const tokenFileBytesMax = 16 * KiB
 /** A folder that changed so lately is read again: its time may not show the next change. */
 export const tokensRacyMs = 1_000
+// Pages
+/** Records on a page of the catalogue. */
+export const pageCardsMax = 30
+/** Values of one facet that a page lists; the rest is found by typing. */
+export const pageFacetValuesMax = 24
+/** Facets of one page that are counted again without the value chosen in them: one more search each. */
+export const pageFacetSearchesMax = 4
+/** Answers with facet counts that are kept until the catalogue changes; about 50 KB each at most. */
+export const pageFacetCountsMax = 64
+/** Characters of a name, a key or a short value on a page. */
+export const pageNameCharsMax = 300
+/** Characters of one text on a page; the JSON has all of it. */
+export const pageTextCharsMax = 50_000
 
 // Search
 export const queryBytesMax = 512

@@ -411,8 +411,11 @@ export function readText(text: string): readonly Term[] | QueryProblem {
 /** The commonest values first, ties by their text; values too long to show are left out. */
 export function facetOf(counts: ReadonlyMap<Leaf, number>): SearchResult['facets'][string] {
   const shown = [...counts].filter(([leaf]) => !isShortened(leaf))
-  shown.sort((a, b) => b[1] - a[1] || compareText(order(a[0]), order(b[0])))
-  return shown.slice(0, facetValuesMax).map(([value, count]) => ({ value, count }))
+  // Of the thousands of values that some fields have, nearly all are too rare to be shown: they are not put in order.
+  const least = Float64Array.from(shown, ([, count]) => -count).sort()[facetValuesMax - 1] ?? 0
+  const first = shown.filter(([, count]) => count >= -least)
+  first.sort((a, b) => b[1] - a[1] || compareText(order(a[0]), order(b[0])))
+  return first.slice(0, facetValuesMax).map(([value, count]) => ({ value, count }))
 }
 
 /** What the values of one field are, from how many records have each. */

@@ -6,6 +6,7 @@ export const agent = {
   plural: 'agents',
   note: 'A program that pursues a task with a model and tools.',
   idAlias: 'agent_id',
+  card: { task: ['agent_type'] },
   fields: {
     ...identity,
     ...installation,

@@ -5,6 +5,7 @@ export const algorithm = {
   name: 'algorithm',
   plural: 'algorithms',
   note: 'A method with a name: a way to plan, to retrieve, to remember, to encrypt.',
+  card: { task: ['algorithm_type', 'type', 'category'], size: ['patterns'] },
   fields: {
     ...identity,
     ...installation,

@@ -5,6 +5,7 @@ export const capability = {
   name: 'capability',
   plural: 'capabilities',
   note: 'Something agents, models and tools can claim to be able to do.',
+  card: { task: ['category', 'taxonomy'] },
   fields: {
     ...identity,
     taxonomy: { type: 'string', merge: 'register', search: 'value', facet: true, note: 'The order it is part of.' },

@@ -31,7 +31,13 @@ export const identity = {
     note: 'Publisher or vendor as the source names it. The key that owns the record is owner_id, never this.',
   },
   version: { type: 'string', merge: 'register', search: 'value', note: 'Version as its publisher writes it.' },
-  description: { type: 'string', merge: 'text', search: 'words', note: 'What it is and what it is good for.' },
+  description: {
+    type: 'string',
+    merge: 'text',
+    search: 'words',
+    format: 'markdown',
+    note: 'What it is and what it is good for.',
+  },
   license: {
     type: 'string',
     merge: 'register',
@@ -82,7 +88,7 @@ export const identity = {
   author: { type: 'string', merge: 'register', search: 'words', note: 'Who made it, where that is not the provider.' },
   contributors: { type: 'list', items: 'string', merge: 'set', search: 'value', note: 'Who had a hand in it.' },
   locale: { type: 'string', merge: 'register', search: 'value', facet: true, note: 'Language tag, such as zh-CN.' },
-  readme: { type: 'string', merge: 'text', search: 'words', note: 'Long description, Markdown.' },
+  readme: { type: 'string', merge: 'text', search: 'words', format: 'markdown', note: 'Long description, Markdown.' },
   likes: { type: 'integer', merge: 'register', search: 'range', minimum: 0, note: 'Likes or stars at the source.' },
   downloads: { type: 'integer', merge: 'register', search: 'range', minimum: 0, note: 'Downloads at the source.' },
   release_date: {

@@ -9,6 +9,7 @@ export const model = {
   plural: 'models',
   note: 'A trained model that can be downloaded or called.',
   idAlias: 'model_id',
+  card: { task: ['model_type', 'use_case'], size: ['parameters', 'context_length'] },
   fields: {
     ...identity,
     ...installation,

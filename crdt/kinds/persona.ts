@@ -5,6 +5,7 @@ export const persona = {
   name: 'persona',
   plural: 'personas',
   note: 'A role and a manner that an agent can take on.',
+  card: { task: ['category'], size: ['variables'] },
   fields: {
     ...identity,
     system_prompt: { type: 'string', merge: 'text', search: 'words', note: 'The words that make an agent take it on.' },

@@ -5,6 +5,7 @@ export const service = {
   name: 'service',
   plural: 'services',
   note: 'Software or an API that runs somewhere and that agents can use.',
+  card: { task: ['service_type', 'category'] },
   fields: {
     ...identity,
     ...installation,

@@ -5,6 +5,7 @@ export const template = {
   name: 'template',
   plural: 'templates',
   note: 'A form to fill in: a prompt, a configuration, a workflow.',
+  card: { task: ['format', 'category'], size: ['variables'] },
   fields: {
     ...identity,
     content: { type: 'string', accepts: ['map', 'list'], merge: 'text', search: 'words', note: 'The form itself.' },

@@ -5,6 +5,7 @@ export const tool = {
   name: 'tool',
   plural: 'tools',
   note: 'Something an agent can call, such as an MCP server.',
+  card: { task: ['category', 'tool_type'], size: ['tools'] },
   fields: {
     ...identity,
     ...installation,

@@ -5,6 +5,7 @@ export const workflow = {
   name: 'workflow',
   plural: 'workflows',
   note: 'Steps that several agents or tools take together.',
+  card: { task: ['framework', 'category'], size: ['steps'] },
   fields: {
     ...identity,
     ...installation,
@@ -68,6 +69,7 @@ export const workflow = {
       accepts: ['string'],
       merge: 'register',
       search: 'words',
+      format: 'markdown',
       note: 'What its author writes beside the steps.',
     },
     variables,

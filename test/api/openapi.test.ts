@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { createApp } from '../../api/index.ts'
+import { createApp, PAGE_PATHS } from '../../api/index.ts'
 import { kinds } from '../../crdt/index.ts'
 import { type HttpNode, jsonOf, startHttpNode, TOKEN } from '../support/http-node.ts'
 
@@ -46,12 +46,21 @@ function operations(): { method: string; path: string; operation: Operation }[] 
   )
 }
 
-test('every route is in the document, and nothing else', () => {
+test('every route is in the document, or is a page and no more', () => {
   const app = createApp(http.node, { token: TOKEN })
   const routed = app.routes.map((route) => `${route.method} ${route.path.replace(/:(\w+)/g, '{$1}')}`)
   const described = operations().map(({ method, path }) => `${method} ${path}`)
-  expect(described.toSorted()).toEqual([...new Set(routed)].toSorted())
+  const pages = PAGE_PATHS.map((path) => `GET ${path}`)
+  expect([...described, ...pages].toSorted()).toEqual([...new Set(routed)].toSorted())
   expect(routed.length).toBeGreaterThan(100)
+})
+
+test('what the document leaves out as a page answers with a page or a file, never with JSON', async () => {
+  for (const path of PAGE_PATHS) {
+    const answer = await fetch(http.url + path.replace(/\{\w+\}/, 'x'), { headers: { accept: 'text/html' } })
+    expect(answer.headers.get('content-type'), path).toMatch(/^text\/html/)
+    await answer.body?.cancel()
+  }
 })
 
 test('every reference leads somewhere, and every operation has a name of its own', () => {

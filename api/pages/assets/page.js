@@ -1,0 +1,78 @@
+/**
+ * What a page does beside htmx: copies snippets, says aloud how many records were found, and follows the changes of
+ * this node for as long as the page can be seen. Everything is readable without it.
+ */
+
+document.documentElement.classList.add('scripted')
+for (const button of document.querySelectorAll('button[data-copy]')) button.hidden = false
+
+document.addEventListener('click', async (event) => {
+  const button = event.target.closest?.('button[data-copy]')
+  if (!button) return
+  const source = document.getElementById(button.dataset.copy)
+  try {
+    await navigator.clipboard.writeText(source.textContent)
+    say('Copied')
+    button.textContent = 'Copied'
+    setTimeout(() => {
+      button.textContent = 'Copy'
+    }, 1500)
+  } catch {
+    // Without a secure context there is no clipboard: the text is selected instead, for the keyboard.
+    getSelection().selectAllChildren(source)
+    say('Selected')
+  }
+})
+
+document.addEventListener('htmx:afterSettle', () => {
+  const found = document.getElementById('found')
+  if (found) say(found.textContent)
+})
+
+let said
+function say(text) {
+  const place = document.getElementById('announce')
+  // Once for a burst of letters typed.
+  clearTimeout(said)
+  said = setTimeout(() => {
+    place.textContent = text.trim().replace(/\s+/g, ' ')
+  }, 400)
+}
+
+/** `data-follow` names the feed; `changed` is what htmx waits for before it asks for the part again. */
+for (const part of document.querySelectorAll('[data-follow]')) follow(part)
+
+function follow(part) {
+  const only = part.dataset.record
+  let since = part.dataset.since
+  let source
+  let due = false
+  const tell = () => {
+    if (due) return
+    due = true
+    // One request a second is enough for the eye, however many ops an import brings.
+    setTimeout(() => {
+      due = false
+      part.dispatchEvent(new CustomEvent('changed'))
+    }, 1000)
+  }
+  const open = () => {
+    source = new EventSource(`${part.dataset.follow}?since=${since}`)
+    source.onopen = () => part.setAttribute('data-live', 'on')
+    source.onerror = () => part.setAttribute('data-live', 'lost')
+    source.onmessage = ({ data, lastEventId }) => {
+      since = lastEventId
+      if (only === undefined || JSON.parse(data).id === only) tell()
+    }
+  }
+  // A browser has six connections to a host: a page that nobody looks at keeps none.
+  const look = () => {
+    if (document.hidden) {
+      source?.close()
+      source = undefined
+    } else if (source === undefined) open()
+  }
+  document.addEventListener('visibilitychange', look)
+  addEventListener('pagehide', () => source?.close())
+  look()
+}
