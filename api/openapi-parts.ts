@@ -86,6 +86,7 @@ export const parameters = {
   limit: ref('limit'),
   cursor: ref('cursor'),
   sort: ref('sort'),
+  filter: ref('filter'),
   filters: ref('filters'),
   since: ref('since'),
   lastEventId: ref('lastEventId'),

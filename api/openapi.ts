@@ -66,6 +66,9 @@ function parameter(name: string, where: string, description: string, content: un
   return { name, in: where, description, required: where === 'path', schema: content, ...more }
 }
 
+const FILTER_NOTE =
+  'A filter: tests of fields (=, !=, <, <=, >, >=, in (...), contains, exists) with and, or, not and parentheses, such as `license in (mit, apache-2.0) and context_length >= 128k`. Texts with blanks go in quotes; 8..70 is a range, 24GB a size, 2026-01-31 a day.'
+
 const parameters = {
   id: parameter('id', 'path', 'Record id.', ID),
   owner: parameter('owner', 'path', 'DID of the owner.', DID),
@@ -80,6 +83,7 @@ const parameters = {
   }),
   cursor: parameter('cursor', 'query', 'next_cursor of the page before.', TEXT),
   sort: parameter('sort', 'query', 'A field, or -field for the other direction; the newest first when left out.', TEXT),
+  filter: parameter('filter', 'query', FILTER_NOTE, TEXT),
   filters: parameter(
     'filters',
     'query',
@@ -129,6 +133,8 @@ function schemas(): Record<string, unknown> {
       code: { type: 'string', enum: Object.keys(PROBLEMS) },
       detail: TEXT,
       errors: list(schema('FieldError')),
+      position: { ...COUNT, description: "Of a filter that cannot be understood: UTF-16 units from the text's start." },
+      hint: { ...TEXT, description: 'What may have been meant.' },
       request_id: TEXT,
     },
     ['type', 'title', 'status', 'code', 'detail', 'request_id'],
@@ -136,7 +142,10 @@ function schemas(): Record<string, unknown> {
   const query = object(
     {
       query: { ...TEXT, description: 'What to look for; left out, everything that the filters let through.' },
-      filters: { type: 'object', description: 'By field, as in the query of a list.', additionalProperties: true },
+      filters: {
+        description: `${FILTER_NOTE} Or an object with a value for each field, as in the query of a list.`,
+        anyOf: [TEXT, { type: 'object', additionalProperties: true }],
+      },
       facets: list(TEXT),
       sort: TEXT,
       limit: { type: 'integer', minimum: 1, maximum: pageItemsMax, default: pageItemsDefault },

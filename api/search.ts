@@ -4,7 +4,14 @@
  */
 import type { Context } from 'hono'
 import { findField, type Kind, kindOf, kinds, toJson, type Value, valueFromJson, valueToJson } from '../crdt/index.ts'
-import { filtersMax, httpBodyBytesMax, type Listed, type NodeFace, type SearchQuery } from '../node/index.ts'
+import {
+  filtersMax,
+  httpBodyBytesMax,
+  type Listed,
+  type ListQuery,
+  type NodeFace,
+  type QueryProblem,
+} from '../node/index.ts'
 import { JSON_TYPES, readJsonBody } from './body.ts'
 import { badCursor, nextLink, readCursor, readLimit } from './cursor.ts'
 import { tagged } from './etag.ts'
@@ -54,12 +61,14 @@ export function searchRoutes(node: NodeFace): Route[] {
   ]
 }
 
-/** GET /v1/{kinds}: `limit`, `cursor` and `sort`; every other parameter is a filter. */
+/** GET /v1/{kinds}: `limit`, `cursor`, `sort` and `filter`; every other parameter is a field with the value it must have. */
 export async function listRecords(node: NodeFace, kind: Kind, c: Context): Promise<Answer> {
   const query = new URL(c.req.url).searchParams
   const limit = readLimit(query.get('limit'))
   const cursor = readCursor(query.get('cursor'))
   const filters = filtersOf(kind, query)
+  const [filter, second] = query.getAll('filter')
+  if (second !== undefined) return badQuery('give one filter, with and between its parts', '/filter')
   if (isProblem(limit)) return limit
   if (isProblem(cursor)) return cursor
   if (isProblem(filters)) return filters
@@ -68,6 +77,7 @@ export async function listRecords(node: NodeFace, kind: Kind, c: Context): Promi
     limit,
     filters,
     ...(cursor !== undefined && { cursor }),
+    ...(filter !== undefined && { filter }),
     ...(query.has('sort') && { sort: query.get('sort') as string }),
   })
   if (isProblem(found)) return found
@@ -77,7 +87,7 @@ export async function listRecords(node: NodeFace, kind: Kind, c: Context): Promi
   return tagged(c, text, 'application/json', { link: nextLink(c.req.path, query, { cursor: next }) })
 }
 
-const PAGING = new Set(['limit', 'cursor', 'sort'])
+const PAGING = new Set(['limit', 'cursor', 'sort', 'filter'])
 
 /** A field named twice asks for both values. The table says whether `8192` is a number or a text. */
 function filtersOf(kind: Kind, query: URLSearchParams): Readonly<Record<string, Value>> | Problem {
@@ -109,7 +119,7 @@ async function search(node: NodeFace, only: readonly string[] | undefined, c: Co
   if (isProblem(body)) return body
   const query = searchQuery(body.value, only)
   if (isProblem(query)) return query
-  const found = await find(node, query)
+  const found = await find(node, query, '/filters')
   if (isProblem(found)) return found
   const items = found.items.map(({ record, score, highlights }) => ({
     record: toJson(record, kindOf(record.kind)),
@@ -134,16 +144,27 @@ function tail(found: Listed) {
   }
 }
 
-async function find(node: NodeFace, query: SearchQuery): Promise<Listed | Problem> {
+/** `filterAt`: where the filter's text stands in the request. */
+async function find(node: NodeFace, query: ListQuery, filterAt = '/filter'): Promise<Listed | Problem> {
   const found = await node.catalogue.find(query)
   if (!('problem' in found)) return found
-  if (found.pointer === '/cursor') return badCursor
-  return badQuery(found.problem, found.pointer ?? '')
+  return queryProblem(found.pointer === '/filter' ? { ...found, pointer: filterAt } : found)
+}
+
+/** What the index or the reader of filters says, with the place in a filter's text and what may have been meant. */
+function queryProblem({ problem, pointer = '', position, hint }: QueryProblem): Problem {
+  if (pointer === '/cursor') return badCursor
+  const place = position === undefined ? '' : ` (at character ${position})`
+  const meant = hint === undefined ? '' : `; ${hint}`
+  return {
+    ...badQuery(problem + place + meant, pointer),
+    more: { ...(position !== undefined && { position }), ...(hint !== undefined && { hint }) },
+  }
 }
 
 const MEMBERS = new Set(['query', 'filters', 'facets', 'sort', 'limit', 'cursor', 'kinds'])
 
-function searchQuery(body: unknown, only: readonly string[] | undefined): SearchQuery | Problem {
+function searchQuery(body: unknown, only: readonly string[] | undefined): ListQuery | Problem {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return badQuery('expected a JSON object', '')
   const given = body as Record<string, unknown>
   const unknown = Object.keys(given).find((key) => !MEMBERS.has(key))
@@ -163,7 +184,7 @@ function searchQuery(body: unknown, only: readonly string[] | undefined): Search
     given['cursor'] === undefined ? undefined : typeof given['cursor'] === 'string' ? given['cursor'] : '',
   )
   if (isProblem(cursor)) return cursor
-  const filters = readFilters(asked)
+  const filters = typeof asked === 'string' ? undefined : readFilters(asked)
   if (isProblem(filters)) return filters
   const chosen = only ?? given['kinds']
   if (chosen !== undefined && !(isTexts(chosen) && chosen.every((name) => kindOf(name) !== undefined))) {
@@ -173,6 +194,7 @@ function searchQuery(body: unknown, only: readonly string[] | undefined): Search
     limit,
     ...(chosen !== undefined && { kinds: chosen }),
     ...(typeof query === 'string' && query !== '' && { query }),
+    ...(typeof asked === 'string' && { filter: asked }),
     ...(filters !== undefined && { filters }),
     ...(facets !== undefined && { facets }),
     ...(typeof sort === 'string' && { sort }),
@@ -183,7 +205,7 @@ function searchQuery(body: unknown, only: readonly string[] | undefined): Search
 function readFilters(filters: unknown): Readonly<Record<string, Value>> | undefined | Problem {
   if (filters === undefined) return undefined
   if (typeof filters !== 'object' || filters === null || Array.isArray(filters))
-    return badQuery('expected an object', '/filters')
+    return badQuery('expected a text in the filter language, or an object', '/filters')
   const names = Object.keys(filters)
   if (names.length > filtersMax) return badQuery(`at most ${filtersMax} filters`, '/filters')
   const read: Record<string, Value> = Object.create(null)

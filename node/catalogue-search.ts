@@ -2,6 +2,8 @@
  * Finding records: the index says which and in what order, the replica says what they are now.
  */
 import type { Merged, Value } from '../crdt/index.ts'
+import { readFilter } from './filter.ts'
+import { fieldsNamed, kindsMeant, nearestField } from './filter-fields.ts'
 import { searchWaitMsMax } from './limits.ts'
 import type { ReplicaFace } from './replica-types.ts'
 import type { FieldFacts, QueryProblem, SearchQuery, SearchResult } from './search.ts'
@@ -18,7 +20,10 @@ export interface SearchFace {
   fields(kinds?: readonly string[]): Promise<readonly FieldFacts[]>
 }
 
-export type ListQuery = SearchQuery
+export type ListQuery = SearchQuery & {
+  /** In the filter language (filter.ts); what `filters` and `where` ask for counts as well. */
+  readonly filter?: string
+}
 
 export type Listed = {
   readonly items: readonly {
@@ -34,10 +39,12 @@ export type Listed = {
   readonly indexBehind: number
 }
 
-export async function find(replica: ReplicaFace, index: SearchFace, query: ListQuery): Promise<Listed | QueryProblem> {
+export async function find(replica: ReplicaFace, index: SearchFace, asked: ListQuery): Promise<Listed | QueryProblem> {
+  const understood = understand(asked)
+  if ('problem' in understood) return understood
   if (index.behind > 0) await index.waitFor(replica.counts().seq, searchWaitMsMax)
-  const found = await index.search(query)
-  if ('problem' in found) return found
+  const found = await index.search(understood.query)
+  if ('problem' in found) return understood.explain(found)
   const records = await replica.records(found.items.map((item) => item.id))
   const items: Listed['items'][number][] = []
   for (const [at, { score, highlights }] of found.items.entries()) {
@@ -52,5 +59,30 @@ export async function find(replica: ReplicaFace, index: SearchFace, query: ListQ
     ...(found.totalCapped && { totalCapped: true }),
     ...(found.nextCursor !== undefined && { nextCursor: found.nextCursor }),
     indexBehind: index.behind,
+  }
+}
+
+type Understood = {
+  readonly query: SearchQuery
+  /** A problem of the index in the words of who asked. */
+  explain(problem: QueryProblem): QueryProblem
+}
+
+/** Reads the filter's text. */
+function understand({ filter, ...query }: ListQuery): Understood | QueryProblem {
+  if (filter === undefined) return { query, explain: (problem) => problem }
+  const meant = kindsMeant(query.kinds)
+  const read = readFilter(filter, (name) => fieldsNamed(meant, name))
+  if ('problem' in read) return { ...read, pointer: '/filter' }
+  const where = query.where === undefined ? read.expression : { all: [read.expression, query.where] }
+  return {
+    query: { ...query, where },
+    explain: (problem) => {
+      const mention = read.mentions.find(({ field }) => field === problem.field)
+      if (mention === undefined) return problem
+      const near = nearestField(meant, mention.field)
+      const hint = near === undefined || near === mention.field ? {} : { hint: `did you mean ${near}?` }
+      return { problem: problem.problem, pointer: '/filter', position: mention.position, ...hint }
+    },
   }
 }

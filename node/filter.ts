@@ -10,12 +10,12 @@
  *   field, value = a word, or a text in quotes (filter-tokens.ts); what values mean: filter-values.ts
  *
  * Words of the language may be written in capitals. Nothing but blanks asks for nothing. Never throws; the work is
- * bounded by `filterCharsMax`, and so is what the index is asked for by `filterTestsMax` and `filterDepthMax`.
+ * bounded by `filterCharsMax`, what the index is asked for by `whereTestsMax`, `filterValuesMax` and `filterDepthMax`.
  */
 import type { Field } from '../crdt/index.ts'
 import { type Token, tokensOf } from './filter-tokens.ts'
 import { isNumber, isSuffix, type Read, type Reading, readingOf, readLiteral } from './filter-values.ts'
-import { filterCharsMax, filterDepthMax, filterTestsMax } from './limits.ts'
+import { filterCharsMax, filterDepthMax, filterValuesMax, whereTestsMax } from './limits.ts'
 import type { Expression, Test } from './search-expression.ts'
 
 /** A field where it is named. */
@@ -149,13 +149,17 @@ class Parser {
     if (this.#keyword !== undefined || token.is === 'sign' || token.text === '') {
       this.#refuse('expected the name of a field', token, 'a name that is a word of the language goes in quotes')
     }
-    this.#take()
-    this.#count(token)
-    const { field, reading, bound } = this.#named(token)
+    const tested = this.#tested(this.#take())
+    this.#tests += testsIn(tested)
+    return this.#tests > whereTestsMax ? this.#refuse(`more than ${whereTestsMax} tests`, token) : tested
+  }
+
+  #tested(name: Token): Expression {
+    const { field, reading, bound } = this.#named(name)
     const operator = this.#peek()
     if (operator.is === 'sign' && COMPARISONS.has(operator.text)) {
       this.#take()
-      if (bound !== undefined && EQUALS.has(operator.text)) return test(field, bound, this.#value(reading, true))
+      if (bound !== undefined) return test(field, bound, this.#value(reading, true))
       if (EQUALS.has(operator.text)) return this.#item(field, reading)
       const op = operator.text as Comparison
       return test(field, op, this.#value(reading, op !== '!='))
@@ -192,7 +196,7 @@ class Parser {
     }
     const items: Expression[] = []
     do {
-      this.#count(this.#peek())
+      if (items.length === filterValuesMax) this.#refuse(`more than ${filterValuesMax} values`)
       items.push(this.#item(field, reading))
     } while (this.#takes(','))
     if (!this.#takes(')')) this.#refuse('expected , or )')
@@ -233,10 +237,6 @@ class Parser {
     if (token.is === 'sign' || token.is === 'end') this.#refuse('expected a value')
     if (this.#keyword !== undefined) this.#refuse('expected a value', token, `in quotes it is one: "${token.text}"`)
     return this.#take()
-  }
-
-  #count(token: Token): void {
-    if (++this.#tests > filterTestsMax) this.#refuse(`more than ${filterTestsMax} fields and values`, token)
   }
 
   /** Something follows a test that is complete. */
@@ -289,6 +289,12 @@ function anyOf(items: Expression[]): Expression {
   }
   if ('field' in first && values.length === items.length) return { field: first.field, op: 'in', value: values }
   return items.length === 1 ? first : { any: items }
+}
+
+function testsIn(expression: Expression): number {
+  if ('not' in expression) return testsIn(expression.not)
+  const parts = 'all' in expression ? expression.all : 'any' in expression ? expression.any : undefined
+  return parts === undefined ? 1 : parts.reduce((sum, part) => sum + testsIn(part), 0)
 }
 
 const SHOWN_CHARS = 60

@@ -146,10 +146,8 @@ export const facetValuesMax = 100
 export const filtersMax = 32
 /** A filter's text; what a header of a GET can carry percent-encoded. */
 export const filterCharsMax = 4_096
-/** Fields and listed values of one filter: each is a look at every record when no index helps. */
-export const filterTestsMax = 128
 /** Parentheses and `not` within one another; checked while reading, so that nothing recurses further. */
-export const filterDepthMax = 16
+export const filterDepthMax = 12
 /** Longer runs of letters are hashes and the like; their beginning is enough to find them. */
 export const searchWordCharsMax = 48
 /** Distinct words indexed of one record: its names, its tags and the like, its texts. Long prompts repeat themselves. */
@@ -166,9 +164,9 @@ export const filterStringCharsMax = 256
 /** Wanted values of one array filter. */
 export const filterValuesMax = 64
 export const facetsMax = 32
-/** Tests of one filter expression, and how deep they may be nested. */
+/** Tests of one filter expression, and how deep they may be nested: three levels (or, and, not) for one of a filter's. */
 export const whereTestsMax = 64
-export const whereDepthMax = 16
+export const whereDepthMax = 3 * filterDepthMax + 4
 /** Fields listed with their values; the real catalogue has 330, strangers may make up any. */
 export const fieldsMax = 1_000
 export const fieldValuesMax = 20

@@ -101,10 +101,28 @@ function whereOf(where: Expression, scope: Scope): ReadonlyMap<string, readonly 
   const fields = new Map<string, readonly string[]>()
   for (const name of fieldsIn(where)) {
     const paths = pathsOf(name, scope, '/where')
-    if (isProblem(paths)) return paths
-    fields.set(name, paths)
+    if (isProblem(paths)) return { ...paths, field: name }
+    if (!paths.some((path) => isKnown(path, scope))) {
+      return { ...problem(`there is no field ${JSON.stringify(name)}`, '/where'), field: name }
+    }
+    fields.set(
+      name,
+      paths.flatMap((path) => [path, ...fieldsWithin(path, scope)]),
+    )
   }
   return fields
+}
+
+/** By a table, or because a record has it. */
+function isKnown(path: string, { tables, data }: Scope): boolean {
+  return isRegisterPath(path) || tables.some((table) => table.has(path)) || data.has(path)
+}
+
+/** The fields that a table puts into a map: the map is there when one of them is. */
+function fieldsWithin(path: string, { tables }: Scope): string[] {
+  const prefix = `${path}.`
+  const inner = tables.flatMap((table) => (table.get(path)?.fields ? [...table.keys()] : []))
+  return [...new Set(inner.filter((each) => each.startsWith(prefix)))]
 }
 
 /** An empty `all` or `any` counts as a test, so that none is free. */

@@ -48,7 +48,16 @@ export type SearchResult = {
 }
 
 /** A query that cannot be answered: the caller's words, with the place that is wrong. */
-export type QueryProblem = { readonly problem: string; readonly pointer?: string }
+export type QueryProblem = {
+  readonly problem: string
+  readonly pointer?: string
+  /** The field of `where` that it is about. */
+  readonly field?: string
+  /** Within a text in the filter language, in UTF-16 units. */
+  readonly position?: number
+  /** What may have been meant. */
+  readonly hint?: string
+}
 
 /** What the indexed records have in one field. */
 export type FieldFacts = {

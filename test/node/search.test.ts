@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { queryBytesMax, queryTermsMax } from '../../node/limits.ts'
+import { queryBytesMax, queryTermsMax, whereDepthMax, whereTestsMax } from '../../node/limits.ts'
 import type { IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from '../../node/search.ts'
 import type { Expression } from '../../node/search-expression.ts'
 import { FtsIndex } from '../../node/search-fts.ts'
@@ -291,10 +291,15 @@ describe.each(indexes)('%s', (_, open) => {
     ['too many facets', { facets: Array.from({ length: 33 }, (_, i) => `f${i}`) }, '/facets'],
     [
       'too deep an expression',
-      { where: Array.from({ length: 16 }).reduce<Expression>((inner) => ({ not: inner }), { all: [] }) },
+      { where: Array.from({ length: whereDepthMax }).reduce<Expression>((inner) => ({ not: inner }), { all: [] }) },
       '/where',
     ],
-    ['too wide an expression', { where: { all: Array.from({ length: 65 }, () => ({ all: [] })) } }, '/where'],
+    [
+      'too wide an expression',
+      { where: { all: Array.from({ length: whereTestsMax + 1 }, () => ({ all: [] })) } },
+      '/where',
+    ],
+    ['an expression with a field that nobody has', { where: { field: 'nobody', op: 'exists' } }, '/where'],
     [
       'an expression with a field of two paths',
       { kinds: ['model'], where: { field: 'input', op: 'exists' } },
