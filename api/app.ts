@@ -14,6 +14,7 @@ import { readBlocks } from './client-address.ts'
 import { docRoutes } from './docs.ts'
 import { tagged } from './etag.ts'
 import { healthRoutes } from './health.ts'
+import { interopRoutes } from './interop/index.ts'
 import { openApi } from './openapi.ts'
 import { okTyped } from './openapi-parts.ts'
 import { opRoutes } from './ops.ts'
@@ -78,6 +79,7 @@ export function routesOf(node: NodeFace, closing: AbortSignal): readonly Route[]
     ...opRoutes(node),
     ...changeRoutes(node, closing),
     ...healthRoutes(node),
+    ...interopRoutes(node, closing),
   ]
   let document: Record<string, unknown> | undefined
   let text: string | undefined
@@ -145,6 +147,6 @@ function unrouted(app: Hono, shared: ReadonlySet<string>, c: Context): Answer {
 const PREFLIGHT = {
   'access-control-allow-origin': '*',
   'access-control-allow-methods': 'GET, HEAD, OPTIONS',
-  'access-control-allow-headers': 'Accept, If-None-Match, Last-Event-ID, X-Request-Id',
+  'access-control-allow-headers': 'Accept, Authorization, Content-Type, If-None-Match, Last-Event-ID, X-Request-Id',
   'access-control-max-age': '86400',
 }

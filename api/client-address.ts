@@ -38,6 +38,12 @@ export function clientAddress(
   return address
 }
 
+/** Whether the other end of a connection is one of these. */
+export function isTrusted(socket: string | undefined, trusted: readonly Block[]): boolean {
+  const address = trusted.length > 0 ? parse(socket) : undefined
+  return address !== undefined && isIn(address, trusted)
+}
+
 /** The /24 or /56 that shares a quota. Undefined for loopback and private addresses, where nobody outside can be meant. */
 export function subnetOf(address: Address | undefined, local = false): string | undefined {
   if (address === undefined) return undefined

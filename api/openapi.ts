@@ -3,6 +3,7 @@
  */
 import { type Kind, kinds, OP_TYPES, recordSchemaOf, schemaOf } from '../crdt/index.ts'
 import { httpBatchLinesMax, pageItemsDefault, pageItemsMax } from '../node/index.ts'
+import { interopParameters } from './interop/openapi.ts'
 import { schema } from './openapi-parts.ts'
 import { PROBLEMS } from './problem.ts'
 import type { Route } from './route.ts'
@@ -25,6 +26,7 @@ export function openApi(routes: readonly Route[], version: string): Record<strin
       { name: 'ops', description: 'Signed changes, as peers exchange them.' },
       { name: 'changes', description: 'What arrives, in order.' },
       { name: 'node', description: 'The node itself.' },
+      { name: 'interop', description: 'For clients of other registers: MCP, A2A, Hugging Face, AI Catalog.' },
     ],
     paths: pathsOf(routes),
     components: { securitySchemes, parameters, headers, schemas: schemas() },
@@ -106,6 +108,7 @@ const parameters = {
   ifMatch: parameter('If-Match', 'header', 'Only when the record still has this ETag.', TEXT),
   ifNoneMatch: parameter('If-None-Match', 'header', '304 when the record still has this ETag.', TEXT),
   ifNoneMatchAny: parameter('If-None-Match', 'header', '`*`: only when there is no such record.', TEXT),
+  ...interopParameters,
 }
 
 function object(properties: Record<string, unknown>, required: readonly string[] = Object.keys(properties)) {

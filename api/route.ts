@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Context, Hono } from 'hono'
 import { httpSubnetPerMinute, httpTokenPerMinute, type NodeFace } from '../node/index.ts'
 import { type Access, type HostCheck, scopeProblem, type TokenLookup, tokenCheck, unauthorised } from './auth.ts'
-import { clientAddress, type readBlocks, subnetOf } from './client-address.ts'
+import { clientAddress, isTrusted, type readBlocks, subnetOf } from './client-address.ts'
 import { answerOnce, IdempotentAnswers } from './idempotency.ts'
 import { Limiter, type Quota } from './limiter.ts'
 import { prefersHtml } from './pages/negotiate.ts'
@@ -31,6 +31,8 @@ export type Route = {
   readonly kind?: string
   /** It looks itself at which kinds a token is for. */
   readonly looksAtKinds?: true
+  /** A parameter of the path that may hold slashes as they are. */
+  readonly manySegments?: string
   /** The path that answers the same and is described in full. */
   readonly sameAs?: string
   /** The OpenAPI operation. */
@@ -47,6 +49,8 @@ export type Visit = {
   readonly access: Access | undefined
   /** The subnet it comes from; undefined for this machine and its private networks. */
   readonly subnet: string | undefined
+  /** `scheme://host` by which the client reaches this node; the host has passed the gate. */
+  origin(): string
   /**
    * Counts further items of a request that turns out to be many; the first was counted at the door. A problem when the
    * quota is used up, unless they are `done` already.
@@ -114,7 +118,13 @@ export class Gate {
       const access = authorization === undefined ? undefined : await this.#token(authorization)
       const subnet = this.#subnetOf(c)
       limit = this.#limitOf(access, subnet)
-      const visit: Visit = { requestId, access, subnet, charge: (items, done) => this.#charge(limit, items, done) }
+      const visit: Visit = {
+        requestId,
+        access,
+        subnet,
+        origin: () => this.#originOf(c),
+        charge: (items, done) => this.#charge(limit, items, done),
+      }
       answer =
         this.#refusal(c, route, authorization, visit) ?? (await (page ? page(c, visit) : this.#handle(c, route, visit)))
     } catch (error) {
@@ -160,6 +170,15 @@ export class Gate {
     const subnet = subnetOf(clientAddress(socket.remoteAddress, undefined, []), limitLocal)
     subnets.set(socket, { subnet })
     return subnet
+  }
+
+  /** Behind a proxy that is trusted, the scheme is the one that it was asked by. */
+  #originOf(c: Context): string {
+    const { protocol, host } = new URL(c.req.url)
+    const address = (c.env as Wiring)?.incoming?.socket.remoteAddress
+    const secure =
+      c.req.header('x-forwarded-proto') === 'https' && isTrusted(address, this.#options.trustedProxies ?? [])
+    return `${secure ? 'https:' : protocol}//${host}`
   }
 
   /** Whoever shows a token is counted by it, wherever it comes from; this machine is not counted. */
@@ -256,7 +275,9 @@ function addHeaders(
 
 /** Answers the path as the router has it. */
 export function addRoute(app: Hono, gate: Gate, route: Omit<Route, 'operation'>): string {
-  const path = route.path.replace(/\{(\w+)\}/g, ':$1')
+  const path = route.path.replace(/\{(\w+)\}/g, (_, name) =>
+    name === route.manySegments ? `:${name}{.+}` : `:${name}`,
+  )
   app.on(route.method, path, (c) => gate.answer(c, route))
   return path
 }

@@ -56,10 +56,15 @@ export type Field = {
   readonly also?: string
 }
 
+/** The protocols of others in which records of a kind are served and imported. */
+export type Protocol = 'mcp' | 'a2a' | 'hub'
+
 export type Kind = {
   readonly name: string
   readonly plural: string
   readonly note: string
+  /** Which clients that people already have can read its records. For the faces alone; no rule of merging asks. */
+  readonly serves?: readonly Protocol[]
   /** The seed's own name for the record id in JSON, such as model_id. */
   readonly idAlias?: string
   /** What a list shows of a record beside what all kinds share. */

@@ -100,6 +100,14 @@ export const pageItemsMax = 1_000
 export const pageItemsDefault = 50
 /** Followers of /v1/changes; each pulls a page at a time, so that nothing is buffered for it. */
 export const followersMax = 1_000
+/** Servers on a page of the MCP Registry's face, as its clients expect it. */
+export const registryLimitDefault = 30
+/** Records looked at for one page of servers that includes deleted ones: some 100 ms; the next page goes on. */
+export const registryScanMax = 5_000
+/** Records that a page of an AI catalogue is expected to hold; chance makes some pages fuller, none above pageItemsMax. */
+export const catalogPageEntries = 800
+/** Slashes in a model's id as hub clients write it: each may be the one between provider and name. */
+export const modelIdSlashesMax = 8
 
 /** Requests a minute, and the most at once, from one subnet without a token; an item of a batch counts as one. */
 export const httpSubnetPerMinute = 1_200

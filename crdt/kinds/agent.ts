@@ -5,6 +5,7 @@ export const agent = {
   name: 'agent',
   plural: 'agents',
   note: 'A program that pursues a task with a model and tools.',
+  serves: ['a2a'],
   idAlias: 'agent_id',
   card: { task: ['agent_type'] },
   fields: {

@@ -140,6 +140,17 @@ export const identity = {
       },
     },
   },
+  originals: {
+    type: 'map',
+    merge: 'map',
+    note: 'Documents of other formats that it was made from, character for character: what was signed can be checked.',
+    fields: {
+      mcp: { type: 'string', merge: 'register', note: 'server.json of the MCP registry.' },
+      a2a: { type: 'string', merge: 'register', note: 'A2A agent card.' },
+      oasf: { type: 'string', merge: 'register', note: 'OASF record.' },
+      'docker-mcp': { type: 'string', merge: 'register', note: 'server.yaml of the Docker MCP catalogue.' },
+    },
+  },
 } as const satisfies Record<string, Field>
 
 /** How it is fetched, installed and kept current. */

@@ -2,7 +2,7 @@
  * The kinds this software has a table for. One more is one file here and one line below; a record of any other kind
  * is stored, merged and relayed all the same (SPEC.md, "Names").
  */
-import type { Kind } from '../kind.ts'
+import type { Kind, Protocol } from '../kind.ts'
 import { agent } from './agent.ts'
 import { algorithm } from './algorithm.ts'
 import { capability } from './capability.ts'
@@ -37,6 +37,11 @@ export function kindOf(name: string): Kind | undefined {
 /** The table of a kind by its plural, as paths of the HTTP face carry it. */
 export function kindOfPlural(plural: string): Kind | undefined {
   return byPlural[plural]
+}
+
+/** The kind whose records are served in a protocol of others. */
+export function kindServing(protocol: Protocol): Kind {
+  return tables.find((kind: Kind) => kind.serves?.includes(protocol)) as Kind
 }
 
 /** The plural of a kind's name; a kind without a table is its own plural. */

@@ -8,6 +8,7 @@ export const model = {
   name: 'model',
   plural: 'models',
   note: 'A trained model that can be downloaded or called.',
+  serves: ['hub'],
   idAlias: 'model_id',
   card: { task: ['model_type', 'use_case'], size: ['parameters', 'context_length'] },
   fields: {

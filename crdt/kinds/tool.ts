@@ -5,6 +5,7 @@ export const tool = {
   name: 'tool',
   plural: 'tools',
   note: 'Something an agent can call, such as an MCP server.',
+  serves: ['mcp'],
   card: { task: ['category', 'tool_type'], size: ['tools'] },
   fields: {
     ...identity,
@@ -33,6 +34,12 @@ export const tool = {
       note: 'What it runs on, such as node.',
     },
     package: { type: 'string', merge: 'register', search: 'value', note: 'Name of the package that holds it.' },
+    packages: {
+      type: 'list',
+      merge: 'register',
+      note: "Packages it is installed from and how they are started, in the words of MCP's server.json.",
+      items: 'map',
+    },
     validated: { type: 'boolean', merge: 'register', search: 'value', note: 'Whether its source saw it answer.' },
     tools: {
       type: 'list',

@@ -48,7 +48,7 @@ function operations(): { method: string; path: string; operation: Operation }[] 
 
 test('every route is in the document, or is a page and no more', () => {
   const app = createApp(http.node, { token: TOKEN })
-  const routed = app.routes.map((route) => `${route.method} ${route.path.replace(/:(\w+)/g, '{$1}')}`)
+  const routed = app.routes.map((route) => `${route.method} ${route.path.replace(/:(\w+)(\{\.\+\})?/g, '{$1}')}`)
   const described = operations().map(({ method, path }) => `${method} ${path}`)
   const pages = PAGE_PATHS.map((path) => `GET ${path}`)
   expect([...described, ...pages].toSorted()).toEqual([...new Set(routed)].toSorted())
@@ -126,7 +126,7 @@ test('every operation that needs a token answers 401 without one, and with a wro
 test('what anybody may read needs no token', () => {
   const open = operations().filter(({ operation }) => operation.security.length === 0)
   for (const { method, path } of open)
-    expect(method === 'GET' || /search$|\/v1\/ops$/.test(path), `${method} ${path}`).toBe(true)
+    expect(method === 'GET' || /search$|explore$|^\/mcp$|\/v1\/ops$/.test(path), `${method} ${path}`).toBe(true)
 })
 
 test('all kinds have their schemas', () => {
