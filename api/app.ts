@@ -13,6 +13,7 @@ import { changeRoutes } from './changes.ts'
 import { readBlocks } from './client-address.ts'
 import { docRoutes } from './docs.ts'
 import { tagged } from './etag.ts'
+import { fieldRoutes } from './fields.ts'
 import { healthRoutes } from './health.ts'
 import { interopRoutes } from './interop/index.ts'
 import { openApi } from './openapi.ts'
@@ -69,12 +70,19 @@ function withPages(node: NodeFace, routes: readonly Route[]): readonly Routed[] 
   ]
 }
 
+/** Paths of no kind, which have no shorter form. */
+const OF_ALL_KINDS = new Set(['/v1/search', '/v1/fields'])
+
 /** Every route, in the order in which they match. */
 export function routesOf(node: NodeFace, closing: AbortSignal): readonly Route[] {
-  const perKind = [...searchRoutes(node), ...Object.values(kinds).flatMap((kind) => recordRoutes(node, kind))]
+  const perKind = [
+    ...fieldRoutes(node),
+    ...searchRoutes(node),
+    ...Object.values(kinds).flatMap((kind) => recordRoutes(node, kind)),
+  ]
   const routes: Route[] = [
     ...perKind,
-    ...perKind.filter((route) => route.path !== '/v1/search').map(withoutPrefix),
+    ...perKind.filter(({ path }) => !OF_ALL_KINDS.has(path)).map(withoutPrefix),
     ...batchRoutes(node),
     ...opRoutes(node),
     ...changeRoutes(node, closing),

@@ -86,6 +86,8 @@ export const parameters = {
   limit: ref('limit'),
   cursor: ref('cursor'),
   sort: ref('sort'),
+  query: ref('query'),
+  facets: ref('facets'),
   filter: ref('filter'),
   filters: ref('filters'),
   since: ref('since'),

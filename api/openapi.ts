@@ -71,6 +71,11 @@ function parameter(name: string, where: string, description: string, content: un
 const FILTER_NOTE =
   'A filter: tests of fields (=, !=, <, <=, >, >=, in (...), contains, exists) with and, or, not and parentheses, such as `license in (mit, apache-2.0) and context_length >= 128k`. Texts with blanks go in quotes; 8..70 is a range, 24GB a size, 2026-01-31 a day.'
 
+const SORT_NOTE =
+  'A field, or -field for the other direction; name; updated, -updated; relevance. Left out: by relevance with words, else the newest first.'
+const FACETS_NOTE =
+  'Fields whose values are counted, each over what meets the conditions on the other fields; lists under their own conditions too.'
+
 const parameters = {
   id: parameter('id', 'path', 'Record id.', ID),
   owner: parameter('owner', 'path', 'DID of the owner.', DID),
@@ -84,7 +89,9 @@ const parameters = {
     default: pageItemsDefault,
   }),
   cursor: parameter('cursor', 'query', 'next_cursor of the page before.', TEXT),
-  sort: parameter('sort', 'query', 'A field, or -field for the other direction; the newest first when left out.', TEXT),
+  sort: parameter('sort', 'query', SORT_NOTE, TEXT),
+  query: parameter('query', 'query', 'Words to look for.', TEXT),
+  facets: parameter('facets', 'query', `${FACETS_NOTE} Comma between them.`, TEXT),
   filter: parameter('filter', 'query', FILTER_NOTE, TEXT),
   filters: parameter(
     'filters',
@@ -149,8 +156,8 @@ function schemas(): Record<string, unknown> {
         description: `${FILTER_NOTE} Or an object with a value for each field, as in the query of a list.`,
         anyOf: [TEXT, { type: 'object', additionalProperties: true }],
       },
-      facets: list(TEXT),
-      sort: TEXT,
+      facets: { ...list(TEXT), description: FACETS_NOTE },
+      sort: { ...TEXT, description: SORT_NOTE },
       limit: { type: 'integer', minimum: 1, maximum: pageItemsMax, default: pageItemsDefault },
       cursor: TEXT,
       kinds: { ...list({ type: 'string', enum: names }), description: 'Of a search over all kinds.' },
@@ -166,6 +173,7 @@ function schemas(): Record<string, unknown> {
     ['record', 'score'],
   )
   const value = object({ value: {}, count: COUNT })
+  const facets = { type: 'object', additionalProperties: list(value) }
   const opType = {
     type: 'string',
     description: `${OP_TYPES.slice(0, 4).join(', ')}; further ones are kept and shown too`,
@@ -185,16 +193,29 @@ function schemas(): Record<string, unknown> {
     ...Object.fromEntries(
       all.map((kind) => [
         `${kind.name}_list`,
-        object({ items: list(schema(`${kind.name}_record`)), ...paging }, ['items', 'total']),
+        object({ items: list(schema(`${kind.name}_record`)), facets, ...paging }, ['items', 'total']),
       ]),
     ),
     Problem: problem,
     FieldError: object({ pointer: { ...TEXT, description: 'JSON Pointer (RFC 6901).' }, message: TEXT }),
     SearchQuery: query,
-    SearchResult: object(
-      { items: list(item), facets: { type: 'object', additionalProperties: list(value) }, ...paging },
-      ['items', 'facets', 'total'],
-    ),
+    SearchResult: object({ items: list(item), facets, ...paging }, ['items', 'facets', 'total']),
+    Fields: object({
+      fields: list(
+        object(
+          {
+            name: { ...TEXT, description: 'Dotted path, as filters, facets and sort take it.' },
+            type: { ...TEXT, description: "By its kind's table; missing for a field that none knows." },
+            unit: TEXT,
+            note: TEXT,
+            types: { ...list(TEXT), description: 'Of the values that records have.' },
+            records: { ...COUNT, description: 'That have it.' },
+            values: { ...list(value), description: 'The commonest.' },
+          },
+          ['name', 'types', 'records', 'values'],
+        ),
+      ),
+    }),
     BatchItem: object(
       {
         kind: { type: 'string', enum: names },

@@ -182,7 +182,16 @@ export function recordRoutes(node: NodeFace, kind: Kind): Route[] {
       operation: about(
         `list_${plural}`,
         `Lists ${plural}; every further query parameter is a filter on a field`,
-        [parameters.limit, parameters.cursor, parameters.sort, parameters.filters, parameters.ifNoneMatch],
+        [
+          parameters.limit,
+          parameters.cursor,
+          parameters.sort,
+          parameters.query,
+          parameters.facets,
+          parameters.filter,
+          parameters.filters,
+          parameters.ifNoneMatch,
+        ],
         {
           ...notModified,
           ...ok(`A page of ${plural}`, schema(`${name}_list`)),

@@ -61,14 +61,16 @@ export function searchRoutes(node: NodeFace): Route[] {
   ]
 }
 
-/** GET /v1/{kinds}: `limit`, `cursor`, `sort` and `filter`; every other parameter is a field with the value it must have. */
+/** GET /v1/{kinds}: every parameter that is none of a search's own is a field with the value it must have. */
 export async function listRecords(node: NodeFace, kind: Kind, c: Context): Promise<Answer> {
   const query = new URL(c.req.url).searchParams
   const limit = readLimit(query.get('limit'))
   const cursor = readCursor(query.get('cursor'))
   const filters = filtersOf(kind, query)
-  const [filter, second] = query.getAll('filter')
-  if (second !== undefined) return badQuery('give one filter, with and between its parts', '/filter')
+  const twice = OWN_PARAMETERS.find((name) => query.getAll(name).length > 1)
+  if (twice !== undefined)
+    return badQuery(`give one ${twice}${twice === 'filter' ? ', with and between its parts' : ''}`, `/${twice}`)
+  const facets = query.get('facets')?.split(',')
   if (isProblem(limit)) return limit
   if (isProblem(cursor)) return cursor
   if (isProblem(filters)) return filters
@@ -77,22 +79,25 @@ export async function listRecords(node: NodeFace, kind: Kind, c: Context): Promi
     limit,
     filters,
     ...(cursor !== undefined && { cursor }),
-    ...(filter !== undefined && { filter }),
+    ...(query.has('query') && { query: query.get('query') as string }),
+    ...(query.has('filter') && { filter: query.get('filter') as string }),
     ...(query.has('sort') && { sort: query.get('sort') as string }),
+    ...(facets !== undefined && { facets }),
   })
   if (isProblem(found)) return found
-  const text = JSON.stringify({ items: found.items.map(({ record }) => toJson(record, kind)), ...tail(found) })
+  const items = found.items.map(({ record }) => toJson(record, kind))
+  const text = JSON.stringify({ items, ...(facets !== undefined && { facets: facetsToJson(found) }), ...tail(found) })
   const next = found.nextCursor
   if (next === undefined) return tagged(c, text)
   return tagged(c, text, 'application/json', { link: nextLink(c.req.path, query, { cursor: next }) })
 }
 
-const PAGING = new Set(['limit', 'cursor', 'sort', 'filter'])
+const OWN_PARAMETERS = ['limit', 'cursor', 'sort', 'filter', 'query', 'facets']
 
 /** A field named twice asks for both values. The table says whether `8192` is a number or a text. */
 function filtersOf(kind: Kind, query: URLSearchParams): Readonly<Record<string, Value>> | Problem {
   const filters: Record<string, Value> = Object.create(null)
-  const names = new Set([...query.keys()].filter((name) => !PAGING.has(name)))
+  const names = new Set([...query.keys()].filter((name) => !OWN_PARAMETERS.includes(name)))
   if (names.size > filtersMax) return badQuery(`at most ${filtersMax} filters`, '/filters')
   for (const name of names) {
     const values = query.getAll(name).map((text) => filterValue(kind, name, text))
@@ -126,13 +131,16 @@ async function search(node: NodeFace, only: readonly string[] | undefined, c: Co
     score,
     ...(highlights && { highlights }),
   }))
-  const facets = Object.fromEntries(
-    Object.entries(found.facets).map(([field, values]) => [
+  return jsonAnswer(JSON.stringify({ items, facets: facetsToJson(found), ...tail(found) }))
+}
+
+function facetsToJson({ facets }: Listed) {
+  return Object.fromEntries(
+    Object.entries(facets).map(([field, values]) => [
       field,
       values.map(({ value, count }) => ({ value: valueToJson(value), count })),
     ]),
   )
-  return jsonAnswer(JSON.stringify({ items, facets, ...tail(found) }))
 }
 
 function tail(found: Listed) {

@@ -1,12 +1,14 @@
 /**
  * Finding records: the index says which and in what order, the replica says what they are now.
  */
-import type { Merged, Value } from '../crdt/index.ts'
-import { readFilter } from './filter.ts'
+import type { Kind, Merged, Value } from '../crdt/index.ts'
+import { facetSearches } from './facets.ts'
+import { type Mention, readFilter } from './filter.ts'
 import { fieldsNamed, kindsMeant, nearestField } from './filter-fields.ts'
 import { searchWaitMsMax } from './limits.ts'
 import type { ReplicaFace } from './replica-types.ts'
 import type { FieldFacts, QueryProblem, SearchQuery, SearchResult } from './search.ts'
+import type { Expression } from './search-expression.ts'
 
 /** The part of the indexer that a search needs (node/indexer.ts). */
 export interface SearchFace {
@@ -42,9 +44,14 @@ export type Listed = {
 export async function find(replica: ReplicaFace, index: SearchFace, asked: ListQuery): Promise<Listed | QueryProblem> {
   const understood = understand(asked)
   if ('problem' in understood) return understood
-  if (index.behind > 0) await index.waitFor(replica.counts().seq, searchWaitMsMax)
-  const found = await index.search(understood.query)
-  if ('problem' in found) return understood.explain(found)
+  await waitForIndex(replica, index)
+  const searches = [understood.query, ...understood.others]
+  const answers: SearchResult[] = []
+  for (const [at, answer] of (await Promise.all(searches.map((each) => index.search(each)))).entries()) {
+    if ('problem' in answer) return understood.explain(answer, searches[at] as SearchQuery)
+    answers.push(answer)
+  }
+  const found = answers[0] as SearchResult
   const records = await replica.records(found.items.map((item) => item.id))
   const items: Listed['items'][number][] = []
   for (const [at, { score, highlights }] of found.items.entries()) {
@@ -54,7 +61,7 @@ export async function find(replica: ReplicaFace, index: SearchFace, asked: ListQ
   }
   return {
     items,
-    facets: found.facets,
+    facets: facetsOf(asked.facets, answers),
     total: found.total,
     ...(found.totalCapped && { totalCapped: true }),
     ...(found.nextCursor !== undefined && { nextCursor: found.nextCursor }),
@@ -62,27 +69,64 @@ export async function find(replica: ReplicaFace, index: SearchFace, asked: ListQ
   }
 }
 
-type Understood = {
-  readonly query: SearchQuery
-  /** A problem of the index in the words of who asked. */
-  explain(problem: QueryProblem): QueryProblem
+/** Until the index has reached the last op, up to a second. */
+export async function waitForIndex(replica: ReplicaFace, index: SearchFace): Promise<void> {
+  if (index.behind > 0) await index.waitFor(replica.counts().seq, searchWaitMsMax)
 }
 
-/** Reads the filter's text. */
-function understand({ filter, ...query }: ListQuery): Understood | QueryProblem {
-  if (filter === undefined) return { query, explain: (problem) => problem }
-  const meant = kindsMeant(query.kinds)
-  const read = readFilter(filter, (name) => fieldsNamed(meant, name))
-  if ('problem' in read) return { ...read, pointer: '/filter' }
-  const where = query.where === undefined ? read.expression : { all: [read.expression, query.where] }
+type Understood = {
+  readonly query: SearchQuery
+  /** What counts the facets that `query` does not. */
+  readonly others: readonly SearchQuery[]
+  /** A problem of the index with one of these, in the words of who asked. */
+  explain(problem: QueryProblem, search: SearchQuery): QueryProblem
+}
+
+function understand({ filter, sort, ...rest }: ListQuery): Understood | QueryProblem {
+  const order = SORTS.has(sort) ? SORTS.get(sort) : sort
+  const meant = kindsMeant(rest.kinds)
+  const read = filter === undefined ? undefined : readFilter(filter, (name) => fieldsNamed(meant, name))
+  if (read && 'problem' in read) return { ...read, pointer: '/filter' }
+  const parts = [read?.expression, rest.where].filter((part) => part !== undefined)
+  const searches = facetSearches(
+    {
+      ...rest,
+      ...(parts.length > 0 && { where: parts.length === 1 ? (parts[0] as Expression) : { all: parts } }),
+      ...(order !== undefined && { sort: order }),
+    },
+    meant,
+  )
+  if ('problem' in searches) return searches
   return {
-    query: { ...query, where },
-    explain: (problem) => {
-      const mention = read.mentions.find(({ field }) => field === problem.field)
-      if (mention === undefined) return problem
-      const near = nearestField(meant, mention.field)
-      const hint = near === undefined || near === mention.field ? {} : { hint: `did you mean ${near}?` }
-      return { problem: problem.problem, pointer: '/filter', position: mention.position, ...hint }
+    ...searches,
+    explain: (problem, { facets = [] }) => {
+      const facet = /^\/facets\/(\d+)$/.exec(problem.pointer ?? '')?.[1]
+      if (facet === undefined) return explained(problem, read?.mentions ?? [], meant)
+      return { ...problem, pointer: `/facets/${rest.facets?.indexOf(facets[Number(facet)] as string)}` }
     },
   }
+}
+
+/** Orders by other names. */
+const SORTS: ReadonlyMap<string | undefined, string | undefined> = new Map([
+  ['relevance', undefined],
+  ['updated', 'changed_at'],
+  ['-updated', '-changed_at'],
+])
+
+function explained(problem: QueryProblem, mentions: readonly Mention[], meant: readonly Kind[]): QueryProblem {
+  const mention = mentions.find(({ field }) => field === problem.field)
+  if (mention === undefined) return problem
+  const near = nearestField(meant, mention.field)
+  const hint = near === undefined || near === mention.field ? {} : { hint: `did you mean ${near}?` }
+  return { problem: problem.problem, pointer: '/filter', position: mention.position, ...hint }
+}
+
+/** In the order asked for, each from the search that counted it. */
+function facetsOf(names: readonly string[] = [], answers: readonly SearchResult[]): Listed['facets'] {
+  const facets: Record<string, Listed['facets'][string]> = Object.create(null)
+  for (const name of names) {
+    for (const answer of answers) if (Object.hasOwn(answer.facets, name)) facets[name] = answer.facets[name] ?? []
+  }
+  return facets
 }

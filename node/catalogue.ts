@@ -35,16 +35,19 @@ import {
   type Written,
   writtenFrom,
 } from './catalogue-outcome.ts'
-import { find, type Listed, type ListQuery, type SearchFace } from './catalogue-search.ts'
+import { find, type Listed, type ListQuery, type SearchFace, waitForIndex } from './catalogue-search.ts'
 import { localWrite, objectOf, slugOf } from './catalogue-write.ts'
 import { NodeError } from './errors.ts'
+import { type ListedField, listFields } from './field-list.ts'
+import { kindsMeant } from './filter-fields.ts'
 import { nativeSuite } from './native.ts'
 import type { ReplicaFace } from './replica-types.ts'
-import type { FieldFacts, QueryProblem } from './search.ts'
+import type { QueryProblem } from './search.ts'
 
 export type { BatchItem, BatchOutcome } from './catalogue-batch.ts'
 export type { FieldError, Place, Refusal, RefusalCode, WriteOptions, Written } from './catalogue-outcome.ts'
 export type { Listed, ListQuery, SearchFace } from './catalogue-search.ts'
+export type { ListedField } from './field-list.ts'
 
 export type Read = { readonly outcome: 'found'; readonly record: Merged } | Refusal
 
@@ -138,9 +141,10 @@ export class Catalogue {
     return find(this.#replica, this.#search, query)
   }
 
-  /** What records of these kinds (undefined = all) have in which fields. */
-  async fields(kinds?: readonly string[]): Promise<readonly FieldFacts[]> {
-    return this.#search.fields(kinds)
+  /** The fields of these kinds (undefined = all): what the tables say of them, and what the records have there. */
+  async fields(kinds?: readonly string[]): Promise<readonly ListedField[]> {
+    await waitForIndex(this.#replica, this.#search)
+    return listFields(kindsMeant(kinds), await this.#search.fields(kinds))
   }
 
   #identity(kind: Kind, owner: string, slug: string): Identity {

@@ -172,6 +172,8 @@ export const filterStringCharsMax = 256
 /** Wanted values of one array filter. */
 export const filterValuesMax = 64
 export const facetsMax = 32
+/** Facets of one search that need a search of their own, since their field is filtered by. */
+export const facetSearchesMax = 8
 /** Tests of one filter expression, and how deep they may be nested: three levels (or, and, not) for one of a filter's. */
 export const whereTestsMax = 64
 export const whereDepthMax = 3 * filterDepthMax + 4

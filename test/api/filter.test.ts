@@ -119,3 +119,100 @@ test('two filters, a long one and half a surrogate pair are refused', async () =
   const half = await http.call('POST', '/v1/search', '{"filters":"name = \\"\\ud800\\""}')
   expect([half.status, (await jsonOf(half))['position']]).toEqual([400, 8])
 })
+
+type Fields = { fields: { name: string; type?: string; types: string[]; records: number; values: unknown[] }[] }
+test('fields are listed with their types, units and values, for one kind and for all', async () => {
+  const { fields } = await jsonOf<Fields>(await http.call('GET', '/v1/models/fields'))
+  const named = (name: string) => fields.find((field) => field.name === name)
+  expect(named('license')).toMatchObject({
+    type: 'string',
+    types: ['string'],
+    records: 3,
+    values: [
+      { value: 'mit', count: 2 },
+      { value: 'apache-2.0', count: 1 },
+    ],
+  })
+  expect(named('resource_requirements.min_vram_gb')).toMatchObject({ type: 'number', unit: 'GB', records: 1 })
+  expect(named('odd')).toMatchObject({ types: ['number'], records: 1 })
+  expect(named('odd')).not.toHaveProperty('type')
+  expect(named('registered_at')).toMatchObject({ type: 'integer', unit: 'ms', records: 4 })
+  expect(named('homepage')).toMatchObject({ records: 0, values: [] })
+  expect(named('steps')).toBeUndefined()
+  const all = await jsonOf<Fields>(await http.call('GET', '/v1/fields'))
+  expect(all.fields.find(({ name }) => name === 'kind')?.values).toContainEqual({ value: 'model', count: 4 })
+  expect(all.fields.find(({ name }) => name === 'steps')?.records).toBe(1)
+  expect((await http.call('GET', '/models/fields')).status).toBe(200)
+  expect((await http.call('GET', '/fields')).status).toBe(404)
+})
+
+test('fields know what was just written', async () => {
+  const made = await jsonOf(await http.call('POST', '/v1/tools', { name: 'hammer', weight: 3 }))
+  const list = async () => (await jsonOf<Fields>(await http.call('GET', '/v1/tools/fields'))).fields
+  await expect.poll(async () => (await list()).find(({ name }) => name === 'weight')?.records).toBe(1)
+  await http.call('DELETE', `/v1/tools/${made['id']}`)
+  await expect.poll(async () => (await list()).some(({ name }) => name === 'weight')).toBe(false)
+})
+
+type Facets = { facets: Record<string, { value: unknown; count: number }[]>; total: number }
+test.each<[string, unknown]>([
+  ['text', 'license = mit and context_length exists'],
+  ['an object', { license: 'mit', context_length_gte: 0 }],
+])('facets count without the conditions on their own field, given as %s', async (_form, filters) => {
+  const facets = ['license', 'name', 'context_length']
+  const { facets: found, total } = await jsonOf<Facets>(
+    await http.call('POST', '/v1/models/search', { filters, facets }),
+  )
+  expect(total).toBe(1)
+  expect(Object.keys(found)).toEqual(facets)
+  // Of those with a context length, whatever their licence.
+  expect(found['license']).toEqual([
+    { value: 'apache-2.0', count: 1 },
+    { value: 'mit', count: 1 },
+  ])
+  // Of those with this licence, whatever their context length.
+  expect(found['context_length']).toEqual([{ value: 8192, count: 1 }])
+  expect(found['name']).toEqual([{ value: 'small', count: 1 }])
+})
+
+test('a facet of a list counts under its own conditions too, and lists have facets and words as searches have', async () => {
+  const answer = await jsonOf<Facets>(
+    await http.call('GET', '/v1/models?filter=tags%3Dcode&facets=tags,license&query=large'),
+  )
+  expect(answer).toMatchObject({
+    total: 1,
+    facets: {
+      tags: [
+        { value: 'chat', count: 1 },
+        { value: 'code', count: 1 },
+      ],
+      license: [{ value: 'apache-2.0', count: 1 }],
+    },
+  })
+})
+
+test('too many facets of filtered fields, and a facet of two fields, are refused with their place', async () => {
+  const fields = ['license', 'name', 'provider', 'version', 'category', 'status', 'locale', 'access', 'family']
+  const filters = fields.map((name) => `${name} != x`).join(' and ')
+  const answer = await http.call('POST', '/v1/models/search', { filters, facets: fields })
+  expect([answer.status, (await jsonOf(answer))['errors'][0].pointer]).toEqual([400, '/facets'])
+  const two = await http.call('POST', '/v1/models/search', { filters: 'license = mit', facets: ['license', 'input'] })
+  expect([two.status, (await jsonOf(two))['errors'][0].pointer]).toEqual([400, '/facets/1'])
+})
+
+test.each<[string, string[]]>([
+  ['name', ['large', 'old', 'small', 'vision']],
+  ['-name', ['vision', 'small', 'old', 'large']],
+  ['-parameters', ['large', 'small']],
+  ['context_length', ['small', 'large']],
+  ['updated', ['small', 'large', 'vision', 'old']],
+  ['-updated', ['old', 'vision', 'large', 'small']],
+  ['relevance', []],
+])('sort=%s is the same in a list and in a search', async (sort, expected) => {
+  const list = await jsonOf<Found>(await http.call('GET', `/v1/models?sort=${sort}`))
+  const search = await jsonOf<Found>(await http.call('POST', '/v1/models/search', { sort }))
+  const listed = list.items.map((item) => item.name as string)
+  expect(search.items.map((item) => item.record?.name)).toEqual(listed)
+  // All were registered in one batch: which of them is the newest is for their ids to say.
+  if (!sort.endsWith('updated')) expect(listed.slice(0, expected.length)).toEqual(expected)
+})
