@@ -79,6 +79,8 @@ export class Link {
 
   /** Resolves as the promise does, or rejects when the session ends first. */
   async until<T>(promise: Promise<T>): Promise<T> {
+    // Who is told that the session ended never looks at it again, and an unheard rejection ends the process.
+    promise.catch(() => {})
     if (this.signal.aborted) throw this.fail('stopped', 'session ended')
     let stop = () => {}
     const ended = new Promise<never>((_, reject) => {
