@@ -43,7 +43,7 @@ export type GossipOptions = {
 }
 
 /** Why a message was not accepted, and that it was: the labels of the counter. */
-const OUTCOMES = ['accepted', 'pending', 'refused', 'rate', 'busy', 'late', 'rejected', 'failed'] as const
+const OUTCOMES = ['accepted', 'known', 'pending', 'refused', 'rate', 'busy', 'late', 'rejected', 'failed'] as const
 type Outcome = (typeof OUTCOMES)[number]
 
 const IDS = 2
@@ -193,6 +193,8 @@ export class Gossip implements AsyncDisposable {
     if (admitted.missing.length > 0) void fetch(from, admitted.missing.slice(0, gossipIdsMax))
     if (admitted.misbehaved) return this.#reject(from, 'bad-op')
     if (admitted.refusedFrames.length > 0) return 'refused'
+    // Its ops are held, its signatures are anybody's: passed on, they would make a liar of us.
+    if (!admitted.verified) return 'known'
     let outcome: Outcome = unpacked.frames.length > 0 ? 'accepted' : 'refused'
     for (const { verdict } of admitted.results) {
       if (verdict === 'refused') return 'refused'

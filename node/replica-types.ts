@@ -65,6 +65,8 @@ export type Admitted = {
   readonly results: readonly OpResult[]
   /** Frames refused as a whole: position in the call, reason. */
   readonly refusedFrames: readonly { readonly at: number; readonly reason: string }[]
+  /** Every frame was read and its signature checked: what was held already is not, and is not to be passed on. */
+  readonly verified: boolean
   /** Parents that pending ops wait for and we lack: ask the sender. */
   readonly missing: readonly OpId[]
   /** True when an honest peer never sends this (malformed, bad signature, wrong record, ...). */

@@ -79,14 +79,17 @@ export class Settling {
     await this.#decide([...this.#candidates.values()])
     this.#keepWaiting()
     const results = answers.map((answer) => ('carrier' in answer ? (answer.verdict ?? waiting(answer.op)) : answer))
-    return { admitted: { results, refusedFrames, ...this.#summary(results, refusedFrames.length) }, final: this.#final }
+    const verified = refusedFrames.length === 0 && frames.every(({ authentic }) => authentic)
+    const admitted = { results, refusedFrames, verified, ...this.#summary(results, refusedFrames.length) }
+    return { admitted, final: this.#final }
   }
 
   async settleDue(): Promise<Settled> {
     const { clock, pending } = this.#parts
     await this.#decide(pending.due(clock.now()).map((one) => this.#fromPending(one)))
     this.#keepWaiting()
-    return { admitted: { results: [], refusedFrames: [], missing: [], misbehaved: false }, final: this.#final }
+    const admitted = { results: [], refusedFrames: [], verified: true, missing: [], misbehaved: false }
+    return { admitted, final: this.#final }
   }
 
   /** The answer that needs no judging: held, refused before, or waiting already. */
