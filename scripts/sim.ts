@@ -1,0 +1,50 @@
+/**
+ * `npm run sim -- --seed N --seeds M [--nodes 3..50]`: simulated worlds, seeds N..N+M-1, one line each and a summary at
+ * the end; exit 1 when a goal was violated in any.
+ *
+ * A failing seed is printed with the events that are left when all others are left out. `--record NAME` also adds that
+ * world to test/sim/regressions.json, which `npm test` runs for ever; `--stop` ends at the first failure; `--events`
+ * prints the trace of the one seed.
+ */
+import { parseArgs } from 'node:util'
+import { drawPlan } from '../test/sim/plan.ts'
+import { recordRegression } from '../test/sim/regressions.ts'
+import { describe, shrink } from '../test/sim/shrink.ts'
+import { isOk, lineOf, runPlan, Summary } from '../test/sim/simulate.ts'
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '1' },
+    nodes: { type: 'string' },
+    record: { type: 'string' },
+    stop: { type: 'boolean', default: false },
+    events: { type: 'boolean', default: false },
+  },
+})
+const first = whole(values.seed, 0, 2 ** 31)
+const count = whole(values.seeds, 1, 2 ** 31)
+const nodes = values.nodes === undefined ? undefined : whole(values.nodes, 3, 50)
+
+const summary = new Summary()
+for (let seed = first; seed < first + count; seed++) {
+  const plan = drawPlan(seed, { nodes })
+  const outcome = await runPlan(plan, values.events ? { onNote: (line) => process.stdout.write(line) } : {})
+  summary.add(outcome)
+  console.log(lineOf(outcome))
+  if (isOk(outcome)) continue
+  const shrunk = await shrink(plan)
+  if (shrunk !== undefined) console.log(describe(shrunk))
+  if (shrunk !== undefined && values.record !== undefined) await recordRegression(values.record, shrunk.plan)
+  if (values.stop) break
+}
+console.log(summary.line())
+process.exitCode = summary.failed === 0 ? 0 : 1
+
+function whole(text: string, least: number, most: number): number {
+  const value = Number(text)
+  if (!Number.isSafeInteger(value) || value < least || value > most) {
+    throw new RangeError(`expected a whole number from ${least} to ${most}, got ${text}`)
+  }
+  return value
+}
