@@ -23,6 +23,7 @@ import { pageRoutes } from './pages/routes.ts'
 import { recordRoutes } from './records.ts'
 import { type Answer, addRoute, Gate, type GateOptions, type Route } from './route.ts'
 import { searchRoutes } from './search.ts'
+import { webhookRoutes } from './webhooks.ts'
 
 export type AppOptions = Omit<GateOptions, 'trustedProxies'> & {
   /** Further names this node answers to, without a port; loopback names always work. */
@@ -48,7 +49,9 @@ export function createApp(node: NodeFace, options: AppOptions): Hono {
     const path = addRoute(app, gate, route)
     if (gate.isShared(route)) shared.add(path)
   }
-  app.notFound((c) => gate.answer(c, { method: 'GET', path: 'none', open: true, ...unroutedBoth(app, shared, c) }))
+  app.notFound((c) =>
+    gate.answer(c, { method: 'GET', path: 'none', open: true, sameOrigin: true, ...unroutedBoth(app, shared, c) }),
+  )
   return app
 }
 
@@ -86,6 +89,7 @@ export function routesOf(node: NodeFace, closing: AbortSignal): readonly Route[]
     ...batchRoutes(node),
     ...opRoutes(node),
     ...changeRoutes(node, closing),
+    ...webhookRoutes(node),
     ...healthRoutes(node),
     ...interopRoutes(node, closing),
   ]

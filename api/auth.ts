@@ -6,7 +6,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { isIP } from 'node:net'
-import type { AccessToken } from '../node/index.ts'
+import { type AccessToken, MAIN_TOKEN } from '../node/index.ts'
 import type { Problem } from './problem.ts'
 
 /** What a good token allows. */
@@ -15,8 +15,6 @@ export type Access = Pick<AccessToken, 'name' | 'may' | 'kinds'>
 /** The access that goes with a secret; undefined when it is none of this node's. */
 export type TokenLookup = (secret: string) => Promise<Access | undefined>
 
-/** Name of the main token, which may do everything; no other can be called so. */
-export const MAIN_TOKEN = '(main)'
 const main: Access = { name: MAIN_TOKEN, may: 'write' }
 
 /** From an Authorization header to an access. The main token is compared in time that depends on neither it nor the guess. */

@@ -7,9 +7,9 @@
  */
 import type { ServerResponse } from 'node:http'
 import type { Context } from 'hono'
-import { keyToDid, opIdToCid } from '../crdt/index.ts'
 import {
   type Change,
+  changeToJson,
   followerHeartbeatMs,
   followerStallMs,
   followersMax,
@@ -85,8 +85,8 @@ function readSeq(text: string | null | undefined): number | Problem {
   }
 }
 
-function textOf({ seq, op, kind, record, type, actor, w }: Change): string {
-  return JSON.stringify({ seq, op: opIdToCid(op), kind, id: record, type, actor: keyToDid(actor), w })
+function textOf(change: Change): string {
+  return JSON.stringify(changeToJson(change))
 }
 
 type Follower = {

@@ -83,6 +83,8 @@ export const parameters = {
   slug: ref('slug'),
   op: ref('op'),
   code: ref('code'),
+  webhook: ref('webhook'),
+  letter: ref('letter'),
   limit: ref('limit'),
   cursor: ref('cursor'),
   sort: ref('sort'),
@@ -96,6 +98,7 @@ export const parameters = {
   mode: ref('mode'),
   stateHash: ref('stateHash'),
   ifMatch: ref('ifMatch'),
+  idempotencyKey: ref('idempotencyKey'),
   ifNoneMatch: ref('ifNoneMatch'),
   ifNoneMatchAny: ref('ifNoneMatchAny'),
 } as const

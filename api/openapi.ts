@@ -2,10 +2,10 @@
  * The OpenAPI 3.1 document, built from the kinds' tables and the routes themselves, so that neither can be forgotten.
  */
 import { type Kind, kinds, OP_TYPES, recordSchemaOf, schemaOf } from '../crdt/index.ts'
-import { httpBatchLinesMax, pageItemsDefault, pageItemsMax } from '../node/index.ts'
+import { httpBatchLinesMax, idempotencyKeyCharsMax, pageItemsDefault, pageItemsMax } from '../node/index.ts'
 import { interopParameters } from './interop/openapi.ts'
-import { schema } from './openapi-parts.ts'
-import { PROBLEMS } from './problem.ts'
+import { problems, parameters as ref, schema } from './openapi-parts.ts'
+import { PROBLEMS, type ProblemCode } from './problem.ts'
 import type { Route } from './route.ts'
 
 export function openApi(routes: readonly Route[], version: string): Record<string, unknown> {
@@ -16,7 +16,7 @@ export function openApi(routes: readonly Route[], version: string): Record<strin
       version,
       license: { name: 'MIT', identifier: 'MIT' },
       description:
-        'A peer-to-peer register of AI models, agents and everything they need. Errors are RFC 9457 problem documents.',
+        'A peer-to-peer register of AI models, agents and everything they need. Errors are RFC 9457 problem documents. Lists end in `next_cursor` and a `Link` with rel="next" while there is more. Answers carry `X-Request-Id`, and where requests are counted `RateLimit` and `RateLimit-Policy`.',
     },
     servers: [{ url: '/' }],
     tags: [
@@ -25,31 +25,77 @@ export function openApi(routes: readonly Route[], version: string): Record<strin
       { name: 'batch', description: 'Many records at once.' },
       { name: 'ops', description: 'Signed changes, as peers exchange them.' },
       { name: 'changes', description: 'What arrives, in order.' },
+      { name: 'webhooks', description: 'Changes, told to a URL of yours.' },
       { name: 'node', description: 'The node itself.' },
       { name: 'interop', description: 'For clients of other registers: MCP, A2A, Hugging Face, AI Catalog.' },
     ],
     paths: pathsOf(routes),
-    components: { securitySchemes, parameters, headers, schemas: schemas() },
+    components: { securitySchemes, parameters, headers, responses: problems(...DOOR), schemas: schemas() },
   }
 }
+
+/** What can be answered before a handler runs, or when the world fails under it. */
+const DOOR = [
+  'bad-request',
+  'unauthorised',
+  'forbidden',
+  'origin-not-allowed',
+  'timeout',
+  'too-large',
+  'key-reused',
+  'rate-limited',
+  'headers-too-large',
+  'internal',
+  'busy',
+  'unavailable',
+  'store-full',
+] as const satisfies readonly ProblemCode[]
 
 const PUBLIC: readonly unknown[] = []
 const TOKEN = [{ token: [] }]
 
 function pathsOf(routes: readonly Route[]): Record<string, Record<string, unknown>> {
   const paths: Record<string, Record<string, unknown>> = {}
-  for (const { path, method, operation, sameAs, token } of routes) {
+  for (const route of routes) {
+    const { path, method, operation, sameAs } = route
     if (sameAs !== undefined) paths[path] = { $ref: `#/paths/${sameAs.replaceAll('~', '~0').replaceAll('/', '~1')}` }
-    else paths[path] = { ...paths[path], [method.toLowerCase()]: { ...operation, security: token ? TOKEN : PUBLIC } }
+    else paths[path] = { ...paths[path], [method.toLowerCase()]: { ...operation, ...doorOf(route) } }
   }
   return paths
+}
+
+/** What holds for a route whatever it does: whom it answers, and what it may be answered before its handler runs. */
+function doorOf(route: Route): Record<string, unknown> {
+  const { method, operation, token, open } = route
+  const writes = method !== 'GET'
+  const keyed = token && method === 'POST'
+  const statuses = [
+    ...statusesOf(['host-not-allowed', 'timeout', 'rate-limited', 'headers-too-large', 'internal', 'busy']),
+    ...(open ? [] : statusesOf(['unauthorised'])),
+    ...(writes ? statusesOf(['bad-request', 'too-large']) : []),
+    ...(token ? statusesOf(['store-full']) : []),
+    ...(keyed ? statusesOf(['key-reused']) : []),
+  ]
+  const parameters = [...((operation['parameters'] ?? []) as unknown[]), ...(keyed ? [ref.idempotencyKey] : [])]
+  return {
+    ...(parameters.length > 0 && { parameters }),
+    security: token ? TOKEN : PUBLIC,
+    responses: {
+      ...Object.fromEntries(statuses.map((status) => [status, { $ref: `#/components/responses/${status}` }])),
+      ...(operation['responses'] as object),
+    },
+  }
+}
+
+function statusesOf(codes: readonly ProblemCode[]): number[] {
+  return codes.map((code) => PROBLEMS[code][0])
 }
 
 const securitySchemes = {
   token: {
     type: 'http',
     scheme: 'bearer',
-    description: "The token in the node's data folder; it makes the node sign.",
+    description: "The main token in the node's data folder, or one made with `peerage tokens new`.",
   },
 }
 
@@ -81,6 +127,8 @@ const parameters = {
   owner: parameter('owner', 'path', 'DID of the owner.', DID),
   slug: parameter('slug', 'path', 'What the owner calls it, percent-encoded, `/` as `%2F`.', TEXT),
   op: parameter('op', 'path', 'Op id.', CID),
+  webhook: parameter('webhook', 'path', 'Id of a webhook.', TEXT),
+  letter: parameter('letter', 'path', 'Which dead letter.', COUNT),
   code: parameter('code', 'path', 'Code of a problem.', { type: 'string', enum: Object.keys(PROBLEMS) }),
   limit: parameter('limit', 'query', 'Items on a page.', {
     type: 'integer',
@@ -113,7 +161,13 @@ const parameters = {
     enum: ['0', '1', 'true', 'false'],
   }),
   ifMatch: parameter('If-Match', 'header', 'Only when the record still has this ETag.', TEXT),
-  ifNoneMatch: parameter('If-None-Match', 'header', '304 when the record still has this ETag.', TEXT),
+  ifNoneMatch: parameter('If-None-Match', 'header', '304 when the answer still has this ETag.', TEXT),
+  idempotencyKey: parameter(
+    'Idempotency-Key',
+    'header',
+    'Sent again with the same request, the first answer is repeated and nothing is done; with another request it is refused.',
+    { type: 'string', minLength: 1, maxLength: idempotencyKeyCharsMax },
+  ),
   ifNoneMatchAny: parameter('If-None-Match', 'header', '`*`: only when there is no such record.', TEXT),
   ...interopParameters,
 }
@@ -266,6 +320,7 @@ function schemas(): Record<string, unknown> {
       },
     }),
     Change: object({ seq: COUNT, op: CID, kind: TEXT, id: ID, type: opType, actor: DID, w: TIME }),
+    ...webhookSchemas(names),
     Status: object(
       {
         version: TEXT,
@@ -289,5 +344,46 @@ function schemas(): Record<string, unknown> {
       },
       ['version', 'network', 'network_id', 'multiaddrs', 'records', 'ops', 'pending', 'peers', 'sync', 'search'],
     ),
+  }
+}
+
+function webhookSchemas(names: readonly string[]): Record<string, unknown> {
+  const wish = {
+    url: { ...TEXT, description: 'http or https, at a public address.' },
+    kinds: { ...list({ type: 'string', enum: names }), description: 'Left out, all.' },
+    description: TEXT,
+  }
+  const failure = { status: { type: 'integer', description: 'What the receiver answered last.' }, error: TEXT }
+  const hook = {
+    id: TEXT,
+    url: TEXT,
+    owner: { ...TEXT, description: 'Name of the token it was made with.' },
+    kinds: wish.kinds,
+    description: TEXT,
+    active: { type: 'boolean' },
+    created: { ...COUNT, description: 'ms since 1970.' },
+    cursor: { ...COUNT, description: 'The seq up to which everything was taken or given up.' },
+    failing: object({ attempts: COUNT, ...failure }, ['attempts']),
+    dead_letters: COUNT,
+    dead_letters_dropped: COUNT,
+  }
+  const required = ['id', 'url', 'owner', 'active', 'created', 'cursor', 'dead_letters', 'dead_letters_dropped']
+  const secret = { ...TEXT, description: 'For checking webhook-signature (Standard Webhooks). Shown here only.' }
+  const letter = object({ letter: COUNT, from: COUNT, to: COUNT, at: COUNT, attempts: COUNT, ...failure }, [
+    'letter',
+    'from',
+    'to',
+    'at',
+    'attempts',
+  ])
+  return {
+    WebhookWish: object({ ...wish, since: COUNT }, ['url']),
+    WebhookChange: object({ ...wish, active: { type: 'boolean' } }, []),
+    Webhook: object(hook, required),
+    NewWebhook: object({ ...hook, secret }, [...required, 'secret']),
+    WebhookList: object({ items: list(schema('Webhook')) }),
+    DeadLetters: object({ items: list(letter), next_cursor: TEXT }, ['items']),
+    Redelivered: object({ taken: { type: 'boolean' }, ...failure }, ['taken']),
+    Delivery: object({ webhook: TEXT, delivery: TEXT, epoch: TEXT, changes: list(schema('Change')) }),
   }
 }

@@ -132,6 +132,7 @@ export class Gate {
     }
     const asProblem = page === undefined ? problemResponse : problemPage
     const response = isProblem(answer) ? await asProblem(answer, requestId, this.#node) : answer
+    if (!this.#publicReads && !route.open) keepPrivate(response, route.page !== undefined)
     const more = limit === undefined ? undefined : this.#limiter.headers(limit.key, limit.quota)
     addHeaders(c, response, requestId, { isShared: this.isShared(route), isBoth: route.page !== undefined, more })
     const method = c.req.method === 'HEAD' ? 'GET' : c.req.method
@@ -271,6 +272,12 @@ function addHeaders(
   // The same address answers with either: what was kept for one must not be given to the other.
   if (isBoth) set('vary', 'accept')
   if (more !== undefined) for (const name in more) set(name, more[name] as string)
+}
+
+/** What a token was needed for is for nobody else: no cache on the way keeps it. */
+function keepPrivate({ headers }: Response, isBoth: boolean): void {
+  if (headers.get('cache-control') !== 'no-store') headers.set('cache-control', 'private, no-cache')
+  headers.append('vary', isBoth ? 'accept, authorization' : 'authorization')
 }
 
 /** Answers the path as the router has it. */

@@ -5,6 +5,7 @@
  */
 import type { Catalogue } from './catalogue.ts'
 import type { ReplicaFace } from './replica-types.ts'
+import type { WebhooksFace } from './webhooks.ts'
 
 /** A peer that is connected now. `root_equal` and `ops_behind` are of the last comparison; missing before the first. */
 export type PeerStatus = {
@@ -64,4 +65,6 @@ export interface NodeFace {
   /** The set is loaded and the store answers: traffic may come. */
   ready(): boolean
   countRequest?(facts: RequestFacts): void
+  /** Missing where nothing is delivered, as in some tests. */
+  readonly webhooks?: WebhooksFace
 }

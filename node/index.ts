@@ -5,6 +5,7 @@
  * how ops come in and go out; store.ts what is on disk; limits.ts every bound.
  */
 export * from './catalogue.ts'
+export * from './change-json.ts'
 export * from './disk.ts'
 export * from './disk-level.ts'
 export * from './disk-memory.ts'
@@ -37,3 +38,7 @@ export type { SessionResult } from './sync-session.ts'
 export * from './tokens.ts'
 export * from './transport.ts'
 export * from './verifier.ts'
+export type { DeadLetter } from './webhook-run.ts'
+export * from './webhook-sign.ts'
+export * from './webhook-target.ts'
+export * from './webhooks.ts'

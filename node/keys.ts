@@ -38,6 +38,11 @@ export async function openToken(folder: string): Promise<string> {
   return text
 }
 
+/** What the secrets of webhooks are made from, in the file `webhook-secret`. */
+export async function openWebhookSecret(folder: string): Promise<string> {
+  return openSecret(join(folder, 'webhook-secret'), () => randomBytes(32).toString('base64url'))
+}
+
 export function tokenFile(folder: string): string {
   return join(folder, 'token')
 }

@@ -145,6 +145,23 @@ export const pageNameCharsMax = 300
 /** Characters of one text on a page; the JSON has all of it. */
 export const pageTextCharsMax = 50_000
 
+// Webhooks
+/** Each has at most one request under way. */
+export const webhooksMax = 100
+/** Changes in one delivery: 30 KB of JSON. */
+export const webhookChangesMax = 100
+export const webhookUrlCharsMax = 2_048
+/** A receiver answers within this; what it does with a delivery it should do afterwards. */
+export const webhookAnswerMs = 10_000
+/** Between attempts: doubles from the first up to the last. Twelve attempts take half an hour to forty minutes. */
+export const webhookBackoffMs = 2_000
+export const webhookBackoffMsMax = 10 * 60_000
+export const webhookAttemptsMax = 12
+/** Deliveries given up that are remembered for one webhook; the oldest go first, and are counted. */
+export const webhookDeadLettersMax = 1_000
+/** How often a webhook looks whether its token, or the disk, is good again. */
+export const webhookPausedMs = 60_000
+
 // Search
 export const queryBytesMax = 512
 export const queryTermsMax = 32

@@ -13,7 +13,7 @@ import type { NodeFace, RequestFacts, Status } from './face.ts'
 import { Gossip } from './gossip.ts'
 import { Indexer } from './indexer.ts'
 import { FileJournal } from './journal.ts'
-import { openFolder, openPeerSeed, openSigner } from './keys.ts'
+import { openFolder, openPeerSeed, openSigner, openWebhookSecret } from './keys.ts'
 import { listenPortDefault } from './limits.ts'
 import { Metrics } from './metrics.ts'
 import { checkRuntime, machineEnvironment, nativeSuite, zstdCodec } from './native.ts'
@@ -24,7 +24,10 @@ import { FtsIndex } from './search-fts.ts'
 import { readStatus } from './status.ts'
 import { Sync } from './sync.ts'
 import type { SessionResult } from './sync-session.ts'
+import { TokenStore } from './tokens.ts'
 import { Verifier } from './verifier.ts'
+import { webhookNetwork } from './webhook-target.ts'
+import { Webhooks } from './webhooks.ts'
 
 export type NodeOptions = {
   /** Folder that holds everything; made when it is not there. */
@@ -37,6 +40,8 @@ export type NodeOptions = {
   readonly mdns: boolean
   /** Neither listens nor dials. */
   readonly offline: boolean
+  /** Webhooks may lead to this machine and its private networks. */
+  readonly webhooksLocal?: boolean
   readonly version: string
   readonly log?: Log
 }
@@ -49,6 +54,8 @@ type Parts = {
   readonly sync: Sync
   readonly gossip: Gossip
   readonly metrics: Metrics
+  readonly tokens: TokenStore
+  readonly webhooks: Webhooks
   readonly lastSession: () => SessionResult | undefined
   /** Everything above and under it, in the order in which it was opened. */
   readonly opened: readonly AsyncDisposable[]
@@ -63,6 +70,9 @@ export class Node implements NodeFace, AsyncDisposable {
   readonly catalogue: Catalogue
   readonly indexer: Indexer
   readonly sync: Sync
+  /** Tokens besides the main one. */
+  readonly tokens: TokenStore
+  readonly webhooks: Webhooks
   readonly peerId: string
   readonly did: string | undefined
   readonly #parts: Parts
@@ -97,6 +107,8 @@ export class Node implements NodeFace, AsyncDisposable {
     this.replica = replica
     this.indexer = indexer
     this.sync = sync
+    this.tokens = parts.tokens
+    this.webhooks = parts.webhooks
     this.peerId = network.self
     this.did = replica.actor === undefined ? undefined : keyToDid(replica.actor)
     this.catalogue = new Catalogue(replica, indexer)
@@ -182,6 +194,17 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
   )
   const index = own(await FtsIndex.open(join(data, 'search.db'), { log }))
   const indexer = own(await Indexer.open({ replica, index, environment, log }))
+  const tokens = new TokenStore(data, { log })
+  const webhooks = own(
+    await Webhooks.open({
+      replica,
+      environment,
+      network: webhookNetwork({ local: options.webhooksLocal ?? false }),
+      master: await openWebhookSecret(data),
+      allowed: (owner, kinds) => tokens.allows(owner, kinds),
+      log,
+    }),
+  )
   const network = own(await openNetworkOf(options, replica))
   let last: SessionResult | undefined
   const sync = own(
@@ -216,7 +239,19 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
     damagedOps: replica.health().damagedOps,
   })
   metrics.follow(() => [network.counters, sync.counters, gossip.counters])
-  return new Node({ options, replica, indexer, network, sync, gossip, metrics, lastSession: () => last, opened })
+  return new Node({
+    options,
+    replica,
+    indexer,
+    network,
+    sync,
+    gossip,
+    metrics,
+    tokens,
+    webhooks,
+    lastSession: () => last,
+    opened,
+  })
 }
 
 /** In the reverse order. The first failure is told, and the rest is closed all the same. */

@@ -29,6 +29,9 @@ export type AccessToken = {
 
 export type ListedToken = AccessToken | { readonly name: string; readonly problem: string }
 
+/** The main token's; no other can be called so. */
+export const MAIN_TOKEN = '(main)'
+
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/i
 const HASH = /^[0-9a-f]{64}$/
 
@@ -106,10 +109,13 @@ export class TokenStore {
     return this.#valid(this.#byHash.get(hashOf(secret)))
   }
 
-  /** Whether a token of this name is still good. */
-  async named(name: string): Promise<AccessToken | undefined> {
+  /** Whether what was set up with the token of this name may go on: it is still good, may write, and for these kinds. */
+  async allows(name: string, kinds: readonly string[] | undefined): Promise<boolean> {
+    if (name === MAIN_TOKEN) return true
     await this.#refresh()
-    return this.#valid([...this.#byHash.values()].find((token) => token.name === name))
+    const token = this.#valid([...this.#byHash.values()].find((each) => each.name === name))
+    if (token?.may !== 'write') return false
+    return token.kinds === undefined || kinds?.every((kind) => token.kinds?.includes(kind)) === true
   }
 
   #valid(token: AccessToken | undefined): AccessToken | undefined {

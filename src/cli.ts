@@ -74,6 +74,7 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .option('--rate-limit <n>', 'HTTP requests a minute from one subnet without a token; 0 for no bound')
     .option('--token-rate-limit <n>', 'HTTP requests a minute with one token; 0 for no bound')
     .option('--limit-local', 'bound loopback and private addresses too')
+    .option('--webhooks-local', 'webhooks may lead to loopback and private addresses')
     .option('--trusted-proxies <block>', 'a proxy whose X-Forwarded-For is believed (repeatable)', collect)
     .option('--listen <multiaddr>', 'where other nodes reach this one (repeatable)', collect)
     .option('--join <multiaddr>', 'a node to connect to (repeatable)', collect)

@@ -53,6 +53,11 @@ export const SETTINGS = {
     note: 'The same for one token.',
   },
   limit_local: { type: 'switch', default: false, note: 'Bound loopback and private addresses too.' },
+  webhooks_local: {
+    type: 'switch',
+    default: false,
+    note: 'Webhooks may lead to loopback and private addresses too.',
+  },
   trusted_proxies: {
     type: 'list',
     default: [],

@@ -8,7 +8,7 @@ import { existsSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import pino from 'pino'
 import { type HttpServer, listen } from '../api/index.ts'
-import { Node, NodeError, openToken, TokenStore, tokenFile } from '../node/index.ts'
+import { Node, NodeError, openToken, tokenFile } from '../node/index.ts'
 import { type Settings, splitHostPort } from './config.ts'
 import { type NodeFile, nodeFile } from './node-file.ts'
 import { loadSample } from './sample/load.ts'
@@ -44,12 +44,11 @@ async function serve(
   log: pino.Logger,
   stop: Promise<void>,
 ): Promise<number> {
-  const tokens = new TokenStore(settings.data, { log: (level, message, facts) => log[level](facts ?? {}, message) })
   const http = await listen(node, {
     ...splitHostPort(settings.http),
     hosts: settings.http_host,
     token: await openToken(settings.data),
-    tokens: (secret) => tokens.find(secret),
+    tokens: (secret) => node.tokens.find(secret),
     publicReads: settings.public_reads,
     subnetPerMinute: settings.rate_limit,
     tokenPerMinute: settings.token_rate_limit,
@@ -82,6 +81,7 @@ async function openWhenFree(settings: Settings, log: pino.Logger): Promise<Node>
         join: settings.join,
         mdns: settings.mdns,
         offline: settings.offline,
+        webhooksLocal: settings.webhooks_local,
         version,
         log: (level, message, facts) => log[level](facts ?? {}, message),
       })

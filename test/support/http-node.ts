@@ -9,12 +9,16 @@ import { MemoryDisk } from '../../node/disk-memory.ts'
 import {
   Catalogue,
   type Disk,
+  type Environment,
   Metrics,
   type NodeFace,
   type ReplicaFace,
   readStatus,
   type SearchIndex,
   type Signer,
+  type WebhookNetwork,
+  Webhooks,
+  webhookNetwork,
 } from '../../node/index.ts'
 import { Indexer } from '../../node/indexer.ts'
 import { machineEnvironment, nativeSuite, signerFromSeed } from '../../node/native.ts'
@@ -40,6 +44,10 @@ export type HttpNodeOptions = Partial<ListenOptions> & {
   readonly seed?: number
   readonly ready?: () => boolean
   readonly disk?: Disk
+  /** Of webhooks only. */
+  readonly environment?: Environment
+  readonly webhookNetwork?: WebhookNetwork
+  readonly allowed?: (owner: string) => Promise<boolean>
   /** Disposed of by who made it. */
   readonly index?: SearchIndex
 }
@@ -69,6 +77,13 @@ export async function startHttpNode(options: HttpNodeOptions = {}): Promise<Http
     }),
     { process: false },
   )
+  const webhooks = await Webhooks.open({
+    replica,
+    environment: options.environment ?? machineEnvironment,
+    network: options.webhookNetwork ?? webhookNetwork({ local: true }),
+    master: 'a-secret-for-tests-only',
+    allowed: options.allowed ?? (async () => true),
+  })
   const node: NodeFace = {
     version: '0.0.0-test',
     networkName: 'test',
@@ -80,6 +95,7 @@ export async function startHttpNode(options: HttpNodeOptions = {}): Promise<Http
       readStatus({ version: '0.0.0-test', networkName: 'test', replica, index: indexer, ready: true }, wanted),
     metrics: () => metrics.text(),
     ready: options.ready ?? (() => true),
+    webhooks,
     countRequest: (facts) => metrics.request(facts),
   }
   const server = await listen(node, { host: '127.0.0.1', port: 0, token: TOKEN, ...options })
@@ -92,6 +108,7 @@ export async function startHttpNode(options: HttpNodeOptions = {}): Promise<Http
     call: (method, path, body, headers) => call(server.url, method, path, body, headers),
     [Symbol.asyncDispose]: async () => {
       await server.close()
+      await webhooks[Symbol.asyncDispose]()
       await indexer[Symbol.asyncDispose]()
       await replica[Symbol.asyncDispose]()
       await checker[Symbol.asyncDispose]()
