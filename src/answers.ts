@@ -41,13 +41,18 @@ export type Page<T> = { readonly items: readonly T[]; readonly next_cursor?: str
 export type Filters = Readonly<Record<string, unknown>>
 export type ListQuery = {
   readonly filters?: Filters
+  /** In the filter language; counts beside `filters`. */
+  readonly filter?: string
   readonly sort?: string
   readonly limit?: number
   readonly cursor?: string
 }
 export type SearchQuery = {
   readonly query?: string
-  readonly filters?: Filters
+  /** A text is in the filter language. */
+  readonly filters?: Filters | string
+  /** Of a search over all kinds. */
+  readonly kinds?: readonly string[]
   readonly facets?: readonly string[]
   readonly sort?: string
   readonly limit?: number
@@ -64,6 +69,18 @@ export type SearchAnswer = {
   readonly total_capped?: boolean
   readonly next_cursor?: string
   readonly index_behind?: number
+}
+export type Field = {
+  /** Dotted path. */
+  readonly name: string
+  /** By its kind's table. */
+  readonly type?: string
+  readonly unit?: string
+  readonly note?: string
+  /** Of the values that records have. */
+  readonly types: readonly string[]
+  readonly records: number
+  readonly values: readonly { readonly value: unknown; readonly count: number }[]
 }
 export type BatchError = string | (Problem & { readonly message?: string })
 export type BatchLine = {

@@ -116,8 +116,12 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .command('list')
     .description('list the records of a kind')
     .argument('<kinds>')
-    .option('--where <field=value>', 'filter: also field_gte=, field_lte= (repeatable)', collect)
-    .option('--sort <field>', 'field, or -field for descending')
+    .option(
+      '--where <filter>',
+      'only what meets it, such as "license = mit and parameters <= 8B" (repeatable)',
+      collect,
+    )
+    .option('--sort <field>', 'field, or -field for descending; name, updated, relevance')
     .option('--limit <n>', 'records of this page', number, 50)
     .option('--cursor <cursor>', 'go on behind the last page')
     .option('--all', 'all pages')
@@ -128,12 +132,22 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .description('search records')
     .argument('[query...]')
     .option('--kind <kind>', 'one kind only')
-    .option('--where <field=value>', 'filter: also field_gte=, field_lte= (repeatable)', collect)
+    .option(
+      '--where <filter>',
+      'only what meets it, such as "license = mit and parameters <= 8B" (repeatable)',
+      collect,
+    )
     .option('--facets <fields>', 'count the values of these fields, comma between them')
-    .option('--sort <field>', 'field, or -field for descending')
+    .option('--sort <field>', 'field, or -field for descending; name, updated, relevance')
     .option('--limit <n>', 'results of this page', number, 10)
     .option('--cursor <cursor>', 'go on behind the last page')
     .action(does(async () => (await import('./cli/search.ts')).run))
+
+  program
+    .command('fields')
+    .description('list the fields of a kind, or of all, with their commonest values')
+    .argument('[kind]')
+    .action(does(async () => (await import('./cli/fields.ts')).run))
 
   program
     .command('set')
@@ -186,7 +200,7 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .command('export')
     .description('print all records as JSON Lines')
     .option('--kind <kind>', 'one kind only (repeatable)', collect)
-    .option('--where <field=value>', 'filter (repeatable)', collect)
+    .option('--where <filter>', 'only what meets it (repeatable)', collect)
     .option('--out <file>', 'write a file; .gz is gzipped')
     .action(does(async () => (await import('./cli/export.ts')).run))
 

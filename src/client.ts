@@ -140,8 +140,9 @@ export class Client {
   }
 
   async page(kind: string, options: CallOptions & Answer.ListQuery = {}): Promise<Answer.Page<Answer.RecordJson>> {
-    const { filters, sort, limit, cursor } = options
-    return this.#http.json(`/v1/${pluralOf(kind)}${query({ ...filters, sort, limit, cursor })}`, signalOf(options))
+    const { filters, filter, sort, limit, cursor } = options
+    const parameters = query({ ...filters, filter, sort, limit, cursor })
+    return this.#http.json(`/v1/${pluralOf(kind)}${parameters}`, signalOf(options))
   }
 
   /** Full text, filters, facets. Over all kinds unless one is named. */
@@ -152,6 +153,27 @@ export class Client {
     const { kind, ...body } = question
     const path = kind === undefined ? '/v1/search' : `/v1/${pluralOf(kind)}/search`
     return this.#http.json(path, { method: 'POST', body, ...signalOf(options) })
+  }
+
+  /** All records that a search finds, page by page. */
+  async *find(
+    question: Omit<Answer.SearchQuery, 'limit' | 'facets'> & { readonly kind?: string },
+    options: CallOptions = {},
+  ): AsyncGenerator<Answer.RecordJson, void, undefined> {
+    let { cursor } = question
+    do {
+      const page = await this.search(
+        { ...question, limit: pageItems, ...(cursor !== undefined && { cursor }) },
+        options,
+      )
+      for (const { record } of page.items) yield record
+      cursor = page.next_cursor
+    } while (cursor !== undefined)
+  }
+
+  /** What there is to filter, sort and count by; of all kinds unless one is named. */
+  async fields(kind?: string, options: CallOptions = {}): Promise<{ readonly fields: readonly Answer.Field[] }> {
+    return this.#http.json(kind === undefined ? '/v1/fields' : `/v1/${pluralOf(kind)}/fields`, signalOf(options))
   }
 
   /** Every op of a record, newest first; also of a deleted one. */

@@ -6,12 +6,18 @@ import { rename, rm } from 'node:fs/promises'
 import { finished, pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import { kinds } from '../../crdt/index.ts'
+import type { RecordJson } from '../answers.ts'
 import type { Client } from '../client.ts'
+import { kindNamed } from '../reference.ts'
 import { type Context, connect } from './context.ts'
-import { readFilters } from './fields.ts'
+import { filterOf, withFilter } from './filter.ts'
 import { count } from './show.ts'
 
 export async function run(context: Context): Promise<void> {
+  return withFilter(filterOf(context), () => exportAll(context))
+}
+
+async function exportAll(context: Context): Promise<void> {
   const { out, options } = context
   const client = await connect(context)
   let records = 0
@@ -28,14 +34,20 @@ export async function run(context: Context): Promise<void> {
   out.talk(count(records, 'record'))
 }
 
-async function* linesOf(client: Client, { options, signal, out }: Context): AsyncGenerator<string> {
-  const filters = readFilters((options.where as string[] | undefined) ?? [])
+async function* linesOf(client: Client, context: Context): AsyncGenerator<string> {
+  const { options, out } = context
   const chosen = (options.kind as string[] | undefined) ?? Object.keys(kinds)
-  for (const kind of chosen) {
-    for await (const record of client.list(kind, { filters, signal })) {
-      yield out.quiet ? record.id : JSON.stringify(record)
-    }
+  for await (const record of recordsOf(client, chosen, context)) {
+    yield out.quiet ? record.id : JSON.stringify(record)
   }
+}
+
+async function* recordsOf(client: Client, chosen: readonly string[], context: Context): AsyncGenerator<RecordJson> {
+  const { signal } = context
+  const filters = filterOf(context)
+  if (filters === undefined) for (const kind of chosen) yield* client.list(kind, { signal })
+  // Asked of all kinds at once, for a field may be one of some of them only.
+  else yield* client.find({ kinds: chosen.map((kind) => kindNamed(kind)?.name ?? kind), filters }, { signal })
 }
 
 /** Under another name until it is whole, so that nobody takes half of it for all. */

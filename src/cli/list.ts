@@ -1,15 +1,18 @@
 /** list: the records of a kind, page by page. */
-import { kindNamed } from '../reference.ts'
 import { type Context, connect } from './context.ts'
-import { readFilters } from './fields.ts'
+import { filterOf, withFilter } from './filter.ts'
 import { showRecord } from './show.ts'
 
 export async function run(context: Context, kind: string): Promise<void> {
+  const filter = filterOf(context)
+  return withFilter(filter, () => list(context, kind, filter))
+}
+
+async function list(context: Context, kind: string, filter: string | undefined): Promise<void> {
   const { out, options, signal } = context
   const client = await connect(context)
-  const filters = readFilters((options.where as string[] | undefined) ?? [], kindNamed(kind))
   const sort = options.sort as string | undefined
-  const query = { filters, signal, ...(sort !== undefined && { sort }) }
+  const query = { signal, ...(filter !== undefined && { filter }), ...(sort !== undefined && { sort }) }
   if (options.all) {
     for await (const record of client.list(kind, query)) await showRecord(out, record)
     return

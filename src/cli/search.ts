@@ -1,7 +1,6 @@
 /** search: full text, filters and facets. */
-import { kindNamed } from '../reference.ts'
 import { type Context, connect } from './context.ts'
-import { readFilters } from './fields.ts'
+import { filterOf, withFilter } from './filter.ts'
 import { oneLine } from './output.ts'
 import { count, showRecord, valueText } from './show.ts'
 
@@ -9,18 +8,17 @@ export async function run(context: Context, words: readonly string[]): Promise<v
   const { out, options, signal } = context
   const client = await connect(context)
   const query = words.join(' ')
-  const answer = await client.search(
-    {
-      ...(query.trim() !== '' && { query }),
-      filters: readFilters((options.where as string[] | undefined) ?? [], kindNamed(String(options.kind))),
-      limit: options.limit as number,
-      ...(options.kind !== undefined && { kind: options.kind as string }),
-      ...(options.facets !== undefined && { facets: String(options.facets).split(',') }),
-      ...(options.sort !== undefined && { sort: options.sort as string }),
-      ...(options.cursor !== undefined && { cursor: options.cursor as string }),
-    },
-    { signal },
-  )
+  const filters = filterOf(context)
+  const question = {
+    ...(query.trim() !== '' && { query }),
+    ...(filters !== undefined && { filters }),
+    limit: options.limit as number,
+    ...(options.kind !== undefined && { kind: options.kind as string }),
+    ...(options.facets !== undefined && { facets: String(options.facets).split(',') }),
+    ...(options.sort !== undefined && { sort: options.sort as string }),
+    ...(options.cursor !== undefined && { cursor: options.cursor as string }),
+  }
+  const answer = await withFilter(filters, () => client.search(question, { signal }))
   if (answer.index_behind)
     out.talk(`the index is ${count(answer.index_behind, 'op')} behind; the newest may be missing`)
   if (out.json) return out.value(answer)

@@ -1,6 +1,7 @@
 /** set: changes single fields of a record, and nothing else of it. */
+
+import { mergePatch } from './assignments.ts'
 import { type Context, connect } from './context.ts'
-import { mergePatch } from './fields.ts'
 import { finish } from './written.ts'
 
 export async function run(context: Context, reference: string, assignments: readonly string[]): Promise<void> {

@@ -275,6 +275,7 @@ test('search, list and export find what is there', async () => {
   expect((await peerage(['search', '--where', 'tags=sea', '--where', 'tags=boat', '-q'])).lines).toHaveLength(1)
   expect((await peerage(['list', 'workflows', '--where', 'version=7', '-q'])).lines).toHaveLength(1)
   expect((await peerage(['search', '--kind', 'workflow', '--where', 'version=7', '-q'])).lines).toHaveLength(1)
+  expect((await peerage(['export', '--where', 'version = 7 and not name contains x', '-q'])).lines).toHaveLength(1)
   const page = await peerage(['list', 'models', '--limit', '5', '-q'])
   expect([page.lines.length, page.stderr]).toEqual([5, expect.stringContaining('--cursor')])
   expect(new Set((await peerage(['list', 'models', '--all', '-q'])).lines).size).toBe(1200)
@@ -289,6 +290,27 @@ test('search, list and export find what is there', async () => {
   expect(lines.map((line) => (JSON.parse(line) as { name: string }).name)).toEqual(['Zanzibar ferry'])
   const again = await peerage(['publish', '-', '--json'], { stdin: lines.join('\n') })
   expect(JSON.parse(again.stdout)).toMatchObject({ outcome: 'unchanged' })
+})
+
+test('a filter that cannot be understood is shown with its place', async () => {
+  for (const command of [['search', 'sea'], ['list', 'workflows'], ['export']]) {
+    const ran = await peerage([...command, '--where', 'version = 7 and lisence = mit'])
+    expect([ran.code, ran.stdout]).toEqual([2, ''])
+    expect(ran.stderr).toContain('did you mean license?')
+    expect(ran.stderr).toContain(`\n  version = 7 and lisence = mit\n${' '.repeat(18)}^\n`)
+  }
+  const two = await peerage(['search', '--where', 'version = 7', '--where', 'tags ='])
+  expect(two.stderr).toContain(`\n  (version = 7) and (tags =)\n${' '.repeat(27)}^\n`)
+})
+
+test('fields lists what there is to filter by', async () => {
+  const ran = await peerage(['fields', 'workflow'])
+  expect(ran.code).toBe(0)
+  expect(ran.lines.find((line) => line.startsWith('tags '))).toMatch(/list +1 +boat 1, sea 1$/)
+  expect(ran.stderr).toContain('no record has')
+  expect((await peerage(['fields', '-q'])).lines).toEqual(expect.arrayContaining(['kind', 'tags', 'parameters']))
+  const [first] = (await peerage(['fields', 'workflows', '--json'])).lines
+  expect(JSON.parse(first as string)).toMatchObject({ name: expect.any(String), records: expect.any(Number) })
 })
 
 test('status and peers tell how the node is', async () => {

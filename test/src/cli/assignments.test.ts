@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { mergePatch, readFilters, readPath } from '../../../src/cli/fields.ts'
+import { mergePatch, readPath } from '../../../src/cli/assignments.ts'
 
 test('a value is JSON where it reads as JSON, else text', () => {
   expect(mergePatch(['a=1', 'b=[1,2]', 'c=null', 'd=hello world', 'e="1"', 'f=', 'g=a=b', 'h=1.0.0'], [])).toEqual({
@@ -36,13 +36,4 @@ test('refuses what cannot be meant', () => {
   ] as const) {
     expect(() => mergePatch(sets, unset), String(sets)).toThrow(expect.objectContaining({ exit: 2 }))
   }
-})
-
-test('a filter given twice asks for both', () => {
-  expect(readFilters(['tags=a', 'tags=b', 'parameters_gte=7e9', 'framework={"Other":"x"}', 'open=true'])).toEqual({
-    tags: ['a', 'b'],
-    parameters_gte: 7e9,
-    framework: { Other: 'x' },
-    open: true,
-  })
 })
