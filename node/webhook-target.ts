@@ -5,7 +5,7 @@
  * another one in between. Redirects are not followed. An operator may allow this machine and its private networks.
  */
 import type { LookupAddress, LookupOptions } from 'node:dns'
-import { lookup } from 'node:dns'
+import { lookup as machineLookup } from 'node:dns'
 import { type RequestOptions, request as requestPlain } from 'node:http'
 import { request as requestSecure } from 'node:https'
 import ipaddr from 'ipaddr.js'
@@ -27,17 +27,24 @@ export type WebhookNetwork = {
   post(request: PostRequest): Promise<Posted>
 }
 
-export function webhookNetwork(options: { readonly local: boolean }): WebhookNetwork {
-  const { local } = options
+/** Answers all addresses of a name, as dns.lookup does. */
+type Lookup = (
+  host: string,
+  options: LookupOptions & { all: true },
+  done: (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void,
+) => void
+
+export function webhookNetwork(options: { readonly local: boolean; readonly lookup?: Lookup }): WebhookNetwork {
+  const { local, lookup = machineLookup } = options
   return {
     objection: async (text) => {
       const url = readTarget(text)
       if (typeof url === 'string') return url
-      const found = await resolve(hostOf(url))
-      if (found === undefined) return 'the name of the host has no address'
+      const found = await resolve(hostOf(url), lookup)
+      if (found === undefined) return unknown
       return found.every(({ address }) => mayCall(address, local)) ? undefined : refusal
     },
-    post: (request) => post(request, local),
+    post: (request) => post(request, local, checkedLookup(lookup, local)),
   }
 }
 
@@ -68,6 +75,7 @@ const LOCAL = new Set<string>(['loopback', 'private', 'uniqueLocal'])
 /** Amazon's, in a private range. */
 const METADATA = new Set(['fd00:ec2:0:0:0:0:0:254'])
 
+const unknown = 'the name of the host has no address'
 const refusal = 'the host has an address that is not public'
 
 /** Without brackets and the root's dot. */
@@ -75,13 +83,17 @@ function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
 }
 
-function resolve(host: string): Promise<readonly LookupAddress[] | undefined> {
+function resolve(host: string, lookup: Lookup): Promise<readonly LookupAddress[] | undefined> {
   return new Promise((done) => {
     lookup(host, { all: true }, (error, addresses) => done(error || addresses.length === 0 ? undefined : addresses))
   })
 }
 
-async function post({ url: text, headers, body, signal }: PostRequest, local: boolean): Promise<Posted> {
+async function post(
+  { url: text, headers, body, signal }: PostRequest,
+  local: boolean,
+  lookup: RequestOptions['lookup'],
+): Promise<Posted> {
   const url = readTarget(text)
   if (typeof url === 'string') throw new Error(url)
   // A literal address is connected to without being looked up.
@@ -92,7 +104,7 @@ async function post({ url: text, headers, body, signal }: PostRequest, local: bo
     headers: { ...headers, 'content-length': String(Buffer.byteLength(body)) },
     // A connection that was kept would not be checked again.
     agent: false,
-    lookup: checkedLookup(local),
+    lookup,
     signal: AbortSignal.any([signal, AbortSignal.timeout(webhookAnswerMs)]),
   }
   return new Promise((done, fail) => {
@@ -113,14 +125,14 @@ async function post({ url: text, headers, body, signal }: PostRequest, local: bo
 type LookupDone = (error: NodeJS.ErrnoException | null, address: string | LookupAddress[], family?: number) => void
 
 /** As dns.lookup, and fails when any address may not be called. The socket connects to what this answers. */
-function checkedLookup(local: boolean) {
+function checkedLookup(lookup: Lookup, local: boolean) {
   return (host: string, options: LookupOptions, done: LookupDone): void => {
     lookup(host, { ...options, all: true }, (error, addresses) => {
       if (error) return done(error, [])
       if (!addresses.every(({ address }) => mayCall(address, local))) return done(new Error(refusal), [])
-      if (options.all) return done(null, addresses)
       const [first] = addresses
-      if (first === undefined) return done(new Error('the name of the host has no address'), [])
+      if (first === undefined) return done(new Error(unknown), [])
+      if (options.all) return done(null, addresses)
       done(null, first.address, first.family)
     })
   }
