@@ -45,7 +45,7 @@ export function createApp(node: NodeFace, options: AppOptions): Hono {
   // Segments are decoded by who reads them: a slug may hold %2F.
   const app = new Hono({ getPath: rawPath })
   const shared = new Set<string>()
-  for (const route of withPages(node, routesOf(node, closing))) {
+  for (const route of withPages(node, routesOf(node, closing), closing)) {
     const path = addRoute(app, gate, route)
     if (gate.isShared(route)) shared.add(path)
   }
@@ -58,8 +58,8 @@ export function createApp(node: NodeFace, options: AppOptions): Hono {
 type Routed = Omit<Route, 'operation'>
 
 /** The routes of the interface, with a page for browsers where there is one, and the pages that stand alone. */
-function withPages(node: NodeFace, routes: readonly Route[]): readonly Routed[] {
-  const pages = pageRoutes(node)
+function withPages(node: NodeFace, routes: readonly Route[], closing: AbortSignal): readonly Routed[] {
+  const pages = pageRoutes(node, closing)
   const pageAt = new Map(pages.map(({ path, page }) => [path, page]))
   const shared = routes.map((route): Routed => {
     const page = route.method === 'GET' ? pageAt.get(route.path) : undefined

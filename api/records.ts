@@ -214,7 +214,8 @@ async function atPlace(c: Context, kind: Kind, handle: Handler): Promise<Answer>
 
 const notFound: Problem = { problem: 'not-found', detail: 'there is no such record' }
 
-function placeOf(c: Context, kind: Kind): Place | Problem {
+/** The record that a path names. */
+export function placeOf(c: Context, kind: Kind): Place | Problem {
   const segments = segmentsOf(c)
   if (segments === undefined) return { problem: 'bad-request', detail: 'the path is not UTF-8 when percent-decoded' }
   const [first = '', slug = ''] = segments.slice(segments[0] === 'v1' ? 2 : 1)
@@ -223,7 +224,8 @@ function placeOf(c: Context, kind: Kind): Place | Problem {
   return owner !== undefined && isSlug(slug) ? { kind: kind.name, owner, slug } : notFound
 }
 
-function namesOwner(c: Context): boolean {
+/** Whether the segment behind the kind is an owner. */
+export function namesOwner(c: Context): boolean {
   return /^(\/v1)?\/[a-z]+\/did(:|%3a)/i.test(c.req.path)
 }
 

@@ -41,6 +41,9 @@ export type Status = {
   readonly state_hash?: string
 }
 
+/** Bytes on disk: the ops with their merged records, the search index, and the rest. */
+export type Storage = { readonly ops: number; readonly search: number; readonly other: number }
+
 /** One answered request, for the counters. `route` is the path's pattern, never the path. */
 export type RequestFacts = {
   readonly method: string
@@ -60,6 +63,8 @@ export interface NodeFace {
   multiaddrs(): readonly string[]
   /** `stateHash` walks every record: seconds on a large node. */
   status(options?: { readonly stateHash?: boolean }): Promise<Status>
+  /** Missing where nothing is on disk. A few seconds old at most. */
+  storage?(): Promise<Storage>
   /** Prometheus text exposition. */
   metrics(): Promise<string>
   /** The set is loaded and the store answers: traffic may come. */

@@ -144,6 +144,33 @@ export const pageFacetCountsMax = 64
 export const pageNameCharsMax = 300
 /** Characters of one text on a page; the JSON has all of it. */
 export const pageTextCharsMax = 50_000
+/** Items of one list, entries of one map, fields without a table on a page. */
+export const pageItemsShownMax = 100
+/** Ops on a page of a history, and on the page of the record itself. */
+export const pageOpsMax = 20
+export const pageLatestOpsMax = 5
+/** Heads whose signature is checked for a page, sides of a conflict beside the first, and places in conflict. */
+export const pageHeadsMax = 16
+export const conflictsShownMax = 50
+/** Names of one publisher that are compared with those of others: a search each. */
+export const pageNamesComparedMax = 5
+export const peersShownMax = 50
+/** Last changes on the page of the node. */
+export const changesShownMax = 30
+/** Seconds of which the page of the node shows how much arrived. */
+export const activitySeconds = 300
+/** What lies on disk is measured again after this: anyone may ask. */
+export const storageKeptMs = 5_000
+/** Changed fields shown of one op. */
+export const diffsShownMax = 60
+/** Two texts of more words than this are compared by lines. */
+export const diffWordsMax = 4_000
+/** Edits between two texts; the walk keeps the square of it, 1.3 MB. */
+export const diffEditsMax = 400
+/** Records of more ops show what an op wrote, not what it changed. */
+export const historyOpsDiffedMax = 1_000
+/** Ops merged anew for one page of a history with branches: about 50 ms. */
+export const historyMergedOpsMax = 5_000
 
 // Webhooks
 /** Each has at most one request under way. */

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { keyToDid, networkId } from '../crdt/index.ts'
 import { Catalogue } from './catalogue.ts'
 import { LevelDisk } from './disk-level.ts'
-import type { NodeFace, RequestFacts, Status } from './face.ts'
+import type { NodeFace, RequestFacts, Status, Storage } from './face.ts'
 import { Gossip } from './gossip.ts'
 import { Indexer } from './indexer.ts'
 import { FileJournal } from './journal.ts'
@@ -22,6 +22,7 @@ import { Replica } from './replica.ts'
 import type { Log } from './replica-types.ts'
 import { FtsIndex } from './search-fts.ts'
 import { readStatus } from './status.ts'
+import { storageOf } from './storage.ts'
 import { Sync } from './sync.ts'
 import type { SessionResult } from './sync-session.ts'
 import { TokenStore } from './tokens.ts'
@@ -75,6 +76,7 @@ export class Node implements NodeFace, AsyncDisposable {
   readonly webhooks: Webhooks
   readonly peerId: string
   readonly did: string | undefined
+  readonly storage: () => Promise<Storage>
   readonly #parts: Parts
   #isReady = false
   #closed: Promise<void> | undefined
@@ -104,6 +106,7 @@ export class Node implements NodeFace, AsyncDisposable {
     this.#parts = parts
     this.version = options.version
     this.networkName = options.network
+    this.storage = storageOf(options.data, machineEnvironment.clock.monotonic)
     this.replica = replica
     this.indexer = indexer
     this.sync = sync

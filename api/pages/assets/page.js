@@ -54,6 +54,7 @@ function follow(part) {
     setTimeout(() => {
       due = false
       part.dispatchEvent(new CustomEvent('changed'))
+      for (const note of part.querySelectorAll('.changed')) note.hidden = false
     }, 1000)
   }
   const open = () => {
@@ -65,14 +66,23 @@ function follow(part) {
       if (only === undefined || JSON.parse(data).id === only) tell()
     }
   }
+  const close = () => {
+    source?.close()
+    source = undefined
+  }
   // A browser has six connections to a host: a page that nobody looks at keeps none.
   const look = () => {
-    if (document.hidden) {
-      source?.close()
-      source = undefined
-    } else if (source === undefined) open()
+    if (document.hidden) close()
+    else if (source === undefined) open()
   }
   document.addEventListener('visibilitychange', look)
-  addEventListener('pagehide', () => source?.close())
+  addEventListener('pageshow', look)
+  addEventListener('pagehide', close)
   look()
+  // Rates change also when nothing arrives.
+  if (part.hasAttribute('hx-get')) {
+    setInterval(() => {
+      if (!document.hidden) part.dispatchEvent(new CustomEvent('changed'))
+    }, 10_000)
+  }
 }
