@@ -6,7 +6,7 @@
  * all; hashes are made when they are asked for and kept until something below them changes.
  */
 import { compareBytes, concat, fromHex, isHex, toHex } from './bytes.ts'
-import { TRIE_LEAF_IDS } from './limits.ts'
+import { SHORT_BYTES, TRIE_LEAF_IDS } from './limits.ts'
 import type { OpId } from './op.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
 
@@ -79,6 +79,21 @@ export class IdSet {
   has(id: OpId | Uint8Array): boolean {
     const bytes = idBytes(id)
     return placeOf(this.#find(bytes), bytes).held
+  }
+
+  /** The ids that begin with these bytes, eight at least: two of them that differ are somebody's hard work. */
+  startingWith(bytes: Uint8Array): OpId[] {
+    if (bytes.length < SHORT_BYTES) throw new RangeError(`expected at least ${SHORT_BYTES} bytes, got ${bytes.length}`)
+    const first = new Uint8Array(ID_BYTES)
+    first.set(bytes)
+    const leaf = this.#find(first)
+    const found: OpId[] = []
+    for (let index = placeOf(leaf, first).index; index < leaf.count; index++) {
+      const id = idAt(leaf, index)
+      if (compareBytes(id.subarray(0, bytes.length), bytes) !== 0) break
+      found.push(toHex(id))
+    }
+    return found
   }
 
   /** 32 hex digits: the same for the same ids, whatever their order and past. */

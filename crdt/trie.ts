@@ -141,12 +141,13 @@ function compareLeaf(set: IdSet, prefix: string, part: Uint8Array, width: IdWidt
   }
   const ours: string[] = []
   last = ''
-  set.each((id) => {
-    const text = toHex(id.subarray(0, width))
+  for (const id of set.ids(prefix)) {
+    const text = id.slice(0, 2 * width)
     isTwice ||= text === last
     if (!theirs.delete(text)) ours.push(text)
     last = text
-  }, prefix)
+    if (ours.length === OURS_MAX) break
+  }
   if (isTwice) {
     if (width !== SHORT_BYTES) return false
     descent.whole.push(prefix)
@@ -158,6 +159,9 @@ function compareLeaf(set: IdSet, prefix: string, part: Uint8Array, width: IdWidt
   if (theirs.size === 0 && ours.length === 0 && width === SHORT_BYTES) descent.whole.push(prefix)
   return true
 }
+
+/** Of our own ids where the other side tells of few: whoever says that it has nothing does not get a list of all. */
+const OURS_MAX = 4_096
 
 function equalAt(bytes: Uint8Array, at: number, part: Uint8Array): boolean {
   for (let i = 0; i < part.length; i++) if (bytes[at + i] !== part[i]) return false

@@ -310,6 +310,31 @@ export const syncBulkMax = 8
 export const syncBulkMs = 10 * 60_000
 /** Peers whose state (back-off, last comparison) is remembered; gone ones are dropped first. */
 export const syncPeersMax = 1_024
+/** Coded symbols in one answer: 550 KiB at most. */
+export const syncSymbolsPerMessage = 32_768
+/** The first symbols asked for: enough for a difference of 15 ids, and to see how large it is. */
+export const syncSymbolsFirst = 32
+/** A difference that is expected to be larger is found by a descent: a sketch has symbols for about 45,000. */
+export const syncSketchIdsMax = 40_000
+/** A set that differs from ours in more than this part of both, and in more than so many ids, is read whole. */
+export const syncFarShare = 0.25
+export const syncFarIdsMin = 256
+/** Arrivals behind two good cursors that are streamed without looking what of them is held: 2 KiB of ids at most. */
+export const syncFewOps = 64
+/** Nodes of the trie that one session asks for or answers: a set of ten million ids has fewer. */
+export const syncTrieNodesMax = 1_048_576
+/** Ids that one side offers the other in one session, 2 MiB; more wait for the next. */
+export const syncOfferedMax = 262_144
+/** Ops given for one short: only an author who seeks them has more than one. */
+export const syncTwinsMax = 4
+/** Ids found by a descent that are fetched before it goes on. */
+export const syncFoundIdsMax = 4_096
+/** Texts in a hello's `can`. */
+export const syncCapabilitiesMax = 16
+/** A set's name: `kind:` or `owner:` and what follows. */
+export const syncSetNameBytesMax = 128
+/** Sets that one node takes part in beside the whole: kinds and owners. */
+export const syncSetsMax = 64
 /** Ids waiting to be fetched from one peer. */
 export const fetchQueueMax = 2_048
 /** A peer that did not give what it was asked for is not asked again for this long; others are. */

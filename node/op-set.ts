@@ -4,23 +4,30 @@
  * Loaded from the `o` rows in the background after open. Until then `has` answers undefined and the store is asked;
  * what arrives meanwhile is kept aside, so that what was on disk can be compared with what the last shutdown counted.
  */
-import { IdSet, type OpId, type Sha256 } from '../crdt/index.ts'
+import type { OpId, Sha256 } from '../crdt/index.ts'
 import type { Disk } from './disk.ts'
+import { ReconciledSet } from './reconciled-set.ts'
 import type { Log } from './replica-types.ts'
 import { type Counts, idOfKey, type Marker, opRows, readLocation } from './rows.ts'
+import { ALL } from './sets.ts'
 
 export class OpSet {
-  readonly #ids: IdSet
+  readonly #ids: ReconciledSet
   /** Arrived since open; undefined when all are in `#ids`. */
   #arrived: Set<OpId> | undefined = new Set()
   #state: 'loading' | 'good' | 'differs' = 'loading'
 
   constructor(sha256: Sha256) {
-    this.#ids = new IdSet(sha256)
+    this.#ids = new ReconciledSet(ALL, sha256)
   }
 
   get state(): 'loading' | 'good' | 'differs' {
     return this.#state
+  }
+
+  /** Of all ops; whole once loaded. */
+  get all(): ReconciledSet {
+    return this.#ids
   }
 
   /** Undefined while loading, when only the store can say. */

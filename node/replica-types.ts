@@ -4,6 +4,7 @@
 import type { ActorKey, Merged, NetworkId, Op, OpId, ParsedFrame, RecordId, Suite, ToWrite } from '../crdt/index.ts'
 import type { Disk } from './disk.ts'
 import type { Environment } from './environment.ts'
+import type { ReconciledSet } from './reconciled-set.ts'
 
 /** One signature to check. */
 export type Signature = { readonly key: Uint8Array; readonly message: Uint8Array; readonly signature: Uint8Array }
@@ -145,6 +146,12 @@ export interface ReplicaFace extends AsyncDisposable {
   /** Records of one kind (or all), live or not, by id, from after `after`. */
   list(options: { kind?: string; after?: RecordId; limit: number; live?: boolean }): Promise<readonly Merged[]>
   has(ids: readonly OpId[]): Promise<readonly boolean[]>
+  /** Held, or refused by this node's policy or put off by its clock: nothing that a peer need send. */
+  knows(ids: readonly OpId[]): Promise<readonly boolean[]>
+  /** Whether peers get this op from us when they ask for it. */
+  serves(id: OpId): boolean
+  /** The ids of a set as it is compared with peers (sets.ts); undefined when this replica does not hold that set. */
+  reconciled(set: string): Promise<ReconciledSet | undefined>
   op(id: OpId): Promise<Op | undefined>
   /** Frames that carry exactly these ops (those of them we hold), re-hashed; at most `bytesMax` in all, the rest in `left`. */
   frames(ids: readonly OpId[], bytesMax?: number): Promise<{ frames: Uint8Array[]; left: OpId[] }>

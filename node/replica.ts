@@ -27,6 +27,7 @@ import { forkedRecords } from './forks.ts'
 import { historyOf } from './history.ts'
 import { framesAnswerBytesMax, parkedCheckMs } from './limits.ts'
 import { OpSet } from './op-set.ts'
+import type { ReconciledSet } from './reconciled-set.ts'
 import type {
   Admitted,
   Appended,
@@ -41,6 +42,7 @@ import type {
   Source,
   WriteOutcome,
 } from './replica-types.ts'
+import { ALL } from './sets.ts'
 import { Store } from './store.ts'
 import { Writer } from './writer.ts'
 
@@ -176,6 +178,19 @@ export class Replica implements ReplicaFace {
     if (unknown.length === 0) return known as boolean[]
     const locations = (await this.#store.locate(unknown)).values()
     return known.map((held) => held ?? locations.next().value !== undefined)
+  }
+
+  knows(ids: readonly OpId[]): Promise<readonly boolean[]> {
+    return this.has(ids)
+  }
+
+  serves(_id: OpId): boolean {
+    return true
+  }
+
+  async reconciled(name: string): Promise<ReconciledSet | undefined> {
+    await this.ready
+    return name === ALL ? this.#set.all : undefined
   }
 
   async op(id: OpId): Promise<Op | undefined> {

@@ -6,7 +6,7 @@
  * over ops that are in the store with all their parents. Whether frames come at once or ids first is a guess about how
  * much of the log we hold, corrected by what the first answers show.
  */
-import type { OpId } from '../crdt/index.ts'
+import type { IdWidth, OpId } from '../crdt/index.ts'
 import {
   syncAdmitsMax,
   syncCredits,
@@ -16,13 +16,23 @@ import {
   syncIdsWindow,
   syncItemsMax,
   syncMissingMax,
+  syncOfferedMax,
   syncSincesMax,
   syncUnsureWindow,
 } from './limits.ts'
 import { type PacketCodec, unpack } from './packet.ts'
+import type { ReconciledSet } from './reconciled-set.ts'
 import type { ReplicaFace } from './replica-types.ts'
 import type { Link } from './sync-link.ts'
-import { type Answer, type Packet, type SinceMode, writeMessage } from './sync-messages.ts'
+import {
+  type Answer,
+  type End,
+  type Offer,
+  type Packet,
+  type SinceMode,
+  splitIds,
+  writeMessage,
+} from './sync-messages.ts'
 
 export type PullOptions = {
   readonly link: Link
@@ -32,6 +42,8 @@ export type PullOptions = {
   readonly reached: (seq: number, atOnce: boolean) => Promise<void>
   /** A peer sent what an honest replica does not hold; the session goes on, its other ops are welcome. */
   readonly badOps: () => void
+  /** What the session is about; known once both have said hello. */
+  readonly set: () => ReconciledSet
 }
 
 /** Of this share of an answer already held, ids are asked for first; of this share lacking, frames again. */
@@ -46,6 +58,8 @@ export class Puller {
   readonly #missing = new Set<OpId>()
   #lastQ = 0
   #sinces = 0
+  #offered = 0
+  #taking: Promise<void> = Promise.resolve()
 
   constructor(options: PullOptions) {
     this.#options = options
@@ -69,6 +83,48 @@ export class Puller {
     const lacking = await this.#get(ids)
     await this.#settle()
     if (lacking.length > 0) throw this.#undelivered(lacking.length)
+  }
+
+  /**
+   * Takes the ops whose ids begin so, and the parents they need. Answers how many did not come that the peer does not
+   * say it withholds: for the caller to judge, since what a sketch finds need not exist.
+   */
+  async pick(width: IdWidth, texts: readonly string[]): Promise<number> {
+    let lacking = 0
+    for (let at = 0; at < texts.length; at += syncGetIdsMax) {
+      const wanted = this.#unknown(texts.slice(at, at + syncGetIdsMax))
+      if (wanted.length === 0) continue
+      this.#count(wanted.length)
+      const ask = (q: number) => writeMessage({ m: 'pick', q, w: width, ids: wanted, window: syncGetWindow })
+      const open = new Set(wanted)
+      const { not } = await this.#collect(ask, open, 2 * width)
+      for (const text of splitIds(not ?? new Uint8Array(0), wanted.length, width) ?? []) open.delete(text)
+      await this.#settle()
+      lacking += this.#unknown([...open]).length
+    }
+    return lacking
+  }
+
+  /** The peer has these and thinks that we lack them. They are picked one message after the other. */
+  offered({ w, ids }: Offer): void {
+    const { link } = this.#options
+    this.#offered += ids.length
+    if (this.#offered > syncOfferedMax) throw link.fail('misbehaved', 'more offers than one session takes', 'protocol')
+    this.#taking = this.#taking.then(async () => {
+      const lacking = await this.pick(w, ids)
+      if (lacking > 0) throw this.#undelivered(lacking)
+    })
+    this.#taking.catch((error) => link.failWith(error))
+  }
+
+  /** Resolves when everything offered so far has come. */
+  taken(): Promise<void> {
+    return this.#taking
+  }
+
+  #unknown(texts: readonly string[]): string[] {
+    const set = this.#options.set()
+    return texts.filter((text) => set.startingWith(text).length === 0)
   }
 
   /** One request for the log; answers where and how to go on when the guess was wrong. */
@@ -147,21 +203,27 @@ export class Puller {
     const open = new Set(ids)
     for (let at = 0; at < ids.length; at += syncGetIdsMax) {
       const some = ids.slice(at, at + syncGetIdsMax)
-      const request = await this.#ask(syncGetWindow, (q) =>
-        writeMessage({ m: 'get', q, ids: some, window: syncGetWindow }),
-      )
-      const admitting: Promise<Outcome>[] = []
-      for (;;) {
-        const answer = await request.next()
-        if (answer.m === 'end') break
-        if (answer.m !== 'packet') throw this.#options.link.fail('misbehaved', 'ids for frames', 'protocol')
-        admitting.push(quiet(this.#admit(await this.#unpack(answer), 0, request, open)))
-        if (admitting.length >= syncAdmitsMax) await admitting.shift()
-      }
-      await Promise.all(admitting)
-      this.#requests.delete(request.q)
+      await this.#collect((q) => writeMessage({ m: 'get', q, ids: some, window: syncGetWindow }), open, 64)
     }
     return this.#lacking([...open])
+  }
+
+  /** Takes the answers to one lookup; what comes is taken from `open`, by the first so many digits of its id. */
+  async #collect(write: (q: number) => Uint8Array, open: Set<string>, digits: number): Promise<End> {
+    const request = await this.#ask(syncGetWindow, write)
+    const admitting: Promise<Outcome>[] = []
+    const came = (id: OpId) => open.delete(id.slice(0, digits))
+    for (;;) {
+      const answer = await request.next()
+      if (answer.m === 'end') {
+        await Promise.all(admitting)
+        this.#requests.delete(request.q)
+        return answer
+      }
+      if (answer.m !== 'packet') throw this.#options.link.fail('misbehaved', 'ids for frames', 'protocol')
+      admitting.push(quiet(this.#admit(await this.#unpack(answer), 0, request, came)))
+      if (admitting.length >= syncAdmitsMax) await admitting.shift()
+    }
   }
 
   async #unpack(packet: Packet): Promise<readonly Uint8Array[]> {
@@ -171,12 +233,17 @@ export class Puller {
     return unpacked.frames
   }
 
-  async #admit(frames: readonly Uint8Array[], seq: number, request: Request, open?: Set<OpId>): Promise<Outcome> {
+  async #admit(
+    frames: readonly Uint8Array[],
+    seq: number,
+    request: Request,
+    came?: (id: OpId) => void,
+  ): Promise<Outcome> {
     const { link, replica, badOps } = this.#options
     const admitted = await replica.admit(frames, { via: 'sync', peer: link.peer })
     let held = 0
     for (const { op, verdict } of admitted.results) {
-      open?.delete(op)
+      came?.(op)
       if (verdict === 'duplicate') held++
       else if (verdict === 'applied') link.opsIn++
     }
@@ -190,8 +257,8 @@ export class Puller {
 
   async #lacking(ids: readonly OpId[]): Promise<OpId[]> {
     if (ids.length === 0) return []
-    const held = await this.#options.replica.has(ids)
-    return ids.filter((_, i) => !held[i])
+    const known = await this.#options.replica.knows(ids)
+    return ids.filter((_, i) => !known[i])
   }
 
   #count(items: number): void {

@@ -5,7 +5,7 @@
  * a slow or silent asker costs one packet of memory; it is dropped when it grants nothing for syncIdleTimeoutMs.
  */
 import type { OpId } from '../crdt/index.ts'
-import { FRAME_BYTES_MAX } from '../crdt/index.ts'
+import { describeNodes, FRAME_BYTES_MAX, type Sketch, writeSymbols } from '../crdt/index.ts'
 import type { Clock } from './environment.ts'
 import {
   syncFirstIds,
@@ -15,12 +15,24 @@ import {
   syncIdsPerMessage,
   syncPacketBytes,
   syncSincesMax,
+  syncSymbolsPerMessage,
+  syncTrieNodesMax,
+  syncTwinsMax,
   syncWindowMax,
 } from './limits.ts'
 import { type PacketCodec, pack } from './packet.ts'
+import type { ReconciledSet } from './reconciled-set.ts'
 import type { ReplicaFace } from './replica-types.ts'
 import type { Link } from './sync-link.ts'
-import { type Get, type Since, writeMessage } from './sync-messages.ts'
+import {
+  type Get,
+  joinIds,
+  type Pick,
+  type Since,
+  type SketchAsk,
+  type TrieAsk,
+  writeMessage,
+} from './sync-messages.ts'
 
 export type ServeOptions = {
   readonly link: Link
@@ -31,6 +43,8 @@ export type ServeOptions = {
   readonly mayReadAll: () => boolean
   /** The end of our log when the session began: what came since may be the asker's own. */
   readonly startSeq: () => number
+  /** What the session is about; known once both have said hello. */
+  readonly set: () => ReconciledSet
 }
 
 export class Server {
@@ -42,6 +56,10 @@ export class Server {
   #getting: Promise<void> = Promise.resolve()
   /** Grants for requests that are already answered: they cross on the way, but not without end. */
   #strayGrants = 0
+  /** Our sketch as it was when the asker first asked, so that its symbols are those of one set. */
+  #sketch: { readonly symbols: Sketch; readonly ids: number } | undefined
+  #symbolsTold = 0
+  #nodesTold = 0
 
   constructor(options: ServeOptions) {
     this.#options = options
@@ -62,17 +80,60 @@ export class Server {
     stream.catch((error) => link.failWith(error)).finally(() => this.#windows.delete(message.q))
   }
 
-  get(message: Get): void {
+  get({ q, ids, window }: Get): void {
+    this.#answer(q, window, (open) => this.#lookup(q, ids, open))
+  }
+
+  #answer(q: number, size: number, look: (window: Window) => Promise<void>): void {
+    const window = this.#open(q, size)
+    this.#inTurn(() => look(window).finally(() => this.#windows.delete(q)))
+  }
+
+  /** One answer after the other: who asks on without taking them has one in our memory, and a few questions. */
+  #inTurn(answer: () => Promise<void>): void {
     const { link } = this.#options
     if (++this.#gets > syncGetsQueuedMax) throw link.fail('misbehaved', 'too many requests at a time', 'protocol')
-    const window = this.#open(message.q, message.window)
     this.#getting = this.#getting
-      .then(() => this.#lookup(message.q, message.ids, window))
+      .then(answer)
       .catch((error) => void link.failWith(error))
-      .finally(() => {
-        this.#gets--
-        this.#windows.delete(message.q)
-      })
+      .finally(() => this.#gets--)
+  }
+
+  /** Tells symbols, each once. */
+  sketch({ q, from, to }: SketchAsk): void {
+    const { link, set } = this.#options
+    if (from !== this.#symbolsTold || to - from > syncSymbolsPerMessage) {
+      throw link.fail('misbehaved', 'symbols out of turn', 'protocol')
+    }
+    this.#sketch ??= { symbols: set().sketch().copy(), ids: set().size }
+    this.#symbolsTold = to
+    const { symbols, ids } = this.#sketch
+    this.#inTurn(() => {
+      return link.send(writeMessage({ m: 'symbols', q, ops: ids, z: writeSymbols(symbols, from, to, ids) }))
+    })
+  }
+
+  trie({ q, w, at }: TrieAsk): void {
+    const { link, set } = this.#options
+    this.#nodesTold += at.length
+    if (this.#nodesTold > syncTrieNodesMax)
+      throw link.fail('items', 'more nodes than one session may ask for', 'useless')
+    this.#inTurn(() => link.send(writeMessage({ m: 'nodes', q, z: describeNodes(set().ids, at, w) })))
+  }
+
+  /** Ops by the first bytes of their ids; what we know and do not serve is said in the end. */
+  pick({ q, w, ids, window }: Pick): void {
+    const { replica, set } = this.#options
+    this.#answer(q, window, async (open) => {
+      const wanted: OpId[] = []
+      const withheld: string[] = []
+      for (const text of ids) {
+        const found = set().startingWith(text).slice(0, syncTwinsMax)
+        wanted.push(...found)
+        if (found.length > 0 && found.every((id) => !replica.serves(id))) withheld.push(text)
+      }
+      await this.#lookup(q, wanted, open, withheld.length === 0 ? undefined : joinIds(withheld, w))
+    })
   }
 
   more(q: number, n: number): void {
@@ -153,7 +214,7 @@ export class Server {
     await link.send(writeMessage({ m: 'end', q, seq: Math.max(covered, upTo) }))
   }
 
-  async #lookup(q: number, ids: readonly OpId[], window: Window): Promise<void> {
+  async #lookup(q: number, ids: readonly OpId[], window: Window, not?: Uint8Array): Promise<void> {
     const { link, replica } = this.#options
     let wanted: readonly OpId[] = ids
     while (wanted.length > 0) {
@@ -165,7 +226,7 @@ export class Server {
       if (left.length >= wanted.length) break
       wanted = left
     }
-    await link.send(writeMessage({ m: 'end', q, seq: 0 }))
+    await link.send(writeMessage({ m: 'end', q, seq: 0, ...(not && { not }) }))
   }
 
   /** Sends frames in as many packets as they need; the room for the first is taken. */

@@ -30,10 +30,11 @@ import {
 import { type PacketCodec, zstdPackets } from './packet.ts'
 import { syncProtocol } from './protocols.ts'
 import type { Log, ReplicaFace } from './replica-types.ts'
+import { ALL } from './sets.ts'
 import { Cursors } from './sync-cursors.ts'
 import { Fetcher } from './sync-fetch.ts'
 import { SESSION_ENDS } from './sync-link.ts'
-import { Session, type SessionOptions, type SessionResult } from './sync-session.ts'
+import { FOUND_BY, Session, type SessionOptions, type SessionResult } from './sync-session.ts'
 import { type Channel, MISDEEDS, type Misdeed, type Transport } from './transport.ts'
 
 export type SyncOptions = {
@@ -58,6 +59,8 @@ type PeerState = {
   running?: Session
   /** Connected, and since then no session has ended well. */
   isNew: boolean
+  /** What the peer has said since it connected that it can. */
+  can: readonly string[]
   /** A session is wanted as soon as the one under way, or the back-off, is over. */
   wanted: boolean
   cancelTimer?: () => void
@@ -67,6 +70,8 @@ type PeerState = {
   failures: number
   again: number
   unequal: number
+  /** Of them in a row those that moved nothing. */
+  futile: number
   deepNotBefore: number
   deeps: number
   bulks: number[]
@@ -85,6 +90,7 @@ export class Sync implements AsyncDisposable {
   readonly #misdeeds = countsOf(MISDEEDS)
   readonly #bytes = countsOf(['in', 'out'])
   readonly #ops = countsOf(['in', 'out'])
+  readonly #foundBy = countsOf(FOUND_BY)
   readonly #stops: (() => void)[] = []
   #cursors: Cursors | undefined
   #inbound = 0
@@ -120,6 +126,7 @@ export class Sync implements AsyncDisposable {
       sync_sessions: this.#sessionCounts,
       sync_bytes: this.#bytes,
       sync_ops: this.#ops,
+      sync_found_by: this.#foundBy,
       sync_misdeeds: this.#misdeeds,
     }
   }
@@ -204,6 +211,8 @@ export class Sync implements AsyncDisposable {
     this.soon(peer, transport.self < peer ? 0 : syncConnectGraceMs)
     // Gossip takes a moment to include a new peer; what was appended in that moment is brought by a second session.
     state.isNew = true
+    // It may be another program than before, and its log another log.
+    state.can = []
   }
 
   #left(peer: string): void {
@@ -238,7 +247,8 @@ export class Sync implements AsyncDisposable {
     try {
       const deep =
         clock.monotonic() < state.deepNotBefore ? 'no' : state.unequal >= syncUnequalMax ? 'now' : 'when-quiet'
-      const result = await this.#session(peer, state, { inbound: false, deep })
+      const brief = state.can.includes('root')
+      const result = await this.#session(peer, state, { inbound: false, deep, brief })
       this.#judge(result, state)
       return result
     } finally {
@@ -250,7 +260,7 @@ export class Sync implements AsyncDisposable {
   async #session(
     peer: string,
     state: PeerState,
-    options: Pick<SessionOptions, 'inbound' | 'deep' | 'wants'>,
+    options: Pick<SessionOptions, 'inbound' | 'deep' | 'wants' | 'set' | 'brief'>,
   ): Promise<SessionResult> {
     const { replica, transport } = this.#options
     let channel: Channel
@@ -270,6 +280,8 @@ export class Sync implements AsyncDisposable {
         end,
         why,
         deep: false,
+        set: options.set ?? ALL,
+        rounds: 0,
       })
     }
     return this.#run(channel, state, options)
@@ -278,7 +290,7 @@ export class Sync implements AsyncDisposable {
   async #run(
     channel: Channel,
     state: PeerState,
-    options: Pick<SessionOptions, 'inbound' | 'deep' | 'wants' | 'admitPeer'>,
+    options: Pick<SessionOptions, 'inbound' | 'deep' | 'wants' | 'set' | 'brief' | 'admitPeer'>,
   ): Promise<SessionResult> {
     const { replica, environment } = this.#options
     const session = new Session({
@@ -313,6 +325,8 @@ export class Sync implements AsyncDisposable {
     const state = this.#state(result.peer)
     if (result.theirs) state.theirOps = result.theirs.ops
     if (result.rootEqual !== undefined) state.rootEqual = result.rootEqual
+    if (result.can !== undefined) state.can = result.can
+    if (result.by !== undefined) this.#foundBy[result.by]++
     this.#options.onSession?.(result)
     // What came by a session was not gossiped to us, and may be news to others too.
     if (result.opsIn > 0) this.news(result.peer)
@@ -341,10 +355,16 @@ export class Sync implements AsyncDisposable {
       const moved = result.opsIn + result.opsOut > 0
       if (result.rootEqual) {
         state.unequal = 0
+        state.futile = 0
         state.deeps = 0
         state.again = 0
       } else {
         state.unequal++
+        // Policies may differ for good, and a liar has no end: both are asked less and less often.
+        state.futile = moved ? 0 : state.futile + 1
+        if (state.futile > syncUnequalMax) {
+          state.notBefore = now + Math.min(syncBackoffMsMax, syncBackoffMs * 2 ** (state.futile - syncUnequalMax))
+        }
         if (moved && state.again++ < syncAgainMax) this.soon(result.peer, syncAgainMs * (1 + random.float()))
       }
     } else if (result.end !== 'stopped' && !(result.end === 'busy' && this.#isServing(result.peer))) {
@@ -419,12 +439,14 @@ export class Sync implements AsyncDisposable {
     if (state) return state
     state = {
       isNew: false,
+      can: [],
       wanted: false,
       notBefore: 0,
       lastStart: Number.NEGATIVE_INFINITY,
       failures: 0,
       again: 0,
       unequal: 0,
+      futile: 0,
       deepNotBefore: 0,
       deeps: 0,
       bulks: [],

@@ -3,6 +3,7 @@
  * the store and the sessions of others as they were.
  */
 import { expect, test } from 'vitest'
+import { concat, describeNodes, fromHex } from '../../crdt/index.ts'
 import {
   syncBulkMax,
   syncCredits,
@@ -13,7 +14,7 @@ import {
 } from '../../node/limits.ts'
 import { plainPackets } from '../../node/packet.ts'
 import { syncProtocol } from '../../node/protocols.ts'
-import { manualEnvironment } from '../support/manual-clock.ts'
+import { manualEnvironment, seededRandom } from '../support/manual-clock.ts'
 import { MemoryNetwork } from '../support/memory-transport.ts'
 import { geneses, NET, patches, TestPeer } from '../support/peer.ts'
 import { hello, RawChannel } from '../support/raw-peer.ts'
@@ -239,6 +240,64 @@ const LIES: readonly Lie[] = [
     'gone',
     'slow',
   ],
+  [
+    'symbols that nobody asked for',
+    async (w) => (await greet(w, { can: ['compare'] })).say({ m: 'symbols', q: 1, ops: 5, z: new Uint8Array(17) }),
+    'misbehaved',
+    'protocol',
+  ],
+  [
+    'a wish for symbols out of turn',
+    async (w) => {
+      const raw = await greet(w, { can: ['compare'] })
+      await raw.say({ m: 'sketch', q: 1, from: 0, to: 32 })
+      await raw.say({ m: 'sketch', q: 2, from: 0, to: 32 })
+    },
+    'misbehaved',
+    'protocol',
+  ],
+  [
+    'wishes for nodes without waiting',
+    async (w) => {
+      const raw = await greet(w, { can: ['compare'] })
+      for (let q = 1; q <= 40; q++) await raw.say({ m: 'trie', q, w: 8, at: Array(512).fill('') })
+    },
+    'misbehaved',
+    'protocol',
+  ],
+  [
+    'offers of what it never gives',
+    async (w) => {
+      const raw = await greet(w, { can: ['compare'] })
+      await raw.say({ m: 'trie', q: 1, w: 8, at: [''] })
+      await raw.say({ m: 'offer', w: 8, ids: Array.from({ length: 64 }, (_, i) => i.toString(16).padStart(16, 'f')) })
+      const pick = await raw.hearA('pick')
+      await raw.say({ m: 'end', q: pick!.q, seq: 0 })
+    },
+    'undelivered',
+    'undelivered',
+  ],
+  [
+    'offers without end',
+    async (w) => {
+      const raw = await greet(w, { can: ['compare'] })
+      const ids = Array.from({ length: 4_096 }, (_, i) => i.toString(16).padStart(16, 'f'))
+      for (let i = 0; i < 100; i++) await raw.say({ m: 'offer', w: 8, ids })
+    },
+    'misbehaved',
+    'protocol',
+  ],
+  [
+    'offers, and then takes no notice of what is picked',
+    async (w) => {
+      const raw = await greet(w, { can: ['compare'] })
+      await raw.say({ m: 'trie', q: 1, w: 8, at: [''] })
+      await raw.say({ m: 'offer', w: 8, ids: ['f'.repeat(16)] })
+      await w.clock.advance(2 * syncIdleTimeoutMs)
+    },
+    'gone',
+    undefined,
+  ],
   ['another version', async (w) => void (await greet(w, { v: 2 })), 'refused', undefined],
   ['another network', async (w) => void (await greet(w, { net: '9'.repeat(32) })), 'refused', undefined],
   ['other merge rules', async (w) => void (await greet(w, { sem: 2 })), 'refused', undefined],
@@ -263,6 +322,158 @@ test.each(LIES)('a peer that sends %s', async (_, tell, end, misdeed) => {
   const friend = await w.open('friend')
   w.network.connect('honest', 'friend')
   await w.clock.runUntil(() => friend.replica.root() === w.honest.replica.root(), 5_000)
+})
+
+type Answers = (raw: RawChannel, w: World) => Promise<unknown>
+
+/** Says hello as a peer that can compare, holds about as much, and never the same. */
+async function greetBack(raw: RawChannel, over: Parameters<typeof hello>[0] = {}): Promise<void> {
+  await raw.hearA('hello')
+  await raw.say(hello({ can: ['compare'], seq: 100, ops: 100, ...over }))
+}
+
+const random = seededRandom(7)
+/** Symbols of a set of `ops` ids that does not exist. */
+const anySymbols = (count: number) => {
+  const bytes = random.bytes(17 * count)
+  for (let at = 16; at < bytes.length; at += 17) bytes[at] = random.bytes(1)[0]! & 3
+  return bytes
+}
+
+/** No symbols, so that it is asked for nodes; these as told. */
+async function answerEachTrie(raw: RawChannel, nodes: (at: readonly string[]) => Uint8Array): Promise<void> {
+  for (let message = await raw.hear(); message; message = await raw.hear()) {
+    if (message.m === 'sketch') await raw.say({ m: 'symbols', q: message.q, ops: 100, z: new Uint8Array(0) })
+    else if (message.m === 'trie') await raw.say({ m: 'nodes', q: message.q, z: nodes(message.at) })
+    else if (message.m === 'pick') await raw.say({ m: 'end', q: message.q, seq: 0 })
+  }
+}
+
+const LYING_ANSWERS: readonly (readonly [name: string, Answers, end: string, misdeed: string | undefined])[] = [
+  [
+    'bytes for symbols',
+    async (raw) => {
+      await greetBack(raw)
+      const { q } = (await raw.hearA('sketch'))!
+      await raw.say({ m: 'symbols', q, ops: 100, z: new Uint8Array(18) })
+    },
+    'misbehaved',
+    'malformed',
+  ],
+  [
+    'more symbols than were asked for',
+    async (raw) => {
+      await greetBack(raw)
+      const { q } = (await raw.hearA('sketch'))!
+      await raw.say({ m: 'symbols', q, ops: 100, z: anySymbols(65) })
+    },
+    'misbehaved',
+    'malformed',
+  ],
+  [
+    'nodes that are none',
+    async (raw) => {
+      await greetBack(raw)
+      await answerEachTrie(raw, () => new Uint8Array(300))
+    },
+    'misbehaved',
+    'malformed',
+  ],
+  [
+    'hashes that lead to nothing, for ever',
+    async (raw) => {
+      await greetBack(raw)
+      await answerEachTrie(raw, (at) => {
+        const bytes = random.bytes(257 * at.length)
+        for (let i = 0; i < bytes.length; i += 257) bytes[i] = 0xff
+        return bytes
+      })
+    },
+    'misbehaved',
+    'useless',
+  ],
+  [
+    'ids in its leaves that it never gives',
+    async (raw) => {
+      await greetBack(raw)
+      await answerEachTrie(raw, (at) => {
+        const leaves = at.map((prefix) => {
+          const ids = Array.from({ length: 32 }, (_, i) => prefix + i.toString(16).padStart(16 - prefix.length, '0'))
+          return concat(Uint8Array.of(32), ...ids.map(fromHex))
+        })
+        return concat(...leaves)
+      })
+    },
+    'undelivered',
+    'undelivered',
+  ],
+  [
+    'nothing for what it was asked',
+    async (raw, w) => {
+      await greetBack(raw)
+      await w.clock.advance(2 * syncIdleTimeoutMs)
+    },
+    'gone',
+    undefined,
+  ],
+  [
+    'a root that nobody asked for',
+    async (raw) => {
+      await raw.hear()
+      await raw.say({ m: 'same', seq: 1 })
+    },
+    'misbehaved',
+    'protocol',
+  ],
+]
+
+test.each(LYING_ANSWERS)('a peer that answers %s', async (_, answer, end, misdeed) => {
+  const w = await world()
+  const before = w.network.node('honest').misdeeds.length
+  w.liar.handle(syncProtocol(NET), (channel) => void answer(new RawChannel(channel), w).catch(() => {}))
+  let result: Awaited<ReturnType<typeof w.honest.sync.sync>>
+  void w.honest.sync.sync('liar').then((ended) => {
+    result = ended
+  })
+  await w.clock.runUntil(() => result !== undefined, 4 * syncIdleTimeoutMs)
+  expect(result).toMatchObject({ peer: 'liar', end })
+  expect(result!.bytesIn).toBeLessThan(3_000_000)
+  expect(
+    w.network
+      .node('honest')
+      .misdeeds.slice(before)
+      .map(({ reason }) => reason),
+  ).toEqual(misdeed ? [misdeed] : [])
+  // It is left alone for a while, and others are not.
+  const friend = await w.open('friend')
+  w.network.connect('honest', 'friend')
+  await w.clock.runUntil(() => friend.replica.root() === w.honest.replica.root(), 5_000)
+  expect(w.honest.sessions.filter(({ peer }) => peer === 'liar')).toHaveLength(1)
+})
+
+test('a peer whose root is never ours, and whose set is, is asked less and less often', async () => {
+  const w = await world()
+  const leaf = describeNodes((await w.honest.replica.reconciled('all'))!.ids, [''], 8)
+  w.liar.handle(syncProtocol(NET), (channel) => {
+    const raw = new RawChannel(channel)
+    void (async () => {
+      await greetBack(raw)
+      for (let message = await raw.hear(); message; message = await raw.hear()) {
+        if (message.m === 'sketch') await raw.say({ m: 'symbols', q: message.q, ops: 100, z: new Uint8Array(0) })
+        else if (message.m === 'trie') await raw.say({ m: 'nodes', q: message.q, z: leaf })
+        else if (message.m === 'pick') await raw.say({ m: 'end', q: message.q, seq: 0 })
+        else if (message.m === 'done')
+          await raw.say({ m: 'done', epoch: '0'.repeat(32), seq: 100, ops: 100, root: '1'.repeat(32) })
+      }
+    })().catch(() => {})
+  })
+  w.honest.sessions.length = 0
+  await w.clock.advance(60 * 60_000)
+  const sessions = w.honest.sessions.filter(({ peer }) => peer === 'liar')
+  expect(sessions.length).toBeGreaterThan(5)
+  // Sixty minutes would be sixty sessions.
+  expect(sessions.length).toBeLessThan(30)
+  for (const { bytesIn, bytesOut } of sessions) expect(bytesIn + bytesOut).toBeLessThan(100_000)
 })
 
 test.each([

@@ -1,0 +1,64 @@
+/**
+ * A set of op ids as it is compared with a peer's: its size and root, its trie, and its sketch (SPEC.md sections 8, 10).
+ *
+ * The sketch is made when it is first asked for and kept from then on, with as many symbols as the set's size deserves:
+ * a node that never compares does not pay for it. What holds the ops behind the ids is not known here.
+ */
+import { fromHex, IdSet, type OpId, type Sha256, Sketch, sketchSymbolsFor } from '../crdt/index.ts'
+
+export class ReconciledSet {
+  /** sets.ts */
+  readonly name: string
+  readonly ids: IdSet
+  #sketch: Sketch | undefined
+
+  constructor(name: string, sha256: Sha256, sketch?: Sketch) {
+    this.name = name
+    this.ids = new IdSet(sha256)
+    this.#sketch = sketch
+  }
+
+  get size(): number {
+    return this.ids.size
+  }
+
+  root(): string {
+    return this.ids.root()
+  }
+
+  has(id: OpId): boolean {
+    return this.ids.has(id)
+  }
+
+  add(id: OpId | Uint8Array): boolean {
+    const bytes = typeof id === 'string' ? fromHex(id) : id
+    if (!this.ids.add(bytes)) return false
+    this.#sketch?.add(bytes)
+    return true
+  }
+
+  delete(id: OpId): boolean {
+    const bytes = fromHex(id)
+    if (!this.ids.delete(bytes)) return false
+    this.#sketch?.delete(bytes)
+    return true
+  }
+
+  /** What begins with this short, or is this id. */
+  startingWith(text: string): OpId[] {
+    return this.ids.startingWith(fromHex(text))
+  }
+
+  /** To be read at once, or copied: it changes with the set. The first call, and one after much growth, reads all ids. */
+  sketch(): Sketch {
+    const symbols = sketchSymbolsFor(this.size)
+    this.#sketch ??= new Sketch(0)
+    this.#sketch.grow(symbols, (add) => this.ids.each(add))
+    return this.#sketch
+  }
+
+  /** The sketch as far as it is kept. */
+  get kept(): Sketch | undefined {
+    return this.#sketch
+  }
+}
