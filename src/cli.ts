@@ -98,11 +98,15 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
 
   program
     .command('import')
-    .description('import catalogue files (JSON Lines, also gzipped); - is standard input')
-    .argument('<file...>')
+    .description(
+      'import catalogue files (JSON Lines, also gzipped; - is standard input), or what others publish: FORMAT and the address, file or folder of a source',
+    )
+    .argument('<file...>', 'files; or mcp, hf, a2a, models.dev, oasf or docker-mcp, and sources')
     .option('--key <file>', 'sign on this side')
     .option('--strict', 'leave with 1 when any entry was refused')
     .option('--dry-run', 'read only, send nothing')
+    .option('--restart', 'of a source: begin anew, also with what has not changed')
+    .option('--allow-private', 'of a source: follow it to addresses that are not public')
     .action(does(async () => (await import('./cli/import.ts')).run))
 
   program

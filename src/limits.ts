@@ -37,5 +37,24 @@ export const raceTriesMax = 5
 export const clockAheadMsMax = 5 * 60_000
 /** Tries of one batch at a node that says it is busy: about 15 s in all. */
 export const busyTriesMax = 6
+/** One document of a source: a page of a registry, a file. models.dev's is 2 MB. */
+export const documentBytesMax = 64 * MiB
+/** Files of one folder that is imported, and folders within one another. */
+export const folderFilesMax = 100_000
+export const folderDepthMax = 16
+/** Pages of one source: more is a source that goes round in circles. */
+export const sourcePagesMax = 100_000
+/** Pages whose validators are remembered for the next import, about 300 bytes each. */
+export const pagesKeptMax = 10_000
+/** Records of a document stored between two notes of how far an import is. */
+export const progressRecords = 1_000
+export const redirectsMax = 5
+/** Until a source has answered, and without a byte from it. */
+export const sourceSilenceMsMax = 30_000
+export const sourceTriesMax = 4
+/** The longest wait that a source may ask for before it is asked again. */
+export const sourceWaitMsMax = 30_000
+/** Uses of YAML anchors in one document; each may repeat what stands at the anchor. */
+export const yamlAliasesMax = 100
 /** Bare ids whose kind a client remembers. */
 export const namesMax = 10_000

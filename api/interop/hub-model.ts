@@ -1,21 +1,8 @@
 /** A record as the model entry of the Hugging Face hub's API, as far as the record says it. */
-import { type Doc, type Merged, otherOf, type Value, valueToJson } from '../../crdt/index.ts'
+import { type Doc, MODEL_TASKS, type Merged, otherOf, type Value, valueToJson } from '../../crdt/index.ts'
 import { numberOf, textOf, textsOf } from './fields.ts'
 
-/** What the hub calls the tasks of each type of model, the usual one first. */
-const TASKS: Readonly<Record<string, readonly string[]>> = {
-  LLM: ['text-generation'],
-  Embedding: ['feature-extraction', 'sentence-similarity'],
-  Multimodal: ['image-text-to-text', 'visual-question-answering', 'image-to-text', 'video-text-to-text', 'any-to-any'],
-  AudioProcessing: [
-    'automatic-speech-recognition',
-    'text-to-speech',
-    'audio-classification',
-    'text-to-audio',
-    'audio-to-audio',
-  ],
-  ImageGeneration: ['text-to-image', 'image-to-image', 'unconditional-image-generation'],
-}
+const TASKS: Readonly<Record<string, readonly string[]>> = MODEL_TASKS
 
 /** The model type in which a task is registered. */
 export function typeOfTask(task: string): string {

@@ -266,3 +266,18 @@ export const formfileTemplate = {
 
 /** What a model is, in the seed's words; agents name the types they work with in the same words. */
 export const MODEL_TYPES = ['LLM', 'Embedding', 'Multimodal', 'AudioProcessing', 'ImageGeneration'] as const
+
+/** What the Hugging Face hub calls the tasks of each of them, the usual one first. */
+export const MODEL_TASKS: Readonly<Record<(typeof MODEL_TYPES)[number], readonly string[]>> = {
+  LLM: ['text-generation'],
+  Embedding: ['feature-extraction', 'sentence-similarity'],
+  Multimodal: ['image-text-to-text', 'visual-question-answering', 'image-to-text', 'video-text-to-text', 'any-to-any'],
+  AudioProcessing: [
+    'automatic-speech-recognition',
+    'text-to-speech',
+    'audio-classification',
+    'text-to-audio',
+    'audio-to-audio',
+  ],
+  ImageGeneration: ['text-to-image', 'image-to-image', 'unconditional-image-generation'],
+}

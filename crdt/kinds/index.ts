@@ -14,6 +14,7 @@ import { tool } from './tool.ts'
 import { workflow } from './workflow.ts'
 
 export type { Agent } from './agent.ts'
+export { MODEL_TASKS } from './common.ts'
 export type { Algorithm } from './algorithm.ts'
 export type { Capability } from './capability.ts'
 export type { Model } from './model.ts'

@@ -17,12 +17,21 @@ import { type Context, connect } from './context.ts'
 import { EXIT, type ExitCode, Failure, type Output, oneLine } from './output.ts'
 import { count } from './show.ts'
 
-type Counts = { created: number; merged: number; unchanged: number; refused: number }
-type Refused = EntryPlace & { readonly reason: string; readonly name?: string }
-type Tally = { readonly kinds: Map<string, Counts>; readonly refused: Refused[]; sent: number }
+export type Counts = { created: number; merged: number; unchanged: number; refused: number }
+export type Refused = EntryPlace & { readonly reason: string; readonly name?: string }
+export type Tally = { readonly kinds: Map<string, Counts>; readonly refused: Refused[]; sent: number }
 
+/** `import FILE...` reads catalogue files; `import FORMAT SOURCE...` reads what others publish, where they do. */
 export async function run(context: Context, files: readonly string[]): Promise<ExitCode> {
   const { out, options } = context
+  const [format = '', ...sources] = files
+  if (sources.length > 0) {
+    const { converters } = await import('../import/converters.ts')
+    if (Object.hasOwn(converters, format)) {
+      const { importSources } = await import('./import-source.ts')
+      return importSources(context, format, sources)
+    }
+  }
   for (const file of files) await mustExist(file)
   const client = options.dryRun ? undefined : await connect(context)
   const catalogue = await readAll(out, files)
@@ -36,11 +45,9 @@ export async function run(context: Context, files: readonly string[]): Promise<E
   }
   out.clearProgress()
   const seconds = (performance.now() - start) / 1000
-  for (const refused of tally.refused) {
-    const name = refused.name === undefined ? '' : ` (${oneLine(refused.name, 60)})`
-    out.talk(`${placeOf(refused)}: refused${name}: ${refused.reason}`)
-  }
-  const stored = await report(out, catalogue, tally, seconds, client === undefined)
+  for (const refused of tally.refused) talkOf(out, refused)
+  const counted = { entries: catalogue.entries, records: catalogue.records.length }
+  const stored = await report(out, counted, tally, seconds, client === undefined)
   if (stopped !== undefined) {
     out.talk('stopped; what was counted is stored, and a second run does the rest')
     throw stopped
@@ -68,9 +75,19 @@ async function readAll(out: Output, files: readonly string[]): Promise<Catalogue
   return grouping.catalogue()
 }
 
-async function send(context: Context, client: Client, catalogue: Catalogue, tally: Tally): Promise<void> {
+export function talkOf(out: Output, refused: Refused): void {
+  const name = refused.name === undefined ? '' : ` (${oneLine(refused.name, 60)})`
+  out.talk(`${placeOf(refused)}: refused${name}: ${refused.reason}`)
+}
+
+/** Every record is stored or counted as refused when this resolves. */
+export async function send(
+  context: Context,
+  client: Client,
+  { records }: Pick<Catalogue, 'records'>,
+  tally: Tally,
+): Promise<void> {
   const { out } = context
-  const { records } = catalogue
   const start = performance.now()
   // Read by all lanes: each takes the next batch when its last one is answered.
   const waiting = batches(entriesOf(records))
@@ -128,7 +145,13 @@ function countsOf(tally: Tally, kind: string): Counts {
 }
 
 /** Counts by kind, and totals on the last line. Answers how many records are stored. */
-async function report(out: Output, catalogue: Catalogue, tally: Tally, seconds: number, dry: boolean): Promise<number> {
+export async function report(
+  out: Output,
+  counted: { readonly entries: number; readonly records: number },
+  tally: Tally,
+  seconds: number,
+  dry: boolean,
+): Promise<number> {
   const total: Counts = { created: 0, merged: 0, unchanged: 0, refused: 0 }
   for (const counts of tally.kinds.values()) for (const key of OUTCOMES) total[key] += counts[key]
   const stored = total.created + total.merged + total.unchanged
@@ -136,8 +159,7 @@ async function report(out: Output, catalogue: Catalogue, tally: Tally, seconds: 
   const refused = tally.refused.length
   if (out.json) {
     await out.value({
-      entries: catalogue.entries,
-      records: catalogue.records.length,
+      ...counted,
       stored,
       ...total,
       refused,
@@ -151,14 +173,14 @@ async function report(out: Output, catalogue: Catalogue, tally: Tally, seconds: 
   if (out.quiet) return stored
   if (dry) {
     await out.data(
-      `${count(catalogue.records.length, 'record')} from ${catalogue.entries.toLocaleString('en-US')} entries would go in; ${refused} refused; nothing was sent`,
+      `${count(counted.records, 'record')} from ${counted.entries.toLocaleString('en-US')} entries would go in; ${refused} refused; nothing was sent`,
     )
     return stored
   }
   for (const [kind, counts] of [...tally.kinds].sort()) await out.data(`${kind.padEnd(12)} ${said(counts)}`)
   const speed = `${seconds.toFixed(1)} s, ${rate.toLocaleString('en-US')} records/s`
   await out.data(
-    `${count(stored, 'record')} of ${catalogue.entries.toLocaleString('en-US')} entries: ${said({ ...total, refused })}; ${speed}`,
+    `${count(stored, 'record')} of ${counted.entries.toLocaleString('en-US')} entries: ${said({ ...total, refused })}; ${speed}`,
   )
   return stored
 }
@@ -169,6 +191,7 @@ function said(counts: Counts): string {
   return OUTCOMES.map((outcome) => `${counts[outcome].toLocaleString('en-US')} ${outcome}`).join(', ')
 }
 
-function placeOf({ file, line }: EntryPlace): string {
+function placeOf({ file, line, at }: EntryPlace): string {
+  if (at !== undefined) return at === '' ? (file ?? '-') : `${file ?? '-'}#${at}`
   return `${file ?? '-'}:${line}`
 }

@@ -19,7 +19,12 @@ import {
 } from '../../crdt/index.ts'
 
 /** Where an entry stands, for the person who has to mend it. */
-export type EntryPlace = { readonly file?: string; readonly line: number }
+export type EntryPlace = {
+  readonly file?: string
+  readonly line: number
+  /** Where in the file, when that says more than the line: a JSON Pointer. */
+  readonly at?: string
+}
 /** An entry as read, or why it could not be. */
 export type Entry = EntryPlace & ({ readonly json: unknown } | { readonly unreadable: string })
 export type RefusedEntry = EntryPlace & { readonly reason: string; readonly kind?: string; readonly name?: string }
@@ -113,7 +118,11 @@ function parse(text: string): { json: unknown } | { unreadable: string } {
 }
 
 function readEntry(entry: Entry): Read | RefusedEntry {
-  const place: EntryPlace = { ...(entry.file === undefined ? {} : { file: entry.file }), line: entry.line }
+  const place: EntryPlace = {
+    ...(entry.file === undefined ? {} : { file: entry.file }),
+    line: entry.line,
+    ...(entry.at === undefined ? {} : { at: entry.at }),
+  }
   if ('unreadable' in entry) return { ...place, reason: entry.unreadable }
   const read = fromJson(entry.json)
   if (!read.ok) {
