@@ -12,7 +12,8 @@ const KINDS: readonly (readonly [kind: string, form: RegExp])[] = [
   ['a Hugging Face token', /\bhf_[A-Za-z0-9]{30,}\b/g],
   ['a GitHub token', /\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})\b/g],
   ['a GitLab token', /\bglpat-[A-Za-z0-9_-]{20,}/g],
-  ['an API key (sk-)', /\bsk-(?:[a-z]{2,8}-)?(?:[a-z0-9]{2,8}-)?[A-Za-z0-9_-]{20,}/g],
+  // A digit and a capital: names of things are written with sk- too.
+  ['an API key (sk-)', /\bsk-(?=[\w-]*\d)(?=[\w-]*[A-Z])[A-Za-z0-9_-]{20,}/g],
   ['a Stripe key', /\b[rs]k_live_[A-Za-z0-9]{16,}\b/g],
   ['an AWS access key', /\b(?:AKIA|ASIA)[0-9A-Z]{16}\b/g],
   ['a Slack token', /\bxox[abeoprs]-[A-Za-z0-9-]{10,}/g],

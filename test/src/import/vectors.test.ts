@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { kinds, validate } from '../../../crdt/index.ts'
-import { Grouping } from '../../../src/import/catalogue.ts'
+import { type CatalogueRecord, Grouping } from '../../../src/import/catalogue.ts'
 import type { Found } from '../../../src/import/converter.ts'
 import { converters } from '../../../src/import/converters.ts'
 import { secretErrors } from '../../../src/import/secrets.ts'
@@ -25,7 +25,7 @@ function read(format: string, folder: string, only = /./) {
         const grouping = new Grouping()
         expect(grouping.add({ line: 0, json: found.entry }), path).toBeUndefined()
         expect(secretErrors(found.entry, found.original), path).toEqual([])
-        const { kind, doc } = grouping.catalogue().records[0] as { kind: string; doc: never }
+        const { kind, doc } = grouping.catalogue().records[0] as CatalogueRecord
         expect(validate(kinds[kind], doc), path).toEqual([])
         records++
       }
