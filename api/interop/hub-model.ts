@@ -1,5 +1,5 @@
 /** A record as the model entry of the Hugging Face hub's API, as far as the record says it. */
-import { type Doc, MODEL_TASKS, type Merged, otherOf, type Value, valueToJson } from '../../crdt/index.ts'
+import { type Doc, type Merged, MODEL_TASKS, otherOf, type Value, valueToJson } from '../../crdt/index.ts'
 import { numberOf, textOf, textsOf } from './fields.ts'
 
 const TASKS: Readonly<Record<string, readonly string[]>> = MODEL_TASKS
