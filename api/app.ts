@@ -23,6 +23,7 @@ import { pageRoutes } from './pages/routes.ts'
 import { recordRoutes } from './records.ts'
 import { type Answer, addRoute, Gate, type GateOptions, type Route } from './route.ts'
 import { searchRoutes } from './search.ts'
+import { savedSearchRoutes } from './searches.ts'
 import { webhookRoutes } from './webhooks.ts'
 
 export type AppOptions = Omit<GateOptions, 'trustedProxies'> & {
@@ -89,6 +90,7 @@ export function routesOf(node: NodeFace, closing: AbortSignal): readonly Route[]
     ...batchRoutes(node),
     ...opRoutes(node),
     ...changeRoutes(node, closing),
+    ...savedSearchRoutes(node, closing),
     ...webhookRoutes(node),
     ...healthRoutes(node),
     ...interopRoutes(node, closing),

@@ -89,6 +89,8 @@ export const parameters = {
   cursor: ref('cursor'),
   sort: ref('sort'),
   query: ref('query'),
+  onlyKinds: ref('onlyKinds'),
+  search: ref('search'),
   facets: ref('facets'),
   filter: ref('filter'),
   filters: ref('filters'),

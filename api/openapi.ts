@@ -117,6 +117,7 @@ function parameter(name: string, where: string, description: string, content: un
 const FILTER_NOTE =
   'A filter: tests of fields (=, !=, <, <=, >, >=, in (...), contains, exists) with and, or, not and parentheses, such as `license in (mit, apache-2.0) and context_length >= 128k`. Texts with blanks go in quotes; 8..70 is a range, 24GB a size, 2026-01-31 a day.'
 
+const SEARCH_NAME = { type: 'string', pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$' }
 const SORT_NOTE =
   'A field, or -field for the other direction; name; updated, -updated; relevance. Left out: by relevance with words, else the newest first.'
 const FACETS_NOTE =
@@ -139,6 +140,8 @@ const parameters = {
   cursor: parameter('cursor', 'query', 'next_cursor of the page before.', TEXT),
   sort: parameter('sort', 'query', SORT_NOTE, TEXT),
   query: parameter('query', 'query', 'Words to look for.', TEXT),
+  onlyKinds: parameter('kinds', 'query', 'Some kinds only, by their singular names, comma between them.', TEXT),
+  search: parameter('search', 'path', 'Name of a saved search.', SEARCH_NAME),
   facets: parameter('facets', 'query', `${FACETS_NOTE} Comma between them.`, TEXT),
   filter: parameter('filter', 'query', FILTER_NOTE, TEXT),
   filters: parameter(
@@ -203,18 +206,21 @@ function schemas(): Record<string, unknown> {
     },
     ['type', 'title', 'status', 'code', 'detail', 'request_id'],
   )
+  const asked = {
+    query: { ...TEXT, description: 'What to look for; left out, everything that the filters let through.' },
+    filters: {
+      description: `${FILTER_NOTE} Or an object with a value for each field, as in the query of a list.`,
+      anyOf: [TEXT, { type: 'object', additionalProperties: true }],
+    },
+    kinds: { ...list({ type: 'string', enum: names }), description: 'Of a search over all kinds.' },
+  }
   const query = object(
     {
-      query: { ...TEXT, description: 'What to look for; left out, everything that the filters let through.' },
-      filters: {
-        description: `${FILTER_NOTE} Or an object with a value for each field, as in the query of a list.`,
-        anyOf: [TEXT, { type: 'object', additionalProperties: true }],
-      },
+      ...asked,
       facets: { ...list(TEXT), description: FACETS_NOTE },
       sort: { ...TEXT, description: SORT_NOTE },
       limit: { type: 'integer', minimum: 1, maximum: pageItemsMax, default: pageItemsDefault },
       cursor: TEXT,
-      kinds: { ...list({ type: 'string', enum: names }), description: 'Of a search over all kinds.' },
     },
     [],
   )
@@ -319,6 +325,36 @@ function schemas(): Record<string, unknown> {
         additionalProperties: { type: 'array' },
       },
     }),
+    SearchToSave: object({ name: SEARCH_NAME, ...asked }, ['name']),
+    SavedSearch: object(
+      {
+        name: SEARCH_NAME,
+        ...asked,
+        since: { ...COUNT, description: 'The last seq when it was saved.' },
+        changes: { ...TEXT, description: 'Where it is followed.' },
+      },
+      ['name', 'since', 'changes'],
+    ),
+    SavedSearches: object({ items: list(schema('SavedSearch')) }),
+    MatchChange: object(
+      {
+        seq: COUNT,
+        op: CID,
+        kind: TEXT,
+        id: ID,
+        type: opType,
+        actor: DID,
+        w: TIME,
+        match: {
+          type: 'string',
+          enum: ['new', 'changed', 'gone'],
+          description: 'What the op means to the search: the record meets it since then, still does, or did before.',
+        },
+        slug: TEXT,
+        name: {},
+      },
+      ['seq', 'op', 'kind', 'id', 'type', 'actor', 'w', 'match'],
+    ),
     Change: object({ seq: COUNT, op: CID, kind: TEXT, id: ID, type: opType, actor: DID, w: TIME }),
     ...webhookSchemas(names),
     Status: object(

@@ -122,7 +122,7 @@ function filterValue(kind: Kind, name: string, text: string): Value | Problem {
 async function search(node: NodeFace, only: readonly string[] | undefined, c: Context): Promise<Answer> {
   const body = await readJsonBody(c, { bytesMax: httpBodyBytesMax, types: JSON_TYPES, trusted: false })
   if (isProblem(body)) return body
-  const query = searchQuery(body.value, only)
+  const query = readQuery(body.value, only)
   if (isProblem(query)) return query
   const found = await find(node, query, '/filters')
   if (isProblem(found)) return found
@@ -153,14 +153,14 @@ function tail(found: Listed) {
 }
 
 /** `filterAt`: where the filter's text stands in the request. */
-async function find(node: NodeFace, query: ListQuery, filterAt = '/filter'): Promise<Listed | Problem> {
+export async function find(node: NodeFace, query: ListQuery, filterAt = '/filter'): Promise<Listed | Problem> {
   const found = await node.catalogue.find(query)
   if (!('problem' in found)) return found
   return queryProblem(found.pointer === '/filter' ? { ...found, pointer: filterAt } : found)
 }
 
 /** What the index or the reader of filters says, with the place in a filter's text and what may have been meant. */
-function queryProblem({ problem, pointer = '', position, hint }: QueryProblem): Problem {
+export function queryProblem({ problem, pointer = '', position, hint }: QueryProblem): Problem {
   if (pointer === '/cursor') return badCursor
   const place = position === undefined ? '' : ` (at character ${position})`
   const meant = hint === undefined ? '' : `; ${hint}`
@@ -172,7 +172,8 @@ function queryProblem({ problem, pointer = '', position, hint }: QueryProblem): 
 
 const MEMBERS = new Set(['query', 'filters', 'facets', 'sort', 'limit', 'cursor', 'kinds'])
 
-function searchQuery(body: unknown, only: readonly string[] | undefined): ListQuery | Problem {
+/** A search as JSON: what a body says. `only`: the kinds, where the path says them. */
+export function readQuery(body: unknown, only: readonly string[] | undefined): ListQuery | Problem {
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return badQuery('expected a JSON object', '')
   const given = body as Record<string, unknown>
   const unknown = Object.keys(given).find((key) => !MEMBERS.has(key))
@@ -229,7 +230,7 @@ function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.length <= filtersMax && value.every((item) => typeof item === 'string')
 }
 
-function badQuery(detail: string, pointer: string): Problem {
+export function badQuery(detail: string, pointer: string): Problem {
   return {
     problem: 'bad-query',
     detail: pointer === '' ? detail : `${pointer}: ${detail}`,

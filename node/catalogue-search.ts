@@ -7,6 +7,7 @@ import { type Mention, readFilter } from './filter.ts'
 import { fieldsNamed, kindsMeant, nearestField } from './filter-fields.ts'
 import { searchWaitMsMax } from './limits.ts'
 import type { ReplicaFace } from './replica-types.ts'
+import { type Matcher, matcherOf } from './saved-match.ts'
 import type { FieldFacts, QueryProblem, SearchQuery, SearchResult } from './search.ts'
 import type { Expression } from './search-expression.ts'
 
@@ -67,6 +68,14 @@ export async function find(replica: ReplicaFace, index: SearchFace, asked: ListQ
     ...(found.nextCursor !== undefined && { nextCursor: found.nextCursor }),
     indexBehind: index.behind,
   }
+}
+
+/** The search as a test of one record. */
+export function matcher(asked: Omit<ListQuery, 'limit'>): Matcher | QueryProblem {
+  const understood = understand({ ...asked, limit: 1 })
+  if ('problem' in understood) return understood
+  const made = matcherOf(understood.query)
+  return 'problem' in made ? understood.explain(made, understood.query) : made
 }
 
 /** Until the index has reached the last op, up to a second. */

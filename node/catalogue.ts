@@ -35,13 +35,16 @@ import {
   type Written,
   writtenFrom,
 } from './catalogue-outcome.ts'
-import { find, type Listed, type ListQuery, type SearchFace, waitForIndex } from './catalogue-search.ts'
+import { find, type Listed, type ListQuery, matcher, type SearchFace, waitForIndex } from './catalogue-search.ts'
 import { localWrite, objectOf, slugOf } from './catalogue-write.ts'
 import { NodeError } from './errors.ts'
 import { type ListedField, listFields } from './field-list.ts'
 import { kindsMeant } from './filter-fields.ts'
+import { type Matches, matchesIn } from './match-feed.ts'
 import { nativeSuite } from './native.ts'
 import type { ReplicaFace } from './replica-types.ts'
+import type { Matcher } from './saved-match.ts'
+import { SavedSearches } from './saved-searches.ts'
 import type { QueryProblem } from './search.ts'
 
 export type { BatchItem, BatchOutcome } from './catalogue-batch.ts'
@@ -52,6 +55,8 @@ export type { ListedField } from './field-list.ts'
 export type Read = { readonly outcome: 'found'; readonly record: Merged } | Refusal
 
 export class Catalogue {
+  /** Searches that are kept by name. */
+  readonly saved: SavedSearches
   readonly #replica: ReplicaFace
   readonly #search: SearchFace
   /** The owner of what this node signs; undefined when it has no key. */
@@ -59,6 +64,7 @@ export class Catalogue {
   readonly #ownDid: string
 
   constructor(replica: ReplicaFace, search: SearchFace) {
+    this.saved = new SavedSearches(replica)
     this.#replica = replica
     this.#search = search
     this.#own = replica.actor === undefined ? undefined : ownerOfKey(replica.actor)
@@ -139,6 +145,16 @@ export class Catalogue {
   /** Searches and lists (a list is a search without text). Waits up to 1 s for the index to reach the last op. */
   async find(query: ListQuery): Promise<Listed | QueryProblem> {
     return find(this.#replica, this.#search, query)
+  }
+
+  /** The search as a test of one record (saved-match.ts says in what it is stricter than `find`). */
+  matcher(query: Omit<ListQuery, 'limit'>): Matcher | QueryProblem {
+    return matcher(query)
+  }
+
+  /** What the next `limit` changes after `since` mean to who follows this search. */
+  matches(matcher: Matcher, since: number, limit: number): Promise<Matches> {
+    return matchesIn(this.#replica, matcher, since, limit)
   }
 
   /** The fields of these kinds (undefined = all): what the tables say of them, and what the records have there. */

@@ -395,3 +395,11 @@ export const rendezvousTimeoutMs = 30_000
 export const networkStopMs = 700
 /** Where a node listens for peers unless told otherwise, on loopback. */
 export const listenPortDefault = 7071
+
+// Saved searches
+/** All of them lie in one row that is read whole: 64 of the largest are under half a MiB. */
+export const savedSearchesMax = 64
+/** A record with more ops is not made again as it was at some moment: one change would cost all of them. */
+export const statesAtOpsMax = 256
+/** Followers of matches; each costs a look at every record that changes. */
+export const matchFollowersMax = 64

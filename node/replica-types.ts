@@ -171,5 +171,10 @@ export interface ReplicaFace extends AsyncDisposable {
   stateHash(): Promise<string>
   /** Small durable rows of other parts: sync cursors, known peers. */
   note(name: string): Promise<Uint8Array | undefined>
-  setNote(name: string, value: Uint8Array | undefined): Promise<void>
+  setNote(name: string, value: Uint8Array | undefined, options?: { readonly sync?: boolean }): Promise<void>
+  /**
+   * The record as the ops made it that had arrived by each of these numbers (undefined: none had). Undefined as a whole
+   * for a record with very many ops, or damaged ones.
+   */
+  statesAt(record: RecordId, seqs: readonly number[]): Promise<readonly (Merged | undefined)[] | undefined>
 }

@@ -43,6 +43,7 @@ import type {
   WriteOutcome,
 } from './replica-types.ts'
 import { ALL } from './sets.ts'
+import { statesAt } from './states-at.ts'
 import { Store } from './store.ts'
 import { Writer } from './writer.ts'
 
@@ -274,8 +275,12 @@ export class Replica implements ReplicaFace {
     return this.#store.note(name)
   }
 
-  setNote(name: string, value: Uint8Array | undefined): Promise<void> {
-    return this.#store.setNote(name, value)
+  setNote(name: string, value: Uint8Array | undefined, options?: { readonly sync?: boolean }): Promise<void> {
+    return this.#store.setNote(name, value, options)
+  }
+
+  statesAt(record: RecordId, seqs: readonly number[]): Promise<readonly (Merged | undefined)[] | undefined> {
+    return statesAt(this.#store, record, seqs)
   }
 
   /** Finishes what waits for the disk and leaves the mark of a clean shutdown. */

@@ -329,9 +329,9 @@ export class Store {
     return row && unsealed(row, this.sha256)
   }
 
-  async setNote(name: string, value: Uint8Array | undefined): Promise<void> {
+  async setNote(name: string, value: Uint8Array | undefined, options: { readonly sync?: boolean } = {}): Promise<void> {
     const key = noteKey(name)
-    await this.#disk.batch([value === undefined ? { key } : { key, value: sealed(value, this.sha256) }])
+    await this.#disk.batch([value === undefined ? { key } : { key, value: sealed(value, this.sha256) }], options)
   }
 
   #readFrame(seq: number, row: Uint8Array): StoredFrame | undefined {
