@@ -7,17 +7,19 @@
  * the signature is over; `openFrame` checks the signature too. Neither throws, whatever the bytes. Shape, positions
  * and counts are settled before anything is hashed, so that the work is bounded by the bytes that were sent.
  */
+import { checkAuthorityOp } from './authority-check.ts'
 import { concat, equalBytes, fromHex, toHex, u32be, utf8 } from './bytes.ts'
 import { decode, encode } from './cbor.ts'
 import { hashFields } from './header.ts'
 import { BATCH_OPS_MAX, FRAME_BYTES_MAX } from './limits.ts'
-import { hashRecord, slugOf } from './names.ts'
+import { hashIdentity, hashRecord, slugOf } from './names.ts'
 import {
   type ActorKey,
   checkHeader,
   type FrameReason,
   GENESIS,
   type Header,
+  IDENTITY,
   type NetworkId,
   type Op,
   type OpId,
@@ -110,18 +112,41 @@ export function signedBytes(net: Uint8Array, n: number, root: Uint8Array): Uint8
 
 /** The entry that stands for an op in a frame. */
 export function entryOf(op: Op, sha256: Sha256): Value[] {
-  const { type, w, record, parents, genesis, actor } = op.header
-  if (genesis === undefined) return [type, w, op.body, fromHex(record), parents.map(fromHex)]
+  const { type, w, record, parents, genesis, actor, via, bodyLength, bodyHash } = op.header
+  const body = op.withheld ? [bodyLength, fromHex(bodyHash)] : op.body
+  const last = via === undefined ? [] : [fromHex(via)]
+  if (type === IDENTITY) return [type, w, body]
+  if (genesis === undefined) return [type, w, body, fromHex(record), parents.map(fromHex), ...last]
   const slug = slugOf(op.body)
   const slugHash = fromHex(genesis.slugHash)
   return [
     type,
     w,
-    op.body,
+    body,
     genesis.owner === `01${actor}` ? null : fromHex(genesis.owner),
     genesis.kind,
     slug !== undefined && equalBytes(sha256(slug), slugHash) ? null : slugHash,
+    ...last,
   ]
+}
+
+/** The same frame without the bodies of these ops; the same bytes when it carries no body of them. */
+export function withholdFromFrame(
+  frame: ParsedFrame,
+  bodies: ReadonlySet<OpId>,
+  sha256: Sha256 = pureSha256,
+): Uint8Array {
+  const raw = readFrame(frame.bytes)
+  if (typeof raw === 'string') throw new TypeError(`expected a frame from parseFrame, got one that is ${raw}`)
+  const carried = new Map(frame.entries.map(({ index, op }) => [index, op]))
+  let changed = false
+  const entries = raw.entries.map((entry, at) => {
+    const op = carried.get(raw.positions[at] as number)
+    if (op === undefined || op.withheld || op.body.length === 0 || !bodies.has(op.id)) return entry
+    changed = true
+    return entryOf({ ...op, body: NO_BODY, withheld: true }, sha256)
+  })
+  return changed ? encodeRaw({ ...raw, entries }) : frame.bytes
 }
 
 /** A frame as it lies in the bytes: of the right shape, nothing derived yet. */
@@ -142,7 +167,8 @@ export function encodeRaw(raw: RawFrame): Uint8Array {
 
 const SIGNATURE_PREFIX = utf8('peerage/1/sig\0')
 const OWNER_IS_KEY = 0x01
-/** A frame holds entries, an entry holds parents; no list of them is longer than a batch. */
+const NO_BODY = new Uint8Array(0)
+/** A frame holds entries, an entry holds parents or what stands for a body; no list is longer than a batch. */
 const FRAME_LIMITS = { depth: 4, items: BATCH_OPS_MAX }
 
 function readFrame(bytes: Uint8Array): RawFrame | FrameReason {
@@ -173,8 +199,11 @@ function deriveOp(
   net: NetworkId,
   sha256: Sha256,
 ): Derived | undefined {
-  const [type, w, body] = entry as [number, number, Uint8Array]
-  const bodyHash = sha256(body)
+  const [type, w, carried] = entry as [number, number, Uint8Array | readonly [number, Uint8Array]]
+  const withheld = !(carried instanceof Uint8Array)
+  const body = withheld ? NO_BODY : carried
+  const bodyHash = withheld ? carried[1] : sha256(body)
+  const bodyLength = withheld ? carried[0] : body.length
   let record: Uint8Array
   let parents: readonly Uint8Array[] = []
   let genesis: { owner: Uint8Array; kind: string; slugHash: Uint8Array } | undefined
@@ -190,13 +219,15 @@ function deriveOp(
     if (slugHash === undefined) return undefined
     genesis = { owner: o ?? own, kind, slugHash }
     record = hashRecord(netBytes, genesis.owner, kind, slugHash, sha256)
+  } else if (type === IDENTITY) {
+    // A time that no header may have is refused by it; until then any record will do.
+    record = hashIdentity(netBytes, key, bodyHash, Math.max(0, w), sha256)
   } else {
     record = entry[3] as Uint8Array
     parents = entry[4] as Uint8Array[]
   }
-  const grant = entry[type === GENESIS ? 6 : 5] as Uint8Array | undefined
-  const bodyLength = body.length
-  const fields = { net: netBytes, type, record, actor: key, parents, grant, w, bodyLength, bodyHash, genesis }
+  const via = entry[type === GENESIS ? 6 : 5] as Uint8Array | undefined
+  const fields = { net: netBytes, type, record, actor: key, parents, via, w, bodyLength, bodyHash, genesis }
   const { id, length } = hashFields(fields, sha256)
   const header: Header = {
     net,
@@ -204,6 +235,7 @@ function deriveOp(
     record: toHex(record),
     actor,
     parents: parents.map(toHex),
+    ...(via && { via: toHex(via) }),
     w,
     bodyLength,
     bodyHash: toHex(bodyHash),
@@ -211,22 +243,28 @@ function deriveOp(
       genesis: { owner: toHex(genesis.owner), kind: genesis.kind, slugHash: toHex(genesis.slugHash) },
     }),
   }
-  const reason = checkHeader(header, length, grant !== undefined)
-  return { id, op: { id: toHex(id), header, body }, reason }
+  const op: Op = { id: toHex(id), header, body, ...(withheld && { withheld }) }
+  return { id, op, reason: checkHeader(header, length) ?? checkAuthorityOp(op, sha256) }
 }
 
 function isEntry(entry: Value | undefined): entry is RawEntry {
   if (!Array.isArray(entry)) return false
   const [type, w, body, ...rest] = entry as Value[]
-  if (!isInteger(type) || !isInteger(w) || !(body instanceof Uint8Array)) return false
+  if (!isInteger(type) || !isInteger(w) || !(body instanceof Uint8Array || isWithheld(body))) return false
+  if (type === IDENTITY) return rest.length === 0
   if (type !== GENESIS) {
-    const [record, parents, grant] = rest
-    return isHash(record) && isListOf(parents, isHash) && (rest.length === 2 || (rest.length === 3 && isHash(grant)))
+    const [record, parents, via] = rest
+    return isHash(record) && isListOf(parents, isHash) && (rest.length === 2 || (rest.length === 3 && isHash(via)))
   }
-  const [owner, kind, slugHash, grant] = rest
+  const [owner, kind, slugHash, via] = rest
   if (typeof kind !== 'string' || !(owner === null || isBytes(owner, 33))) return false
   if (!(slugHash === null || isHash(slugHash))) return false
-  return rest.length === 3 || (rest.length === 4 && isHash(grant))
+  return rest.length === 3 || (rest.length === 4 && isHash(via))
+}
+
+/** What stands for a body that was freed: its length and hash. An empty body needs nothing to stand for it. */
+function isWithheld(body: Value | undefined): boolean {
+  return Array.isArray(body) && body.length === 2 && isCount(body[0]) && body[0] > 0 && isHash(body[1])
 }
 
 function isListOf<T extends Value>(

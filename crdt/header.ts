@@ -20,8 +20,8 @@ export type HeaderFields = {
   readonly bodyLength: number
   readonly bodyHash: Uint8Array
   readonly genesis?: { readonly owner: Uint8Array; readonly kind: string; readonly slugHash: Uint8Array } | undefined
-  /** The reserved field `a`. */
-  readonly grant?: Uint8Array | undefined
+  /** The field `a`. */
+  readonly via?: Uint8Array | undefined
 }
 
 export function encodeFields(fields: HeaderFields): Uint8Array {
@@ -53,7 +53,7 @@ const FIXED_BYTES_MAX = 400
 const PARENT_BYTES = 34
 
 function write(fields: HeaderFields): { into: Uint8Array; end: number } {
-  const { genesis, grant, parents } = fields
+  const { genesis, via, parents } = fields
   const kind = genesis && utf8(genesis.kind)
   const bytesMax = FIXED_BYTES_MAX + (kind?.length ?? 0) + parents.length * PARENT_BYTES
   let into = room
@@ -61,8 +61,8 @@ function write(fields: HeaderFields): { into: Uint8Array; end: number } {
     into = new Uint8Array(bytesMax)
     into.set(OP_PREFIX)
   }
-  let at = head(into, OP_PREFIX.length, MAP, 9 + (genesis === undefined ? 0 : 3) + (grant === undefined ? 0 : 1))
-  if (grant !== undefined) at = putBytes(into, key(into, at, 'a'), grant)
+  let at = head(into, OP_PREFIX.length, MAP, 9 + (genesis === undefined ? 0 : 3) + (via === undefined ? 0 : 1))
+  if (via !== undefined) at = putBytes(into, key(into, at, 'a'), via)
   at = putBytes(into, key(into, at, 'h'), fields.bodyHash)
   at = putBytes(into, key(into, at, 'k'), fields.actor)
   at = putInteger(into, key(into, at, 'l'), fields.bodyLength)

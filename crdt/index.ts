@@ -3,10 +3,12 @@
  * network, nothing asynchronous. It runs in a browser as it stands.
  *
  * Reading order: SPEC.md says the rules; op.ts and frame.ts how a change looks and is proved; sign.ts how one is made;
- * verify.ts whom to believe; body.ts and merge.ts how ops become a record; decide.ts and author.ts how a document becomes
- * an op; set.ts how two replicas see that they hold the same, sketch.ts and trie.ts what they differ in.
+ * verify.ts whom to believe; body.ts and merge.ts how ops become a record; authority.ts who may write it; decide.ts and
+ * author.ts how a document becomes an op; set.ts how two replicas see that they hold the same, sketch.ts and trie.ts what
+ * they differ in.
  */
 export * from './author.ts'
+export * from './authority-body.ts'
 export * from './body.ts'
 export * from './bytes.ts'
 export * from './cbor.ts'

@@ -18,6 +18,17 @@ export const PATH_SEGMENTS_MAX = 16
 export const MEMBER_BYTES_MAX = 1024
 export const SLUG_BYTES_MAX = 256
 export const KIND_BYTES_MAX = 32
+/** What one grant says: lists that a person still reads, and bodies that every node decodes again and again. */
+export const RIGHTS_MAX = 16
+export const RIGHT_BYTES_MAX = 32
+export const GRANT_KINDS_MAX = 64
+export const GRANT_RECORDS_MAX = 1024
+export const GRANT_PATHS_MAX = 64
+export const ERASE_REASON_BYTES_MAX = 256
+/** Grants above one another: what an op's authority rests on must be read with it. */
+export const CHAIN_MAX = 8
+/** Keys of an identity, and so rotates plus one. */
+export const IDENTITY_KEYS_MAX = 32
 /** Advisory time, in ms since 1970: 43 bits last until the year 2248. */
 export const TIME_MS_LIMIT = 2 ** 43
 /** Merging a text costs its splices; a client with more writes a fresh text. */

@@ -18,6 +18,8 @@ const NET_BYTES = 16
 const SALT_HEX_DIGITS = 32
 const NET_PREFIX = utf8('peerage/1/net\0')
 const RECORD_PREFIX = utf8('peerage/1/rec\0')
+const AUTHORITY_PREFIX = utf8('peerage/1/auth\0')
+const IDENTITY_PREFIX = utf8('peerage/1/idn\0')
 const NUL = Uint8Array.of(0)
 const SLUG_KEY = utf8('slug')
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true })
@@ -64,6 +66,35 @@ export function hashRecord(
 
 export function ownerOfKey(key: ActorKey): Owner {
   return `01${key}`
+}
+
+/** The owner that an identity record stands for. */
+export function ownerOfIdentity(record: RecordId): Owner {
+  return `02${record}`
+}
+
+/** The record in which an owner says who may write. */
+export function authorityRecord(net: NetworkId, owner: Owner, sha256: Sha256 = pureSha256): RecordId {
+  if (owner.startsWith('02')) return owner.slice(2)
+  return toHex(sha256(concat(AUTHORITY_PREFIX, fromHex(net), fromHex(owner))))
+}
+
+/** The record that an identity op begins: its id follows from the op's signer, body and time. */
+export function hashIdentity(
+  net: Uint8Array,
+  actor: Uint8Array,
+  bodyHash: Uint8Array,
+  w: number,
+  sha256: Sha256,
+): Uint8Array {
+  const time = new Uint8Array(8)
+  new DataView(time.buffer).setBigUint64(0, BigInt(w))
+  return sha256(concat(IDENTITY_PREFIX, net, actor, bodyHash, time))
+}
+
+/** What an identity says in advance of its next key, and of the commitment that will come with it. */
+export function commitment(key: ActorKey, next: string, sha256: Sha256 = pureSha256): string {
+  return toHex(sha256(concat(fromHex(key), fromHex(next))))
 }
 
 /** A kind's name may be one that this program has no table for. */

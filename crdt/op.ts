@@ -38,8 +38,20 @@ export const OP_TYPES = [
 ] as const
 export type OpType = (typeof OP_TYPES)[number]
 
-/** The type number of the one op that has a header of its own form. */
+/** The numbers of types whose ops have a header, a place or a meaning of their own. */
 export const GENESIS = 1
+export const DELETE = 4
+export const ERASE = 5
+export const GRANT = 6
+export const REVOKE = 7
+export const KEEP = 8
+export const IDENTITY = 9
+export const ROTATE = 10
+
+/** grant, revoke, keep, identity and rotate: they are in authority records, and no other op is (SPEC.md, "Authority"). */
+export function isAuthorityType(type: number): boolean {
+  return type >= GRANT && type <= ROTATE
+}
 
 export type Header = {
   readonly net: NetworkId
@@ -49,6 +61,8 @@ export type Header = {
   readonly actor: ActorKey
   /** Ascending, distinct. */
   readonly parents: readonly OpId[]
+  /** The field `a`: the grant, rotate or identity op that the signer relies on. Missing: it is the owner's own key. */
+  readonly via?: OpId
   /** ms since 1970 by the signer's clock; advisory. */
   readonly w: number
   readonly bodyLength: number
@@ -60,7 +74,10 @@ export type Header = {
 export type Op = {
   readonly id: OpId
   readonly header: Header
+  /** Empty when it is withheld. */
   readonly body: Uint8Array
+  /** The body was not sent: it has been erased where the op came from. */
+  readonly withheld?: true
 }
 
 /** The canonical bytes of a header of our own: what its op id is the hash of. RangeError for an id that is none. */
@@ -81,39 +98,44 @@ export function measureHeader(header: Header, sha256: Sha256): { readonly id: Op
 /**
  * What a header says that SPEC.md, "Op" does not allow; undefined when it holds as far as it can be judged alone.
  *
- * Parents of other records, and whether the actor of any op but a genesis is the record's owner, only a replica that
- * holds them can tell.
+ * Parents of other records, and whether the op that it relies on covers it, only a replica that holds them can tell.
  */
-export function checkHeader(header: Header, headerBytes: number, grant = false): OpReason | undefined {
-  const { type, parents, genesis } = header
+export function checkHeader(header: Header, headerBytes: number): OpReason | undefined {
+  const { type, parents, genesis, via } = header
   if (!Number.isSafeInteger(type) || type < 1) return 'malformed'
   if (!Number.isSafeInteger(header.w) || header.w < 0 || header.w >= TIME_MS_LIMIT) return 'malformed'
   if ((type === GENESIS) !== (genesis !== undefined)) return 'malformed'
   if (headerBytes > HEADER_BYTES_MAX || header.bodyLength > BODY_BYTES_MAX) return 'too-large'
-  if (grant || (type >= FIRST_RESERVED && type <= LAST_RESERVED)) return 'reserved'
+  if (type >= FIRST_RESERVED && type <= LAST_RESERVED) return 'reserved'
   if (genesis !== undefined) {
-    if (genesis.owner.startsWith('02')) return 'reserved'
-    if (!isKind(genesis.kind) || !genesis.owner.startsWith('01')) return 'malformed'
+    if (!isKind(genesis.kind) || !isOwner(genesis.owner)) return 'malformed'
     if (parents.length > 0) return 'bad-parents'
-    return genesis.owner === `01${header.actor}` ? undefined : 'not-authorised'
+    return via !== undefined || genesis.owner === `01${header.actor}` ? undefined : 'not-authorised'
   }
-  if (parents.length < 1 || parents.length > PARENTS_MAX) return 'bad-parents'
+  if (type === IDENTITY) return parents.length > 0 ? 'bad-parents' : via === undefined ? undefined : 'not-authorised'
+  const least = type === GRANT || type === REVOKE || type === KEEP ? 0 : 1
+  if (parents.length < least || parents.length > PARENTS_MAX) return 'bad-parents'
   // Ids are lower-case hex of one length, so text sorts as bytes do.
   for (let i = 1; i < parents.length; i++) if ((parents[i - 1] as OpId) >= (parents[i] as OpId)) return 'bad-parents'
-  return undefined
+  return type === ROTATE && via === undefined ? 'not-authorised' : undefined
 }
 
-const FIRST_RESERVED = 5
+const FIRST_RESERVED = 11
 const LAST_RESERVED = OP_TYPES.length
 
+function isOwner(owner: Owner): boolean {
+  return owner.startsWith('01') || owner.startsWith('02')
+}
+
 function fieldsOf(header: Header): HeaderFields {
-  const { type, w, bodyLength, genesis } = header
+  const { type, w, bodyLength, genesis, via } = header
   return {
     net: bytesOf(header.net, 16),
     type,
     record: bytesOf(header.record, 32),
     actor: bytesOf(header.actor, 32),
     parents: header.parents.map((parent) => bytesOf(parent, 32)),
+    via: via === undefined ? undefined : bytesOf(via, 32),
     w,
     bodyLength,
     bodyHash: bytesOf(header.bodyHash, 32),

@@ -4,14 +4,17 @@
  *
  * The key never enters this folder: it is a function that signs a message. Only roots built here are ever given to it.
  */
+import { checkAuthorityOp } from './authority-check.ts'
 import { fromHex, toHex, utf8 } from './bytes.ts'
 import { encodeRaw, entryOf, type ParsedFrame, signedBytes } from './frame.ts'
 import { BATCH_OPS_MAX, FRAME_BYTES_MAX } from './limits.ts'
-import { isSlug, recordId } from './names.ts'
+import { hashIdentity, isSlug, recordId } from './names.ts'
 import {
   type ActorKey,
   checkHeader,
+  GENESIS,
   type Header,
+  IDENTITY,
   measureHeader,
   type NetworkId,
   OP_TYPES,
@@ -32,13 +35,17 @@ export type Draft =
       readonly slug: string
       readonly w: number
       readonly body: Uint8Array
+      /** The grant, rotate or identity op relied on. */
+      readonly via?: OpId
     }
+  | { readonly type: 'identity'; readonly w: number; readonly body: Uint8Array }
   | {
-      readonly type: 'put' | 'patch' | 'delete'
+      readonly type: 'put' | 'patch' | 'delete' | 'erase' | 'grant' | 'revoke' | 'keep' | 'rotate'
       readonly record: RecordId
       readonly parents: readonly OpId[]
       readonly w: number
       readonly body: Uint8Array
+      readonly via?: OpId
     }
 
 export type DraftOptions = { readonly net: NetworkId; readonly key: ActorKey; readonly sha256?: Sha256 }
@@ -52,8 +59,8 @@ export type SignOptions = DraftOptions & {
 /**
  * The op that a draft becomes, not signed yet: for its id, which a later draft of the same batch may name as parent.
  *
- * RangeError for what no replica would take: too large a body, no parents or too many, an owner other than the key, a
- * slug or kind that is none.
+ * RangeError for what no replica would take: too large a body, no parents or too many, an owner other than the key
+ * without an op to rely on, a slug or kind that is none.
  */
 export function draftOp(draft: Draft, options: DraftOptions): Op {
   const { net, key, sha256 = pureSha256 } = options
@@ -65,15 +72,23 @@ export function draftOp(draft: Draft, options: DraftOptions): Op {
     if (!isSlug(slug)) throw new RangeError(`expected a slug, got ${JSON.stringify(slug.slice(0, 80))}`)
     const slugHash = toHex(sha256(utf8(slug)))
     const record = recordId({ net, owner, kind, slugHash }, sha256)
-    header = { ...common, type: 1, record, parents: [], genesis: { owner, kind, slugHash } }
+    header = { ...common, ...relied(draft.via), type: GENESIS, record, parents: [], genesis: { owner, kind, slugHash } }
+  } else if (draft.type === 'identity') {
+    const record = toHex(hashIdentity(fromHex(net), fromHex(key), fromHex(common.bodyHash), w, sha256))
+    header = { ...common, type: IDENTITY, record, parents: [] }
   } else {
     const type = OP_TYPES.indexOf(draft.type) + 1
-    header = { ...common, type, record: draft.record, parents: draft.parents.toSorted() }
+    header = { ...common, ...relied(draft.via), type, record: draft.record, parents: draft.parents.toSorted() }
   }
   const { id, length } = measureHeader(header, sha256)
-  const reason = checkHeader(header, length)
+  const op = { id, header, body }
+  const reason = checkHeader(header, length) ?? checkAuthorityOp(op, sha256)
   if (reason !== undefined) throw new RangeError(`expected a draft that replicas take, got one that is ${reason}`)
-  return { id, header, body }
+  return op
+}
+
+function relied(via: OpId | undefined): { via?: OpId } {
+  return via === undefined ? {} : { via }
 }
 
 /** Signs drafts in as few batches as the limits allow, in order. RangeError as in `draftOp`. */
