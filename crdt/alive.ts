@@ -9,6 +9,7 @@
 import type { Splice, Write } from './body.ts'
 import type { Dag } from './dag.ts'
 import { scalarKey } from './equal.ts'
+import { writableFrom } from './judge.ts'
 import { SPLICES_MAX } from './limits.ts'
 import type { Op, OpId } from './op.ts'
 import { pathKey } from './place.ts'
@@ -17,9 +18,17 @@ import type { Path } from './value.ts'
 /** Who said something, for sorting. `at` is the op's index in the Dag, `index` the place among what the op says. */
 export type Stamp = { readonly rank: number; readonly op: Op; readonly at: number; readonly index: number }
 
+/** What one op says. `limits`: where it may write (judge.ts). */
+export type Said = Omit<Stamp, 'index'> & {
+  readonly writes: readonly Write[]
+  readonly limits: readonly (readonly Path[])[]
+}
+
 /** A write in play. */
 export type Entry = Stamp & {
   readonly write: Exclude<Write, Splice>
+  /** How much of its path its op may write at least: what contains it further up it does not cover. */
+  readonly from: number
   covered: boolean
   /** Of a text. */
   readonly epoch: Epoch | undefined
@@ -28,8 +37,8 @@ export type Entry = Stamp & {
 /** A text as its first writer began it, and the splices that are not inert, in an order with parents first. */
 export type Epoch = {
   readonly start: string
-  readonly splices: (Stamp & { readonly splice: Splice })[]
-  /** Splices that no covering write has seen so far. */
+  readonly splices: (Stamp & { readonly splice: Splice; readonly voided: boolean })[]
+  /** Splices that no covering write has seen so far, those of voided ops aside. */
   unseen: Stamp[]
   /** False when a later write of its own op covers it: then it is no epoch, and splices of it are inert. */
   stands: boolean
@@ -69,15 +78,24 @@ export class AliveWrites {
   }
 
   /** Takes what one contributing op says, in order. Every op in its past that is to be taken must have been. */
-  take({ op, at, rank, writes }: Omit<Stamp, 'index'> & { readonly writes: readonly Write[] }): void {
+  take({ op, at, rank, writes, limits }: Said): void {
     for (const [index, write] of writes.entries()) {
-      if (write.says === 'splice') this.#splice(write, { rank, op, at, index })
-      else if (write.says === 'text') {
-        const epoch = { start: write.text, splices: [], unseen: [], stands: true }
-        const entry = { rank, op, at, index, write, covered: false, epoch }
-        this.#write(entry)
-        this.#epochs.set(epochKey(op.id, write.path), entry)
-      } else this.#write({ rank, op, at, index, write, covered: false, epoch: undefined })
+      if (write.says === 'splice') {
+        this.#splice(write, { rank, op, at, index }, false)
+        continue
+      }
+      const epoch = write.says === 'text' ? { start: write.text, splices: [], unseen: [], stands: true } : undefined
+      const from = limits.length === 0 ? 0 : writableFrom(write.path, limits)
+      const entry = { rank, op, at, index, write, from, covered: false, epoch }
+      this.#write(entry)
+      if (epoch !== undefined) this.#epochs.set(epochKey(op.id, write.path), entry)
+    }
+  }
+
+  /** The splices of a voided op: they say nothing, and positions are counted with them in place. Otherwise as `take`. */
+  takeVoided({ op, at, rank, writes }: Said): void {
+    for (const [index, write] of writes.entries()) {
+      if (write.says === 'splice') this.#splice(write, { rank, op, at, index }, true)
     }
   }
 
@@ -97,9 +115,9 @@ export class AliveWrites {
     const { write } = entry
     const present = isPresent(write)
     let place = this.#root
-    for (const segment of write.path) {
+    for (const [depth, segment] of write.path.entries()) {
       // Places above contain this one, and only what is present covers what contains it.
-      if (present) {
+      if (present && depth >= entry.from) {
         this.#coverValues(place, entry)
         this.#coverMembers(place, entry)
       }
@@ -121,7 +139,7 @@ export class AliveWrites {
     }
   }
 
-  #splice(splice: Splice, stamp: Stamp): void {
+  #splice(splice: Splice, stamp: Stamp, voided: boolean): void {
     const entry = this.#epochs.get(epochKey(splice.epoch, splice.path))
     if (entry === undefined || !this.#dag.isPast(entry.at, stamp.at)) return
     const epoch = entry.epoch as Epoch
@@ -131,7 +149,8 @@ export class AliveWrites {
       for (const other of epoch.splices) if (this.#sees(stamp, other)) seen++
       if (seen >= SPLICES_MAX) return
     }
-    epoch.splices.push({ ...stamp, splice })
+    epoch.splices.push({ ...stamp, splice, voided })
+    if (voided) return
     if (epoch.unseen.length === 0) {
       let place = this.#root
       for (const segment of splice.path) place = placeBelow(place, segment)

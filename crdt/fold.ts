@@ -11,7 +11,7 @@ import { scalarKey } from './equal.ts'
 import { SPLICES_MAX } from './limits.ts'
 import type { Merged, ShownText } from './merge.ts'
 import { isSlug } from './names.ts'
-import type { Op, OpId } from './op.ts'
+import { DELETE, ERASE, type Op, type OpId } from './op.ts'
 import { compareMembers, comparePaths, pathKey } from './place.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
 import { applySplice } from './text.ts'
@@ -19,16 +19,26 @@ import { isMap, newMap, type Path, type Scalar, type Value, type ValueMap } from
 
 /**
  * The record after one more op, or undefined when `merge` over all ops has to say: when the op does not follow on the
- * one head of a straight line, when the record is not live, or when a splice names a text that is not the shown one.
- * `before` is left as it is; what did not change is shared with it. An op is to be given once.
+ * one head of a straight line, when the record is not live, when a splice names a text that is not the shown one, or
+ * when authority is to be looked at. `before` is left as it is; what did not change is shared with it. An op is to be
+ * given once. `judged`: the owner's authority, where an op relies on it; `plain`: the op counts in full by it.
  */
-export function extend(before: Merged | undefined, op: Op, sha256: Sha256 = pureSha256): Merged | undefined {
-  const { genesis, parents } = op.header
+export function extend(
+  before: Merged | undefined,
+  op: Op,
+  sha256: Sha256 = pureSha256,
+  judged?: { readonly plain: boolean; readonly version: number },
+): Merged | undefined {
+  const { genesis, parents, via, type } = op.header
+  if (type === ERASE || op.withheld || judged?.plain === false) return undefined
+  const relies = via !== undefined || before?.judgedBy !== undefined
+  if (relies && (judged === undefined || (before?.judgedBy ?? judged.version) !== judged.version)) return undefined
   if (before === undefined) {
     if (genesis === undefined) return undefined
   } else if (!before.line || !before.live || !parents.includes(before.heads[0] as OpId)) return undefined
   const fold = before === undefined ? Fold.start(op) : Fold.from(before)
-  return fold.take(op, sha256) ? fold.merged() : undefined
+  if (!fold.take(op, sha256)) return undefined
+  return relies ? { ...fold.merged(), judgedBy: judged?.version } : fold.merged()
 }
 
 /** All ops of a straight line, in order. Undefined as for `extend`. */
@@ -300,8 +310,6 @@ class Fold {
     return Object.assign(this.#newMap(), map)
   }
 }
-
-const DELETE = 4
 
 function isEmpty(map: ValueMap): boolean {
   for (const _ in map) return false

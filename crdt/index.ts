@@ -8,6 +8,7 @@
  * they differ in.
  */
 export * from './author.ts'
+export * from './authority.ts'
 export * from './authority-body.ts'
 export * from './body.ts'
 export * from './bytes.ts'
@@ -19,6 +20,7 @@ export * from './equal.ts'
 export { extend } from './fold.ts'
 export * from './frame.ts'
 export * from './json.ts'
+export { isPlain, judgeAlone } from './judge.ts'
 export * from './kind.ts'
 export * from './kinds/index.ts'
 export * from './limits.ts'

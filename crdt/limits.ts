@@ -45,6 +45,11 @@ export const SHORT_BYTES = 8
 export const SEM = 1
 /** A record with more misfits than this is of another kind; nobody reads on. Not part of the wire. */
 export const INVALID_FIELDS_MAX = 64
+/**
+ * Pairs of equivocating ops that a merged record names: one proves the fault, and a key that forks makes thousands. Not
+ * part of the wire.
+ */
+export const EQUIVOCATIONS_NAMED_MAX = 64
 /*
  * Bounds of what this software authors. They are tighter than the wire's, so that every document that was read can be
  * written whole, merged with others and patched within the wire's bounds; a replica takes what the wire takes.

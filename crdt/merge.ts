@@ -4,10 +4,13 @@
  * The answer is a function of the set of ops and of nothing else: no clock, no order of arrival, no kind's table. Most
  * records are one straight line and are folded (fold.ts); the full rules are here, in alive.ts and in shown.ts.
  */
-import { AliveWrites, compareStamps, type Entry, type Epoch, isPresent, type Stamp } from './alive.ts'
-import { type Content, readBody, type Write } from './body.ts'
+import { AliveWrites, compareStamps, type Entry, type Epoch, isPresent, type Said, type Stamp } from './alive.ts'
+import type { OwnerAuthority } from './authority.ts'
+import { type Content, readBody } from './body.ts'
 import { Dag } from './dag.ts'
 import { foldLine, slugOf } from './fold.ts'
+import { isPlain, type Judgement, judge, writableFrom } from './judge.ts'
+import { EQUIVOCATIONS_NAMED_MAX } from './limits.ts'
 import { type ActorKey, OP_TYPES, type Op, type OpId, type Owner, type RecordId } from './op.ts'
 import { type LostText, show } from './shown.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
@@ -42,6 +45,19 @@ export type Merged = {
    * below such a path replaces the whole map. Every other map in `doc` is made of separate writes, leaf by leaf.
    */
   readonly registers: readonly Path[]
+  /**
+   * When an op of the record relies on a grant or an identity: how many ops that take authority or save it were held when
+   * it was merged (`OwnerAuthority.version`). With more of them the record is to be merged again.
+   */
+  readonly judgedBy?: number
+  /** What does not count for want of authority. */
+  readonly voided?: readonly Voided[]
+  /** Ops that an erase took out. */
+  readonly erased?: readonly OpId[]
+  /** Ops whose body is not held although nothing erased it: what they say is missing here. */
+  readonly incomplete?: readonly OpId[]
+  /** Pairs of ops that one key signed on equal parents. */
+  readonly equivocations?: readonly (readonly [OpId, OpId])[]
 }
 
 export type ShownText = {
@@ -71,42 +87,44 @@ export type Alternative = {
   readonly op: OpId
 }
 
-/** What authority has to say about ops. Owners only, for now: all count, and none ranks above another. */
-export type Authority = {
-  /** False: the op counts for nothing but heads and pasts. */
-  readonly isEffective: (op: Op) => boolean
-  /** Smaller comes first among concurrent writes; 0 is the owner. */
-  readonly rank: (op: Op) => number
-  /** Whether the op may write at this path; where it may not, its write is inert. */
-  readonly mayWrite: (op: Op, path: Path) => boolean
-}
+/** An op that lost its authority, and the revokes or rotates that took it. Shown, never dropped. */
+export type Voided = { readonly op: OpId; readonly by: readonly OpId[] }
 
 /**
  * The record that these ops make, in any order and each once or more often.
  *
- * RangeError when there is no genesis, or a parent is missing: a record is merged from ops whose pasts are held.
+ * RangeError when there is no genesis, or a parent is missing: a record is merged from ops whose pasts are held; and when
+ * an op relies on one that `authority`, the owner's, does not hold.
  * Costs about what the ops say; where branches meet also what is alive at each place, per write there.
  */
-export function merge(ops: readonly Op[], sha256: Sha256 = pureSha256, authority?: Authority): Merged {
+export function merge(ops: readonly Op[], sha256: Sha256 = pureSha256, authority?: OwnerAuthority): Merged {
   const dag = new Dag(ops)
-  if (dag.isLine && authority === undefined) {
-    const folded = foldLine(dag.ops, sha256)
-    if (folded !== undefined) return folded
-  }
-  return mergeAll(dag, sha256, authority)
+  const judgements = judge(dag, authority)
+  const judged = dag.ops.some((op) => op.header.via !== undefined) ? { judgedBy: authority?.version ?? 0 } : {}
+  const plain = dag.isLine && judgements.every(isPlain) && !dag.ops.some((op) => op.withheld)
+  const folded = plain ? foldLine(dag.ops, sha256) : undefined
+  return { ...(folded ?? mergeAll(dag, judgements, plain, sha256)), ...judged }
 }
 
-/** What a contributing op says. */
-type Said = Omit<Stamp, 'index'> & { readonly writes: readonly Write[] }
+/** The same by the full rules, never by folding: what folding is held against. */
+export function mergeByRules(ops: readonly Op[], sha256: Sha256 = pureSha256): Merged {
+  const dag = new Dag(ops)
+  return mergeAll(dag, judge(dag, undefined), dag.isLine, sha256)
+}
 
-function mergeAll(dag: Dag, sha256: Sha256, authority: Authority | undefined): Merged {
-  const contents = dag.ops.map((op) => readAs(op, authority))
-  const said = contributors(dag, contents).map((at): Said => {
-    const op = dag.ops[at] as Op
-    return { op, at, rank: authority?.rank(op) ?? 0, writes: (contents[at] as Content).writes }
-  })
+function mergeAll(dag: Dag, judgements: readonly Judgement[], plain: boolean, sha256: Sha256): Merged {
+  const contents = dag.ops.map((op, at) => readAs(op, judgements[at] as Judgement))
+  const contributing = new Set(contributors(dag, contents, judgements))
+  const said: Said[] = []
   const writes = new AliveWrites(dag)
-  for (const by of said) writes.take(by)
+  for (const [at, op] of dag.ops.entries()) {
+    const { rank, limits, voidedBy } = judgements[at] as Judgement
+    const by = { op, at, rank, limits, writes: (contents[at] as Content).writes }
+    if (voidedBy.length > 0) writes.takeVoided(by)
+    if (!contributing.has(at)) continue
+    writes.take(by)
+    said.push(by)
+  }
   const alive = writes.alive().map((entry) => ({ entry, value: saidBy(entry, dag) }))
   const lost = writes.lost().map((entry) => lostText(entry, dag, said))
   return {
@@ -115,26 +133,67 @@ function mergeAll(dag: Dag, sha256: Sha256, authority: Authority | undefined): M
     heads: dag.heads,
     changedAt: latest(said.length > 0 ? said.map(({ op }) => op) : dag.ops),
     opCount: dag.ops.length,
-    line: dag.isLine && lost.length === 0,
+    line: plain && lost.length === 0,
     ...show(alive, lost),
+    ...remarks(dag, judgements),
   }
+}
+
+/** What a reader of the record is to be told beside its document; nothing for nearly all records. */
+function remarks(
+  dag: Dag,
+  judgements: readonly Judgement[],
+): Pick<Merged, 'voided' | 'erased' | 'incomplete' | 'equivocations'> {
+  const voided: Voided[] = []
+  const erased: OpId[] = []
+  const incomplete: OpId[] = []
+  for (const [at, op] of dag.ops.entries()) {
+    const judgement = judgements[at] as Judgement
+    if (judgement.voidedBy.length > 0) voided.push({ op: op.id, by: judgement.voidedBy })
+    if (judgement.erased) erased.push(op.id)
+    else if (op.withheld) incomplete.push(op.id)
+  }
+  const equivocations = dag.isLine ? [] : equivocationsOf(dag.ops)
+  return {
+    ...(voided.length > 0 && { voided }),
+    ...(erased.length > 0 && { erased }),
+    ...(incomplete.length > 0 && { incomplete }),
+    ...(equivocations.length > 0 && { equivocations }),
+  }
+}
+
+/** Each op with the first that its key signed on the same parents. */
+function equivocationsOf(ops: readonly Op[]): [OpId, OpId][] {
+  const first = new Map<string, OpId>()
+  const pairs: [OpId, OpId][] = []
+  for (const { id, header } of ops) {
+    const name = `${header.actor} ${header.parents.join()}`
+    const other = first.get(name)
+    if (other === undefined) first.set(name, id)
+    else if (pairs.push([other, id]) === EQUIVOCATIONS_NAMED_MAX) break
+  }
+  return pairs
 }
 
 function latest(ops: readonly Op[]): number {
   return ops.reduce((latest, op) => Math.max(latest, op.header.w), 0)
 }
 
-function readAs(op: Op, authority: Authority | undefined): Content {
+/** What the op may say: nothing when it is erased or comes too late, else what is at places where it may write. */
+function readAs(op: Op, { erased, expired, limits }: Judgement): Content {
+  if (erased || expired) return { effective: false, writes: [] }
   const content = readBody(op)
-  if (authority === undefined || !content.effective) return content
-  if (!authority.isEffective(op)) return { effective: false, writes: [] }
-  return { ...content, writes: content.writes.filter((write) => authority.mayWrite(op, write.path)) }
+  if (limits.length === 0) return content
+  const writes = content.writes.filter(({ path }) => writableFrom(path, limits) <= path.length)
+  return { ...content, writes }
 }
 
 /** Indices of the ops that have every effective delete, themselves aside, in their past; in order. */
-function contributors(dag: Dag, contents: readonly Content[]): number[] {
+function contributors(dag: Dag, contents: readonly Content[], judgements: readonly Judgement[]): number[] {
   const effective: number[] = []
-  for (const [at, content] of contents.entries()) if (content.effective) effective.push(at)
+  for (const [at, content] of contents.entries()) {
+    if (content.effective && (judgements[at] as Judgement).voidedBy.length === 0) effective.push(at)
+  }
   // A delete in the past of another comes along with it.
   const last: number[] = []
   for (const at of [...effective].reverse()) {
@@ -165,7 +224,8 @@ function textOf({ start, splices }: Epoch, dag: Dag): string {
     const { op, at } = splices[from] as Stamp
     let to = from
     while (splices[to]?.at === at) to++
-    edits.push({ op: op.id, at, splices: splices.slice(from, to).map(({ splice }) => splice) })
+    const some = splices.slice(from, to)
+    edits.push({ op: op.id, at, voided: some[0]?.voided, splices: some.map(({ splice }) => splice) })
     from = to
   }
   return mergeText(start, edits, (x, y) => dag.isPast((edits[x] as { at: number }).at, (edits[y] as { at: number }).at))
@@ -186,10 +246,10 @@ function lostText(entry: Entry, dag: Dag, said: readonly Said[]): LostText {
 /** Of the writes that cover an entry, the first in sort order. */
 function firstCover({ write, at }: Entry, dag: Dag, said: readonly Said[]): Stamp {
   let first: Stamp | undefined
-  for (const { writes, ...by } of said) {
+  for (const { writes, limits, ...by } of said) {
     if (!dag.isPast(at, by.at)) continue
     for (const [index, other] of writes.entries()) {
-      if (other.says === 'splice' || !coversValue(other, write.path)) continue
+      if (other.says === 'splice' || !coversValue(other, write.path, limits)) continue
       const stamp = { ...by, index }
       if (first === undefined || compareStamps(stamp, first) < 0) first = stamp
     }
@@ -198,8 +258,9 @@ function firstCover({ write, at }: Entry, dag: Dag, said: readonly Said[]): Stam
 }
 
 /** Whether a write, where it comes later, covers a value at this path. */
-function coversValue(write: Entry['write'], path: Path): boolean {
+function coversValue(write: Entry['write'], path: Path, limits: Said['limits']): boolean {
   const shorter = Math.min(write.path.length, path.length)
+  if (limits.length > 0 && path.length < writableFrom(write.path, limits)) return false
   for (let i = 0; i < shorter; i++) if (write.path[i] !== path[i]) return false
   return isPresent(write) || (write.says === 'absent' && write.path.length <= path.length)
 }

@@ -54,6 +54,7 @@ export function encodeMerged(merged: Merged): Uint8Array {
     texts.map(({ path, epoch, splices, twin }) => [path, epochValue(epoch, heads), splices, ...(twin ? [twin] : [])]),
     merged.sets,
     merged.registers,
+    ...remarksValue(merged),
   ]
   return encode(row, STATE_LIMITS)
 }
@@ -64,14 +65,14 @@ export function encodeMerged(merged: Merged): Uint8Array {
  */
 export function decodeMerged(bytes: Uint8Array): Merged {
   const read = decode(bytes, STATE_LIMITS)
-  if (!read.ok || !Array.isArray(read.value) || read.value.length !== ROW_LENGTH) {
+  if (!read.ok || !Array.isArray(read.value) || read.value.length < ROW_LENGTH) {
     throw new RangeError(
       `expected a merged record, got ${bytes.length} bytes (${read.ok ? 'of another shape' : read.reason})`,
     )
   }
   const [record, owner, kind, slug, live, doc, heads, conflicts, registeredAt, changedAt, opCount, line, ...kinds] =
     read.value as unknown as Row
-  const [texts, sets, registers] = kinds
+  const [texts, sets, registers, remarks] = kinds
   const headIds = heads.map(toHex)
   return {
     record: toHex(record),
@@ -94,6 +95,7 @@ export function decodeMerged(bytes: Uint8Array): Merged {
     })),
     sets,
     registers,
+    ...(remarks && readRemarks(remarks)),
   }
 }
 
@@ -114,7 +116,41 @@ type Row = [
   texts: [Path, Uint8Array | number, number, true?][],
   sets: Path[],
   registers: Path[],
+  remarks?: RemarksValue,
 ]
+/** judgedBy, voided, erased, incomplete, equivocations. */
+type RemarksValue = [
+  number | null,
+  [Uint8Array, Uint8Array[]][],
+  Uint8Array[],
+  Uint8Array[],
+  [Uint8Array, Uint8Array][],
+]
+
+/** What only few records have, in one part more. */
+function remarksValue({ judgedBy, voided, erased, incomplete, equivocations }: Merged): Value[] {
+  if (judgedBy === undefined && !(voided ?? erased ?? incomplete ?? equivocations)) return []
+  const remarks: RemarksValue = [
+    judgedBy ?? null,
+    (voided ?? []).map(({ op, by }) => [fromHex(op), by.map(fromHex)]),
+    (erased ?? []).map(fromHex),
+    (incomplete ?? []).map(fromHex),
+    (equivocations ?? []).map(([a, b]) => [fromHex(a), fromHex(b)]),
+  ]
+  return [remarks]
+}
+
+function readRemarks([judgedBy, voided, erased, incomplete, equivocations]: RemarksValue): Partial<Merged> {
+  return {
+    ...(judgedBy === null ? {} : { judgedBy }),
+    ...(voided.length > 0 && { voided: voided.map(([op, by]) => ({ op: toHex(op), by: by.map(toHex) })) }),
+    ...(erased.length > 0 && { erased: erased.map(toHex) }),
+    ...(incomplete.length > 0 && { incomplete: incomplete.map(toHex) }),
+    ...(equivocations.length > 0 && {
+      equivocations: equivocations.map(([a, b]) => [toHex(a), toHex(b)] as const),
+    }),
+  }
+}
 type ConflictValue = [Path, AlternativeValue[]]
 type AlternativeValue = { a: Uint8Array; o: Uint8Array; w: number; v?: Value; p?: Path; m?: Scalar }
 

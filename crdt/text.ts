@@ -13,7 +13,12 @@ import type { OpId } from './op.ts'
 export type TextSplice = { readonly at: number; readonly del: number; readonly ins: string }
 
 /** The splices that one op makes on one epoch, in order. */
-export type TextEdit = { readonly op: OpId; readonly splices: readonly TextSplice[] }
+export type TextEdit = {
+  readonly op: OpId
+  readonly splices: readonly TextSplice[]
+  /** Its op lost its authority: others' positions count with it, and in the end it is undone. */
+  readonly voided?: boolean
+}
 
 /** One splice, deleting first and then inserting. Never tears a surrogate pair, so that text stays well-formed. */
 export function applySplice(text: string, splice: TextSplice): string {
@@ -32,7 +37,7 @@ export function mergeText(
   edits: readonly TextEdit[],
   isPast: (x: number, y: number) => boolean,
 ): string {
-  if (isLine(edits.length, isPast)) {
+  if (isLine(edits.length, isPast) && !edits.some((edit) => edit.voided)) {
     let text = start
     for (const edit of edits) for (const splice of edit.splices) text = applySplice(text, splice)
     return text
@@ -64,7 +69,15 @@ function isLine(count: number, isPast: (x: number, y: number) => boolean): boole
 type Held = { readonly doc: Y.Doc; readonly holds: Set<number> }
 
 /** One edit made: its change, and for those who start from it the document itself (one user) or a copy (several). */
-type Made = { readonly change: Uint8Array | undefined; readonly copy: Uint8Array | undefined; held: Held | undefined }
+type Made = {
+  readonly change: Uint8Array | undefined
+  readonly copy: Uint8Array | undefined
+  readonly deleted: readonly Span[]
+  held: Held | undefined
+}
+
+/** Characters by who typed them and when: `length` of them from `clock` on. */
+type Span = { readonly client: number; readonly clock: number; readonly length: number }
 
 const TEXT = 'text'
 /** No edit's. Yjs would draw a number, and warn when an edit of that number arrives. */
@@ -101,17 +114,44 @@ function mergeByYjs(start: string, edits: readonly TextEdit[], isPast: (x: numbe
     if (same === undefined && pasts.some((other, z) => z > y && isSame(other, past))) {
       shared.set(past.join(), Y.encodeStateAsUpdate(held.doc))
     }
-    const change = edited(held.doc, clients.get(edit.op) as number, edit.splices)
+    const { change, deleted } = edited(held.doc, clients.get(edit.op) as number, edit.splices)
     held.holds.add(y)
     const count = users[y] as number
     made.push({
       change,
+      deleted,
       copy: count > 1 ? Y.encodeStateAsUpdate(held.doc) : undefined,
       held: count === 1 ? held : undefined,
     })
   }
   for (const { change } of made) applyChange(whole, change)
-  return whole.getText(TEXT).toString()
+  if (!edits.some((edit) => edit.voided)) return whole.getText(TEXT).toString()
+  const stand = made.filter((_, i) => !edits[i]?.voided)
+  const undone = new Set(edits.filter((edit) => edit.voided).map((edit) => clients.get(edit.op) as number))
+  return textOf(
+    whole,
+    undone,
+    stand.flatMap(({ deleted }) => deleted),
+  )
+}
+
+/** What the document says when these clients have typed nothing, and only this is deleted. */
+function textOf(doc: Y.Doc, undone: ReadonlySet<number>, deleted: readonly Span[]): string {
+  const gone = new Map<number, Set<number>>()
+  for (const { client, clock, length } of deleted) {
+    const clocks = gone.get(client) ?? new Set()
+    gone.set(client, clocks)
+    for (let i = 0; i < length; i++) clocks.add(clock + i)
+  }
+  let text = ''
+  for (let item = doc.getText(TEXT)._start; item !== null; item = item.right) {
+    const { client, clock } = item.id
+    if (undone.has(client) || !(item.content instanceof Y.ContentString)) continue
+    const clocks = gone.get(client)
+    const { str } = item.content
+    for (let i = 0; i < str.length; i++) if (!clocks?.has(clock + i)) text += str[i]
+  }
+  return text
 }
 
 function isSame(a: readonly number[], b: readonly number[]): boolean {
@@ -155,9 +195,14 @@ function newDocument(): Y.Doc {
   return doc
 }
 
-/** Makes one op's splices as one transaction and gives its change; undefined when it changes nothing. */
-function edited(doc: Y.Doc, client: number, splices: readonly TextSplice[]): Uint8Array | undefined {
+/** Makes one op's splices as one transaction and gives its change, undefined when nothing changes, and what it deleted. */
+function edited(
+  doc: Y.Doc,
+  client: number,
+  splices: readonly TextSplice[],
+): { change: Uint8Array | undefined; deleted: Span[] } {
   let change: Uint8Array | undefined
+  const deleted: Span[] = []
   const keep = (update: Uint8Array) => {
     change = update
   }
@@ -165,7 +210,7 @@ function edited(doc: Y.Doc, client: number, splices: readonly TextSplice[]): Uin
   let now = text.toString()
   doc.clientID = client
   doc.on('update', keep)
-  doc.transact(() => {
+  const transact = (transaction: Y.Transaction) => {
     for (const splice of splices) {
       const from = textPosition(now, splice.at)
       const to = textPosition(now, splice.at + splice.del)
@@ -174,10 +219,14 @@ function edited(doc: Y.Doc, client: number, splices: readonly TextSplice[]): Uin
       text.insert(from, splice.ins)
       now = now.slice(0, from) + splice.ins + now.slice(to)
     }
-  })
+    for (const [by, items] of transaction.deleteSet.clients) {
+      for (const { clock, len } of items) deleted.push({ client: by, clock, length: len })
+    }
+  }
+  doc.transact(transact)
   doc.off('update', keep)
   doc.clientID = NO_CLIENT
-  return change
+  return { change, deleted }
 }
 
 function applyChange(doc: Y.Doc, change: Uint8Array | undefined): void {

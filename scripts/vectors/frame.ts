@@ -1,9 +1,16 @@
 /** Frames: whole and partial ones, ops refused by themselves, and frames refused as a whole. */
 import {
+  authorityRecord,
   concat,
   type Draft,
   decode,
   encode,
+  encodeErase,
+  encodeGrant,
+  encodeIdentity,
+  encodeKeep,
+  encodeRevoke,
+  encodeRotate,
   fromHex,
   networkId,
   openFrame,
@@ -125,15 +132,16 @@ function frameOf(entries: readonly Value[], ids: readonly Uint8Array[]): Uint8Ar
 
 /** The op id of an entry, from a header written out here, so that the vectors do not rest on the code they check. */
 function entryId(entry: readonly Value[]): Uint8Array {
-  const [t, w, body] = entry as [number, number, Uint8Array]
+  const [t, w, body] = entry as [number, number, Uint8Array | [number, Uint8Array]]
+  const freed = !(body instanceof Uint8Array)
   const map: Record<string, Value> = {
     v: 1,
     n: fromHex(NET),
     t,
     k: fromHex(KEY),
     w,
-    l: body.length,
-    h: pureSha256(body),
+    l: freed ? body[0] : body.length,
+    h: freed ? body[1] : pureSha256(body),
   }
   if (t === 1) {
     const [, , , o, kd, sh, a] = entry as [
@@ -148,6 +156,11 @@ function entryId(entry: readonly Value[]): Uint8Array {
     const owner = o ?? fromHex(OWNER)
     Object.assign(map, { p: [], o: owner, kd, sh, ...(a && { a }) })
     map['r'] = pureSha256(concat(utf8('peerage/1/rec\0'), fromHex(NET), owner, utf8(kd), Uint8Array.of(0), sh))
+  } else if (t === 9) {
+    const time = new Uint8Array(8)
+    time[7] = w
+    const r = pureSha256(concat(utf8('peerage/1/idn\0'), fromHex(NET), fromHex(KEY), map['h'] as Uint8Array, time))
+    Object.assign(map, { r, p: [] })
   } else {
     const [, , , r, p, a] = entry as [number, number, Uint8Array, Uint8Array, Value, Uint8Array?]
     Object.assign(map, { r, p, ...(a && { a }) })
@@ -187,12 +200,53 @@ function single(): Case[] {
     one('refused: a kind in upper case', [1, 1, none, null, 'Model', hash]),
     one('refused: no kind', [1, 1, none, null, '', hash]),
     one('refused: a kind that makes the header too large', [1, 1, none, null, 'a'.repeat(1000), hash]),
-    ...[5, 6, 7, 8, 9, 10, 11, 12, 13].map((type) =>
-      one(`refused: reserved type ${type}`, [type, 1, none, record, [parent]]),
-    ),
-    one('refused: a grant', [3, 1, none, record, [parent], hash]),
-    one('refused: a genesis under a grant', [1, 1, none, null, 'model', hash, hash]),
-    one('refused: an owner that is an identity', [1, 1, none, concat(Uint8Array.of(2), hash), 'model', hash]),
+    ...[11, 12, 13].map((type) => one(`refused: reserved type ${type}`, [type, 1, none, record, [parent]])),
+    one('relying on a grant', [3, 1, none, record, [parent], hash]),
+    one('a genesis relying on a grant', [1, 1, none, null, 'model', hash, hash]),
+    one('a genesis of an identity', [1, 1, none, concat(Uint8Array.of(2), hash), 'model', hash, hash]),
+    one('a genesis of another key, relying on its grant', [
+      1,
+      1,
+      none,
+      fromHex(ownerOfKey(keyOf(2))),
+      'model',
+      hash,
+      hash,
+    ]),
+    one('an erase', [5, 1, encodeErase({ ids: [id('a')], reason: 'a token' }), record, [parent]]),
+    one('an erase whose body does not decode is taken, and inert', [5, 1, none, record, [parent]]),
+    one('an identity', [9, 1, encodeIdentity({ commitment: id('next') })]),
+    one('a rotate', [10, 1, encodeRotate({ commitment: id('next'), keep: [] }), record, [parent], hash]),
+    one('a grant, first of its authority record', [6, 1, grant, authority, []]),
+    one('a grant on top of others', [6, 1, grant, record, [parent]]),
+    one('a grant relying on a grant', [6, 1, grant, record, [], hash]),
+    one('a revoke', [7, 1, encodeRevoke({ grant: id('g'), keep: [id('a')] }), record, [parent]]),
+    one('a revoke whose body does not decode is taken, and inert', [7, 1, none, record, [parent]]),
+    one('a keep', [8, 1, encodeKeep({ of: id('r'), ids: [id('a'), id('b')] }), record, [parent]]),
+    one('a put whose body has been freed', [2, 1, [5, hash], record, [parent]]),
+    one('a genesis whose body has been freed says its slug hash', [1, 1, [5, hash], null, 'model', hash]),
+    one('refused: a genesis of an identity that relies on nothing', [
+      1,
+      1,
+      none,
+      concat(Uint8Array.of(2), hash),
+      'model',
+      hash,
+    ]),
+    one('refused: a grant whose body does not decode', [6, 1, none, record, [parent]]),
+    one('refused: a grant whose body has been freed', [6, 1, [5, hash], record, [parent]]),
+    ...badGrants().map(([what, body]) => one(`refused: a grant with ${what}`, [6, 1, encode(body), authority, []])),
+    one('refused: a grant without parents in a record of somebody else', [6, 1, grant, record, []]),
+    one('refused: an identity whose body does not decode', [9, 1, none]),
+    one('refused: a rotate whose body does not decode', [10, 1, none, record, [parent], hash]),
+    one('refused: a rotate that relies on nothing', [
+      10,
+      1,
+      encodeRotate({ commitment: id('next'), keep: [] }),
+      record,
+      [parent],
+    ]),
+    one('refused: an erase without parents', [5, 1, none, record, []]),
     one('refused: an owner of an unknown form', [1, 1, none, concat(Uint8Array.of(3), hash), 'model', hash]),
     one('refused: a genesis for another key', [1, 1, none, fromHex(ownerOfKey(keyOf(2))), 'model', hash]),
     one('refused: no parents', bad),
@@ -214,6 +268,29 @@ function single(): Case[] {
         [good, bad, [2, 1, none, record, [parent]]].map(entryId),
       ),
     },
+  ]
+}
+
+const grant = encodeGrant({ to: keyOf(2), rights: ['write'] })
+const authority = fromHex(authorityRecord(NET, OWNER))
+
+function badGrants(): [string, Value][] {
+  const to = fromHex(keyOf(2))
+  return [
+    ['no rights', { to, rights: [] }],
+    ['rights out of order', { to, rights: ['delete', 'write'] }],
+    ['a right twice', { to, rights: ['write', 'write'] }],
+    ['17 rights', { to, rights: Array.from({ length: 17 }, (_, i) => `right ${10 + i}`) }],
+    ['a right of 33 bytes', { to, rights: ['x'.repeat(33)] }],
+    ['kinds and records', { to, rights: ['write'], kinds: ['model'], records: [hash] }],
+    ['a kind that is none', { to, rights: ['write'], kinds: ['Model'] }],
+    ['no records', { to, rights: ['write'], records: [] }],
+    ['a record id of 31 bytes', { to, rights: ['write'], records: [hash.slice(1)] }],
+    ['no paths', { to, rights: ['write'], paths: [] }],
+    ['a path that is text', { to, rights: ['write'], paths: ['tags'] }],
+    ['an expiry of 2^43', { to, rights: ['write'], expiry: 2 ** 43 }],
+    ['a key of 31 bytes', { to: to.slice(1), rights: ['write'] }],
+    ['a key more', { to, rights: ['write'], note: 'x' }],
   ]
 }
 
@@ -259,7 +336,11 @@ function refusedFrames(): Case[] {
   add('an entry that is no list', replaced(whole, 5, [{}]))
   add('an entry of four parts', entry(good.slice(0, 4)))
   add('an entry of seven parts', entry([...good, hash, hash]))
-  add('a grant of 31 bytes', entry([...good, hash.slice(0, 31)]))
+  add('an a of 31 bytes', entry([...good, hash.slice(0, 31)]))
+  add('an identity with a record', entry([9, 1, none, record]))
+  add('a freed body of length 0', entry([3, 1, [0, hash], record, [parent]]))
+  add('a freed body without a hash', entry([3, 1, [5], record, [parent]]))
+  add('a freed genesis body whose slug hash is left out', entry([1, 1, [5, hash], null, 'model', null]))
   add('a type that is text', entry(['patch', 1, none, record, [parent]]))
   add('a type of 2^53, which is a float', entry([2 ** 53, 1, none, record, [parent]]))
   add('a time that is a float', entry([3, 1.5, none, record, [parent]]))

@@ -55,8 +55,12 @@ describe('a header is refused', () => {
     ['a put with them', 'malformed', { ...put, genesis: genesis.genesis as NonNullable<Header['genesis']> }],
     ['a kind that is none', 'malformed', born({ kind: 'No' })],
     ['an owner of an unknown form', 'malformed', born({ owner: `00${genesis.actor}` })],
-    ['an owner that is an identity', 'reserved', born({ owner: `02${genesis.actor}` })],
-    ['the first reserved type', 'reserved', changed({ type: 5 })],
+    ['a genesis of an identity that relies on nothing', 'not-authorised', born({ owner: `02${genesis.actor}` })],
+    ['the first reserved type', 'reserved', changed({ type: 11 })],
+    ['an identity with a parent', 'bad-parents', changed({ type: 9 })],
+    ['an identity that relies on an op', 'not-authorised', changed({ type: 9, parents: [], via: a })],
+    ['a rotate that relies on nothing', 'not-authorised', changed({ type: 10 })],
+    ['an erase without parents', 'bad-parents', changed({ type: 5, parents: [] })],
     ['the last reserved type', 'reserved', changed({ type: 13 })],
     ['a genesis for another key', 'not-authorised', born({ owner: ownerOfKey(a) })],
     ['a genesis with a parent', 'bad-parents', { ...genesis, parents: [a] }],
@@ -69,10 +73,14 @@ describe('a header is refused', () => {
     expect(checkHeader(header, 200)).toBe(reason)
   })
 
-  test('over 1 KiB, or under a grant', () => {
+  test('over 1 KiB', () => {
     expect(checkHeader(put, 1024)).toBeUndefined()
     expect(checkHeader(put, 1025)).toBe('too-large')
-    expect(checkHeader(put, 200, true)).toBe('reserved')
+  })
+
+  test('a grant may come without parents; a genesis for another owner needs an op to rely on', () => {
+    expect(checkHeader(changed({ type: 6, parents: [] }), 200)).toBeUndefined()
+    expect(checkHeader({ ...born({ owner: `02${genesis.actor}` }), via: a }, 200)).toBeUndefined()
   })
 
   test('never for a type that is not known yet', () => {
@@ -82,7 +90,7 @@ describe('a header is refused', () => {
 })
 
 function asMap(header: Header): Value {
-  const { net, type, record, actor, parents, w, bodyLength, bodyHash, genesis } = header
+  const { net, type, record, actor, parents, via, w, bodyLength, bodyHash, genesis } = header
   return {
     v: 1,
     n: fromHex(net),
@@ -93,6 +101,7 @@ function asMap(header: Header): Value {
     w,
     l: bodyLength,
     h: fromHex(bodyHash),
+    ...(via && { a: fromHex(via) }),
     ...(genesis && { o: fromHex(genesis.owner), kd: genesis.kind, sh: fromHex(genesis.slugHash) }),
   }
 }
@@ -111,6 +120,7 @@ function anyHeader(): fc.Arbitrary<Header> {
       record: hex(32),
       actor: hex(32),
       parents: fc.array(hex(32), { maxLength: 80 }),
+      via: hex(32),
       w: number,
       bodyLength: fc.nat(),
       bodyHash: hex(32),

@@ -1,0 +1,308 @@
+/**
+ * Who may write an owner's records: the ops of one authority record, evaluated (SPEC.md, "Authority").
+ *
+ * Whether an op's chain holds (`check`) depends on its past alone and never changes. Which ops have lost their authority
+ * (`voidedBy`, and for a record's ops judge.ts) is a function of the whole set: it is worked out when it is asked for, and
+ * again after `add`. Nothing here depends on the order in which ops were added, save that what an op names comes first.
+ */
+import {
+  type Grant,
+  type Identity,
+  type Keep,
+  type Revoke,
+  type Rotate,
+  readGrant,
+  readIdentity,
+  readKeep,
+  readRevoke,
+  readRotate,
+} from './authority-body.ts'
+import { headsOf } from './dag.ts'
+import { CHAIN_MAX, IDENTITY_KEYS_MAX } from './limits.ts'
+import { authorityRecord, commitment } from './names.ts'
+import {
+  ERASE,
+  IDENTITY,
+  isAuthorityType,
+  type NetworkId,
+  OP_TYPES,
+  type Op,
+  type OpId,
+  type OpReason,
+  type Owner,
+  type RecordId,
+  ROTATE,
+} from './op.ts'
+import { pureSha256, type Sha256 } from './suite.ts'
+
+/** What an op's authority rests on. */
+export type Standing = {
+  /** The grants from the one relied on upwards; empty for the owner's own keys. */
+  readonly chain: readonly OpId[]
+  /** Of an identity's own keys: which of them, from 1. 0 for everybody else. */
+  readonly step: number
+}
+
+type Entry = {
+  readonly op: Op
+  readonly standing: Standing
+  readonly grant?: Grant
+  readonly revoke?: Revoke
+  readonly keep?: Keep
+  /** Of an identity or a rotate: what the next step commits to, and the step that may rely on this op. */
+  readonly next?: { readonly commitment: string; readonly step: number }
+  /** Of a rotate: whom it hits, and what it keeps. */
+  readonly rotate?: { readonly step: number; readonly keep: readonly OpId[] }
+}
+
+export class OwnerAuthority {
+  readonly net: NetworkId
+  readonly owner: Owner
+  /** The authority record. */
+  readonly record: RecordId
+  readonly #sha256: Sha256
+  readonly #entries: Map<OpId, Entry>
+  /** Revokes by the grant they name, keeps by what they speak for, rotates by the step they hit. */
+  readonly #revokes = new Map<OpId, Entry[]>()
+  readonly #keeps = new Map<OpId, Entry[]>()
+  readonly #rotates = new Map<number, Entry[]>()
+  readonly #voided = new Map<OpId, readonly OpId[]>()
+  readonly #keptIds = new Map<OpId, ReadonlySet<OpId>>()
+  readonly #keptHere = new Map<OpId, ReadonlySet<OpId>>()
+  #version = 0
+
+  /** Of an owner of whom no authority op is held, or with what another instance holds. */
+  constructor(net: NetworkId, owner: Owner, sha256: Sha256 = pureSha256, from?: OwnerAuthority) {
+    this.net = net
+    this.owner = owner
+    this.record = from?.record ?? authorityRecord(net, owner, sha256)
+    this.#sha256 = sha256
+    this.#entries = new Map()
+    if (from !== undefined) for (const entry of from.#entries.values()) this.#index(entry)
+  }
+
+  /** The same ops in an instance of its own. */
+  clone(): OwnerAuthority {
+    return new OwnerAuthority(this.net, this.owner, this.#sha256, this)
+  }
+
+  /** How many of the ops held can take authority away or save what lost it: what merged records were judged by. */
+  get version(): number {
+    return this.#version
+  }
+
+  get size(): number {
+    return this.#entries.size
+  }
+
+  has(id: OpId): boolean {
+    return this.#entries.has(id)
+  }
+
+  ops(): readonly Op[] {
+    return Array.from(this.#entries.values(), ({ op }) => op)
+  }
+
+  /** Ops of the record that are no parent of another, ascending. */
+  heads(): readonly OpId[] {
+    return headsOf(this.ops())
+  }
+
+  grant(id: OpId): Grant | undefined {
+    return this.#entries.get(id)?.grant
+  }
+
+  /**
+   * Whether an op's chain holds; undefined when it does. Parents are not looked at. What `via` names, and what that rests
+   * on, must have been added. `kind`: of the op's record, for ops outside the authority record.
+   */
+  check(op: Op, kind?: string): OpReason | undefined {
+    const { type, via, actor, record } = op.header
+    const here = record === this.record
+    if (here ? type <= ERASE : isAuthorityType(type)) return 'wrong-record'
+    if (type === IDENTITY) return undefined
+    if (via === undefined) return this.owner === `01${actor}` ? undefined : 'not-authorised'
+    const source = this.#entries.get(via)
+    if (source === undefined) return 'not-authorised'
+    if (type === ROTATE) return this.#checkRotate(op, source)
+    if (source.grant === undefined) {
+      return source.next !== undefined && source.op.header.actor === actor ? undefined : 'not-authorised'
+    }
+    if (source.grant.to !== actor) return 'not-authorised'
+    const chain = this.#standingOf(op).chain
+    if (chain.length > CHAIN_MAX) return 'not-authorised'
+    return chain.every((id) => covers(this.#grantOf(id), op, here, kind)) ? undefined : 'not-authorised'
+  }
+
+  /** Takes a valid op of the record; every op that it names must have been added. Once or more often. */
+  add(op: Op): void {
+    if (this.#entries.has(op.id)) return
+    this.#index(this.#entryOf(op))
+    this.#voided.clear()
+    this.#keptIds.clear()
+    this.#keptHere.clear()
+  }
+
+  standing(op: Op): Standing {
+    return this.#entries.get(op.id)?.standing ?? this.#standingOf(op)
+  }
+
+  /** The revokes and rotates that took the authority of an op of the record; empty: none did. */
+  voidedBy(id: OpId): readonly OpId[] {
+    const known = this.#voided.get(id)
+    if (known !== undefined) return known
+    const entry = this.#entries.get(id)
+    if (entry === undefined) throw new RangeError(`expected an op of the authority record, got ${id}`)
+    const by = new Set<OpId>()
+    for (const hitter of this.hitters(entry.standing)) {
+      if (hitter !== id && !this.#keepsHere(hitter).has(id)) by.add(hitter)
+    }
+    for (const grant of entry.standing.chain) for (const one of this.voidedBy(grant)) by.add(one)
+    const voided = [...by].sort()
+    this.#voided.set(id, voided)
+    return voided
+  }
+
+  /** The revokes and rotates in force that hit ops of this standing, whatever they keep. */
+  hitters({ chain, step }: Standing): OpId[] {
+    const entries =
+      chain.length > 0 ? chain.flatMap((id) => this.#revokes.get(id) ?? []) : (this.#rotates.get(step) ?? [])
+    return entries.filter((entry) => this.#isInForce(entry)).map(({ op }) => op.id)
+  }
+
+  /** The ops that a revoke or rotate in force keeps by name; their pasts in their records are kept too. */
+  keptIds(id: OpId): ReadonlySet<OpId> {
+    const known = this.#keptIds.get(id)
+    if (known !== undefined) return known
+    const { op, revoke, rotate } = this.#entries.get(id) as Entry
+    const ids = new Set(revoke?.keep ?? rotate?.keep)
+    for (const entry of this.#keeps.get(id) ?? []) {
+      const { chain, step } = entry.standing
+      const speaks =
+        rotate === undefined ? chain.length === 0 || entry.op.header.via === op.header.via : step > rotate.step
+      if (!speaks || (rotate !== undefined && chain.length > 0) || !this.#isInForce(entry)) continue
+      for (const kept of entry.keep?.ids ?? []) ids.add(kept)
+    }
+    this.#keptIds.set(id, ids)
+    return ids
+  }
+
+  /** When the authority of an op ends by its own word: the earliest expiry of its chain. */
+  expiry({ chain }: Standing): number {
+    return Math.min(...chain.map((id) => this.#grantOf(id).expiry ?? Number.POSITIVE_INFINITY))
+  }
+
+  #checkRotate(op: Op, source: Entry): OpReason | undefined {
+    const { next } = source
+    if (next === undefined || next.step >= IDENTITY_KEYS_MAX) return 'not-authorised'
+    const { commitment: own } = readRotate(op) as Rotate
+    return commitment(op.header.actor, own, this.#sha256) === next.commitment ? undefined : 'not-authorised'
+  }
+
+  #entryOf(op: Op): Entry {
+    const standing = this.#standingOf(op)
+    switch (OP_TYPES[op.header.type - 1]) {
+      case 'grant':
+        return { op, standing, grant: readGrant(op) as Grant }
+      case 'revoke':
+        return { op, standing, revoke: readRevoke(op) }
+      case 'keep':
+        return { op, standing, keep: readKeep(op) }
+      case 'identity':
+        return { op, standing, next: { commitment: (readIdentity(op) as Identity).commitment, step: 1 } }
+      case 'rotate': {
+        const { commitment, keep } = readRotate(op) as Rotate
+        return { op, standing, next: { commitment, step: standing.step }, rotate: { step: standing.step - 1, keep } }
+      }
+      default:
+        return { op, standing }
+    }
+  }
+
+  #standingOf({ header: { via, type } }: Op): Standing {
+    if (via === undefined) return OWNER
+    const source = this.#entries.get(via)
+    if (source === undefined) throw new RangeError(`expected what an op relies on to be held, got none of id ${via}`)
+    if (source.grant !== undefined) return { chain: [via, ...source.standing.chain], step: 0 }
+    const step = source.next?.step ?? 0
+    return { chain: [], step: type === ROTATE ? step + 1 : step }
+  }
+
+  #index(entry: Entry): void {
+    this.#entries.set(entry.op.id, entry)
+    if (entry.revoke !== undefined) push(this.#revokes, entry.revoke.grant, entry)
+    if (entry.keep !== undefined) push(this.#keeps, entry.keep.of, entry)
+    if (entry.rotate !== undefined) push(this.#rotates, entry.rotate.step, entry)
+    if (entry.revoke ?? entry.keep ?? entry.rotate) this.#version++
+  }
+
+  #grantOf(id: OpId): Grant {
+    return (this.#entries.get(id) as Entry).grant as Grant
+  }
+
+  /** Neither voided nor inert. */
+  #isInForce({ op, standing, revoke }: Entry): boolean {
+    if (op.header.w > this.expiry(standing)) return false
+    if (revoke !== undefined && standing.chain.length > 0) {
+      const above = this.#entries.get(revoke.grant)?.standing.chain
+      if (above === undefined || !above.includes(op.header.via as OpId)) return false
+    }
+    return this.voidedBy(op.id).length === 0
+  }
+
+  /** Of the authority record's own ops, those that a revoke or rotate keeps. */
+  #keepsHere(id: OpId): ReadonlySet<OpId> {
+    const known = this.#keptHere.get(id)
+    if (known !== undefined) return known
+    const kept = new Set<OpId>()
+    const start = (this.#entries.get(id) as Entry).op.header
+    // What it reached itself, through parents and what was relied on; of what it names, the parents only.
+    this.#reach(kept, [...start.parents, start.via], ({ parents, via }) => [...parents, via])
+    this.#reach(kept, [...this.keptIds(id)], ({ parents }) => parents)
+    this.#keptHere.set(id, kept)
+    return kept
+  }
+
+  #reach(
+    into: Set<OpId>,
+    from: readonly (OpId | undefined)[],
+    next: (header: Op['header']) => readonly (OpId | undefined)[],
+  ): void {
+    const seen = new Set<OpId>()
+    const work = [...from]
+    for (let id = work.pop(); work.length > 0 || id !== undefined; id = work.pop()) {
+      if (id === undefined || seen.has(id)) continue
+      const entry = this.#entries.get(id)
+      if (entry === undefined) continue
+      seen.add(id)
+      into.add(id)
+      work.push(...next(entry.op.header))
+    }
+  }
+}
+
+const OWNER: Standing = { chain: [], step: 0 }
+
+const RIGHT_OF: Readonly<Record<string, string>> = {
+  genesis: 'create',
+  put: 'write',
+  patch: 'write',
+  delete: 'delete',
+  grant: 'grant',
+  revoke: 'grant',
+  keep: 'grant',
+}
+
+function covers({ rights, kinds, records }: Grant, op: Op, here: boolean, kind: string | undefined): boolean {
+  const name = OP_TYPES[op.header.type - 1]
+  if (name !== undefined && !rights.includes(RIGHT_OF[name] ?? '')) return false
+  if (here) return true
+  if (records !== undefined) return records.includes(op.header.record)
+  return kinds === undefined || (kind !== undefined && kinds.includes(kind))
+}
+
+function push<K>(lists: Map<K, Entry[]>, key: K, entry: Entry): void {
+  const list = lists.get(key)
+  if (list === undefined) lists.set(key, [entry])
+  else list.push(entry)
+}
