@@ -17,10 +17,12 @@ import {
   readRevoke,
   readRotate,
 } from './authority-body.ts'
+import { toHex, utf8 } from './bytes.ts'
 import { headsOf } from './dag.ts'
 import { CHAIN_MAX, IDENTITY_KEYS_MAX } from './limits.ts'
 import { authorityRecord, commitment } from './names.ts'
 import {
+  type ActorKey,
   ERASE,
   IDENTITY,
   isAuthorityType,
@@ -69,7 +71,7 @@ export class OwnerAuthority {
   readonly #voided = new Map<OpId, readonly OpId[]>()
   readonly #keptIds = new Map<OpId, ReadonlySet<OpId>>()
   readonly #keptHere = new Map<OpId, ReadonlySet<OpId>>()
-  #version = 0
+  readonly #stamps = new Map<OpId, string>()
 
   /** Of an owner of whom no authority op is held, or with what another instance holds. */
   constructor(net: NetworkId, owner: Owner, sha256: Sha256 = pureSha256, from?: OwnerAuthority) {
@@ -86,17 +88,48 @@ export class OwnerAuthority {
     return new OwnerAuthority(this.net, this.owner, this.#sha256, this)
   }
 
-  /** How many of the ops held can take authority away or save what lost it: what merged records were judged by. */
-  get version(): number {
-    return this.#version
-  }
-
   get size(): number {
     return this.#entries.size
   }
 
   has(id: OpId): boolean {
     return this.#entries.has(id)
+  }
+
+  /** Everything that an op may rely on. */
+  vias(): readonly OpId[] {
+    return Array.from(this.#entries.values()).flatMap(({ op, grant, next }) => ((grant ?? next) ? [op.id] : []))
+  }
+
+  /** What `via` stands for: undefined for what no op can rely on. */
+  relied(via: OpId): { readonly actor: ActorKey; readonly standing: Standing } | undefined {
+    const source = this.#entries.get(via)
+    if (source === undefined || !(source.grant ?? source.next)) return undefined
+    return { actor: source.grant?.to ?? source.op.header.actor, standing: this.#standingOn(via) }
+  }
+
+  /**
+   * What this key may rely on for an op of this type in this record now: the owner's own key first, then the shortest
+   * chain. null: nothing is needed. undefined: it has no authority for it.
+   */
+  viaFor(actor: ActorKey, op: Pick<Op['header'], 'type' | 'record' | 'w'>, kind?: string): OpId | null | undefined {
+    if (this.owner === `01${actor}`) return null
+    let best: { readonly via: OpId; readonly rank: number; readonly step: number } | undefined
+    for (const via of this.vias()) {
+      const relied = this.relied(via)
+      if (relied?.actor !== actor || this.stamp([via]) !== '') continue
+      const { chain, step } = relied.standing
+      const here = op.record === this.record
+      if (chain.length > CHAIN_MAX || op.w > this.expiry(relied.standing)) continue
+      if (!chain.every((id) => covers(this.#grantOf(id), op, here, kind))) continue
+      const rank = chain.length
+      const better =
+        best === undefined ||
+        rank < best.rank ||
+        (rank === best.rank && (step > best.step || (step === best.step && via < best.via)))
+      if (better) best = { via, rank, step }
+    }
+    return best?.via
   }
 
   ops(): readonly Op[] {
@@ -131,7 +164,7 @@ export class OwnerAuthority {
     if (source.grant.to !== actor) return 'not-authorised'
     const chain = this.#standingOf(op).chain
     if (chain.length > CHAIN_MAX) return 'not-authorised'
-    return chain.every((id) => covers(this.#grantOf(id), op, here, kind)) ? undefined : 'not-authorised'
+    return chain.every((id) => covers(this.#grantOf(id), op.header, here, kind)) ? undefined : 'not-authorised'
   }
 
   /** Takes a valid op of the record; every op that it names must have been added. Once or more often. */
@@ -141,6 +174,16 @@ export class OwnerAuthority {
     this.#voided.clear()
     this.#keptIds.clear()
     this.#keptHere.clear()
+    this.#stamps.clear()
+  }
+
+  /**
+   * Stands for all that revokes and rotates in force mean to ops that rely on these: empty when nothing was taken from
+   * any, else 32 hex digits that are others when it means something else. Two replicas with one set have one stamp.
+   */
+  stamp(vias: readonly OpId[]): string {
+    const parts = vias.map((via) => this.#stampOf(via)).filter((part) => part !== '')
+    return parts.length === 0 ? '' : toHex(this.#sha256(utf8(parts.join())).subarray(0, STAMP_BYTES))
   }
 
   standing(op: Op): Standing {
@@ -192,6 +235,18 @@ export class OwnerAuthority {
     return Math.min(...chain.map((id) => this.#grantOf(id).expiry ?? Number.POSITIVE_INFINITY))
   }
 
+  #stampOf(via: OpId): string {
+    const known = this.#stamps.get(via)
+    if (known !== undefined) return known
+    const standing = this.#standingOn(via)
+    const hitters = this.hitters(standing).sort()
+    const voided = standing.chain.flatMap((id) => this.voidedBy(id)).sort()
+    const kept = hitters.map((id) => toHex(this.#sha256(utf8([...this.keptIds(id)].sort().join()))))
+    const stamp = hitters.length + voided.length === 0 ? '' : [via, ...hitters, ...kept, ...voided].join()
+    this.#stamps.set(via, stamp)
+    return stamp
+  }
+
   #checkRotate(op: Op, source: Entry): OpReason | undefined {
     const { next } = source
     if (next === undefined || next.step >= IDENTITY_KEYS_MAX) return 'not-authorised'
@@ -221,11 +276,16 @@ export class OwnerAuthority {
 
   #standingOf({ header: { via, type } }: Op): Standing {
     if (via === undefined) return OWNER
+    const standing = this.#standingOn(via)
+    return type === ROTATE ? { chain: [], step: standing.step + 1 } : standing
+  }
+
+  /** Of what relies on this op. */
+  #standingOn(via: OpId): Standing {
     const source = this.#entries.get(via)
     if (source === undefined) throw new RangeError(`expected what an op relies on to be held, got none of id ${via}`)
     if (source.grant !== undefined) return { chain: [via, ...source.standing.chain], step: 0 }
-    const step = source.next?.step ?? 0
-    return { chain: [], step: type === ROTATE ? step + 1 : step }
+    return { chain: [], step: source.next?.step ?? 0 }
   }
 
   #index(entry: Entry): void {
@@ -233,7 +293,6 @@ export class OwnerAuthority {
     if (entry.revoke !== undefined) push(this.#revokes, entry.revoke.grant, entry)
     if (entry.keep !== undefined) push(this.#keeps, entry.keep.of, entry)
     if (entry.rotate !== undefined) push(this.#rotates, entry.rotate.step, entry)
-    if (entry.revoke ?? entry.keep ?? entry.rotate) this.#version++
   }
 
   #grantOf(id: OpId): Grant {
@@ -281,6 +340,7 @@ export class OwnerAuthority {
   }
 }
 
+const STAMP_BYTES = 16
 const OWNER: Standing = { chain: [], step: 0 }
 
 const RIGHT_OF: Readonly<Record<string, string>> = {
@@ -293,11 +353,16 @@ const RIGHT_OF: Readonly<Record<string, string>> = {
   keep: 'grant',
 }
 
-function covers({ rights, kinds, records }: Grant, op: Op, here: boolean, kind: string | undefined): boolean {
-  const name = OP_TYPES[op.header.type - 1]
+function covers(
+  { rights, kinds, records }: Grant,
+  op: Pick<Op['header'], 'type' | 'record'>,
+  here: boolean,
+  kind: string | undefined,
+): boolean {
+  const name = OP_TYPES[op.type - 1]
   if (name !== undefined && !rights.includes(RIGHT_OF[name] ?? '')) return false
   if (here) return true
-  if (records !== undefined) return records.includes(op.header.record)
+  if (records !== undefined) return records.includes(op.record)
   return kinds === undefined || (kind !== undefined && kinds.includes(kind))
 }
 

@@ -22,7 +22,7 @@ import type { Doc, Value, ValueMap } from './value.ts'
 import { isReserved, toJson } from './view.ts'
 
 /** What one op says, before it has parents and a time. */
-export type ToWrite = { readonly do: 'genesis' | 'put' | 'patch' | 'delete'; readonly body: Uint8Array }
+export type ToWrite = { readonly do: 'genesis' | 'put' | 'patch' | 'delete' | 'erase'; readonly body: Uint8Array }
 export type Objection =
   | { readonly do: 'refuse'; readonly why: 'invalid'; readonly errors: readonly Invalid[] }
   /** A live record has the name; there is no live record; one op cannot carry it. */

@@ -5,11 +5,13 @@
  *
  * A fold knows the document, not the ops behind it. Where that is not enough, it says so and `merge` decides.
  */
+import type { OwnerAuthority } from './authority.ts'
 import { type Content, readBody, type Splice, type Write } from './body.ts'
 import { toHex, utf8 } from './bytes.ts'
 import { scalarKey } from './equal.ts'
+import { isPlain, judgeAlone } from './judge.ts'
 import { SPLICES_MAX } from './limits.ts'
-import type { Merged, ShownText } from './merge.ts'
+import { type Judged, judgedBy, type Merged, type ShownText } from './merge.ts'
 import { isSlug } from './names.ts'
 import { DELETE, ERASE, type Op, type OpId } from './op.ts'
 import { compareMembers, comparePaths, pathKey } from './place.ts'
@@ -21,24 +23,29 @@ import { isMap, newMap, type Path, type Scalar, type Value, type ValueMap } from
  * The record after one more op, or undefined when `merge` over all ops has to say: when the op does not follow on the
  * one head of a straight line, when the record is not live, when a splice names a text that is not the shown one, or
  * when authority is to be looked at. `before` is left as it is; what did not change is shared with it. An op is to be
- * given once. `judged`: the owner's authority, where an op relies on it; `plain`: the op counts in full by it.
+ * given once. `authority`: the owner's; without it no op of the record may rely on any.
  */
 export function extend(
   before: Merged | undefined,
   op: Op,
   sha256: Sha256 = pureSha256,
-  judged?: { readonly plain: boolean; readonly version: number },
+  authority?: OwnerAuthority,
 ): Merged | undefined {
   const { genesis, parents, via, type } = op.header
-  if (type === ERASE || op.withheld || judged?.plain === false) return undefined
-  const relies = via !== undefined || before?.judgedBy !== undefined
-  if (relies && (judged === undefined || (before?.judgedBy ?? judged.version) !== judged.version)) return undefined
+  if (type === ERASE || op.withheld) return undefined
+  let judged: Judged | undefined
+  if (via !== undefined || before?.judged !== undefined) {
+    if (authority === undefined || !isPlain(judgeAlone(op, authority))) return undefined
+    judged = judgedBy(new Set([...(before?.judged?.vias ?? []), ...(via === undefined ? [] : [via])]), authority)
+    // Somebody's authority was taken: what of it was kept only the whole record shows.
+    if (judged.stamp !== '') return undefined
+  }
   if (before === undefined) {
     if (genesis === undefined) return undefined
   } else if (!before.line || !before.live || !parents.includes(before.heads[0] as OpId)) return undefined
   const fold = before === undefined ? Fold.start(op) : Fold.from(before)
   if (!fold.take(op, sha256)) return undefined
-  return relies ? { ...fold.merged(), judgedBy: judged?.version } : fold.merged()
+  return judged === undefined ? fold.merged() : { ...fold.merged(), judged }
 }
 
 /** All ops of a straight line, in order. Undefined as for `extend`. */

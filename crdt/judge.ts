@@ -15,14 +15,14 @@ export type Judgement = {
   /** The revokes and rotates that took its authority; empty: none did. */
   readonly voidedBy: readonly OpId[]
   readonly erased: boolean
-  /** Its w is later than its authority lasts: it is inert. */
-  readonly expired: boolean
+  /** Its w is later than its authority lasts, or it deletes although it may write in some places only. */
+  readonly inert: boolean
   /** Of each grant of its chain that names places, the places. Empty: it may write everywhere. */
   readonly limits: readonly (readonly Path[])[]
 }
 
 /** What the owner's own key says while nobody has erased it. */
-export const PLAIN: Judgement = { rank: 0, voidedBy: [], erased: false, expired: false, limits: [] }
+export const PLAIN: Judgement = { rank: 0, voidedBy: [], erased: false, inert: false, limits: [] }
 
 /**
  * One judgement for each op of the Dag, in its order. RangeError when an op relies on one that `authority` does not hold;
@@ -39,8 +39,8 @@ export function judge(dag: Dag, authority: OwnerAuthority | undefined): readonly
 }
 
 /** Whether the op counts in full: then ops in one line may be folded one by one. */
-export function isPlain({ voidedBy, erased, expired, limits }: Judgement): boolean {
-  return voidedBy.length === 0 && !erased && !expired && limits.length === 0
+export function isPlain({ voidedBy, erased, inert, limits }: Judgement): boolean {
+  return voidedBy.length === 0 && !erased && !inert && limits.length === 0
 }
 
 /** How one op counts that no other op of its record can save: what is held when it arrives decides how to go on. */
@@ -77,13 +77,10 @@ function ownersOwn(op: Op): Judgement {
 function standingOf(op: Op, standing: Standing, authority: OwnerAuthority): Judgement {
   const { chain } = standing
   if (chain.length === 0) return PLAIN
-  return {
-    rank: chain.length,
-    voidedBy: [],
-    erased: false,
-    expired: op.header.w > authority.expiry(standing),
-    limits: limitsOf(chain, authority),
-  }
+  const limits = limitsOf(chain, authority)
+  const { w, type } = op.header
+  const inert = w > authority.expiry(standing) || (type === DELETE && limits.length > 0)
+  return { rank: chain.length, voidedBy: [], erased: false, inert, limits }
 }
 
 function limitsOf(chain: readonly OpId[], authority: OwnerAuthority): (readonly Path[])[] {

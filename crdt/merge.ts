@@ -45,11 +45,8 @@ export type Merged = {
    * below such a path replaces the whole map. Every other map in `doc` is made of separate writes, leaf by leaf.
    */
   readonly registers: readonly Path[]
-  /**
-   * When an op of the record relies on a grant or an identity: how many ops that take authority or save it were held when
-   * it was merged (`OwnerAuthority.version`). With more of them the record is to be merged again.
-   */
-  readonly judgedBy?: number
+  /** When an op of the record relies on another: what the owner's authority said then (`OwnerAuthority.stamp`). */
+  readonly judged?: Judged
   /** What does not count for want of authority. */
   readonly voided?: readonly Voided[]
   /** Ops that an erase took out. */
@@ -87,6 +84,9 @@ export type Alternative = {
   readonly op: OpId
 }
 
+/** `vias`: what the record's ops rely on, ascending. When their stamp is another, the record is to be merged again. */
+export type Judged = { readonly vias: readonly OpId[]; readonly stamp: string }
+
 /** An op that lost its authority, and the revokes or rotates that took it. Shown, never dropped. */
 export type Voided = { readonly op: OpId; readonly by: readonly OpId[] }
 
@@ -100,10 +100,16 @@ export type Voided = { readonly op: OpId; readonly by: readonly OpId[] }
 export function merge(ops: readonly Op[], sha256: Sha256 = pureSha256, authority?: OwnerAuthority): Merged {
   const dag = new Dag(ops)
   const judgements = judge(dag, authority)
-  const judged = dag.ops.some((op) => op.header.via !== undefined) ? { judgedBy: authority?.version ?? 0 } : {}
+  const vias = new Set(dag.ops.flatMap(({ header: { via } }) => via ?? []))
+  const judged = authority !== undefined && vias.size > 0 && { judged: judgedBy(vias, authority) }
   const plain = dag.isLine && judgements.every(isPlain) && !dag.ops.some((op) => op.withheld)
   const folded = plain ? foldLine(dag.ops, sha256) : undefined
   return { ...(folded ?? mergeAll(dag, judgements, plain, sha256)), ...judged }
+}
+
+export function judgedBy(vias: Iterable<OpId>, authority: OwnerAuthority): Judged {
+  const sorted = [...vias].sort()
+  return { vias: sorted, stamp: authority.stamp(sorted) }
 }
 
 /** The same by the full rules, never by folding: what folding is held against. */
@@ -180,8 +186,8 @@ function latest(ops: readonly Op[]): number {
 }
 
 /** What the op may say: nothing when it is erased or comes too late, else what is at places where it may write. */
-function readAs(op: Op, { erased, expired, limits }: Judgement): Content {
-  if (erased || expired) return { effective: false, writes: [] }
+function readAs(op: Op, { erased, inert, limits }: Judgement): Content {
+  if (erased || inert) return { effective: false, writes: [] }
   const content = readBody(op)
   if (limits.length === 0) return content
   const writes = content.writes.filter(({ path }) => writableFrom(path, limits) <= path.length)

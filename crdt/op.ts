@@ -153,13 +153,6 @@ function bytesOf(hex: string, length: number): Uint8Array {
 }
 
 /** Why a single op of an authentic frame was refused; `pending` is not a refusal. */
-export type OpReason =
-  | 'malformed'
-  | 'too-large'
-  | 'reserved'
-  | 'bad-parents'
-  | 'wrong-record'
-  | 'not-authorised'
-  | 'unknown-owner'
+export type OpReason = 'malformed' | 'too-large' | 'reserved' | 'bad-parents' | 'wrong-record' | 'not-authorised'
 /** Why a frame was refused as a whole. */
 export type FrameReason = 'malformed' | 'too-large' | 'bad-key' | 'bad-proof' | 'bad-signature'

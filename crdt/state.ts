@@ -118,9 +118,9 @@ type Row = [
   registers: Path[],
   remarks?: RemarksValue,
 ]
-/** judgedBy, voided, erased, incomplete, equivocations. */
+/** judged, voided, erased, incomplete, equivocations. */
 type RemarksValue = [
-  number | null,
+  [Uint8Array[], string] | null,
   [Uint8Array, Uint8Array[]][],
   Uint8Array[],
   Uint8Array[],
@@ -128,10 +128,10 @@ type RemarksValue = [
 ]
 
 /** What only few records have, in one part more. */
-function remarksValue({ judgedBy, voided, erased, incomplete, equivocations }: Merged): Value[] {
-  if (judgedBy === undefined && !(voided ?? erased ?? incomplete ?? equivocations)) return []
+function remarksValue({ judged, voided, erased, incomplete, equivocations }: Merged): Value[] {
+  if (judged === undefined && !(voided ?? erased ?? incomplete ?? equivocations)) return []
   const remarks: RemarksValue = [
-    judgedBy ?? null,
+    judged === undefined ? null : [judged.vias.map(fromHex), judged.stamp],
     (voided ?? []).map(({ op, by }) => [fromHex(op), by.map(fromHex)]),
     (erased ?? []).map(fromHex),
     (incomplete ?? []).map(fromHex),
@@ -140,9 +140,9 @@ function remarksValue({ judgedBy, voided, erased, incomplete, equivocations }: M
   return [remarks]
 }
 
-function readRemarks([judgedBy, voided, erased, incomplete, equivocations]: RemarksValue): Partial<Merged> {
+function readRemarks([judged, voided, erased, incomplete, equivocations]: RemarksValue): Partial<Merged> {
   return {
-    ...(judgedBy === null ? {} : { judgedBy }),
+    ...(judged === null ? {} : { judged: { vias: judged[0].map(toHex), stamp: judged[1] } }),
     ...(voided.length > 0 && { voided: voided.map(([op, by]) => ({ op: toHex(op), by: by.map(toHex) })) }),
     ...(erased.length > 0 && { erased: erased.map(toHex) }),
     ...(incomplete.length > 0 && { incomplete: incomplete.map(toHex) }),

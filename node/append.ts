@@ -13,6 +13,7 @@ import {
   type Op,
   type OpId,
   type Owner,
+  type OwnerAuthority,
   type ParsedFrame,
   type RecordId,
   selectFromFrame,
@@ -20,6 +21,7 @@ import {
 import type { Put } from './disk.ts'
 import type { OpSet } from './op-set.ts'
 import {
+  authorityKey,
   type Counts,
   countsKey,
   countsRow,
@@ -30,6 +32,8 @@ import {
   opKey,
   recordKey,
   sealed,
+  viaKey,
+  waitingKey,
 } from './rows.ts'
 import type { Prepared, Store, StoredFrame } from './store.ts'
 
@@ -59,6 +63,11 @@ export class Group {
   readonly #taken = new Map<OpId, Op>()
   readonly #repaired = new Map<OpId, Op>()
   readonly #carriers = new Set<Carrier>()
+  /** As this group leaves them, with the ops it adds. */
+  readonly #authorities = new Map<Owner, OwnerAuthority>()
+  /** Of those that it changed: as they were before. */
+  readonly #authoritiesBefore = new Map<Owner, OwnerAuthority>()
+  readonly #authorityOps: Op[] = []
 
   constructor(store: Store, set: OpSet) {
     this.#store = store
@@ -80,7 +89,7 @@ export class Group {
     const records = new Set<RecordId>()
     for (const { id, header } of ops) {
       if (!this.#states.has(header.record)) records.add(header.record)
-      for (const wanted of [id, ...header.parents]) {
+      for (const wanted of named(id, header)) {
         if (this.#held.has(wanted)) continue
         const held = this.#set.has(wanted)
         if (held === undefined) unknown.add(wanted)
@@ -104,9 +113,7 @@ export class Group {
 
   /** False when something `prefetch` would read is not there yet. */
   isPrefetched({ id, header }: Op): boolean {
-    return (
-      this.#states.has(header.record) && this.#held.has(id) && header.parents.every((parent) => this.#held.has(parent))
-    )
+    return this.#states.has(header.record) && named(id, header).every((wanted) => this.#held.has(wanted))
   }
 
   /** Held, or taken into this group. Of prefetched ids only. */
@@ -119,8 +126,10 @@ export class Group {
     return this.has(id) && (!this.#store.isDamaged(id) || this.#repaired.has(id))
   }
 
-  ownerOf(record: RecordId): Owner | undefined {
-    return this.#states.get(record)?.now?.owner
+  /** Whose record it is, and of which kind; undefined when nothing of it is held or taken. */
+  genesisOf(record: RecordId): { readonly owner: Owner; readonly kind: string } | undefined {
+    const state = this.#states.get(record)
+    return state?.now ?? state?.added.find(({ header }) => header.genesis !== undefined)?.header.genesis
   }
 
   /** The record of an op that is held; undefined when its frame is damaged. */
@@ -132,11 +141,26 @@ export class Group {
     return (await this.#store.ops([id])).get(id)?.header.record
   }
 
+  /** An owner's authority, with the ops of it that were taken so far. */
+  async authority(owner: Owner): Promise<OwnerAuthority> {
+    const known = this.#authorities.get(owner) ?? (await this.#store.authority(owner))
+    this.#authorities.set(owner, known)
+    return known
+  }
+
+  /** Whose authority record this is; undefined when no op of it is held or taken. */
+  async ownerOfAuthority(record: RecordId): Promise<Owner | undefined> {
+    for (const { owner, record: id, size } of this.#authorities.values()) if (id === record && size > 0) return owner
+    return this.#store.ownerOfAuthority(record)
+  }
+
   /** The record as all ops taken so far make it. */
-  current(record: RecordId): Merged | undefined {
+  async current(record: RecordId): Promise<Merged | undefined> {
     const state = this.#states.get(record)!
+    if (!state.dirty && (await this.#isOutdated(state.now)) && (await this.#load(state)) === undefined)
+      state.dirty = true
     if (state.dirty) {
-      state.now = merge(state.ops!, this.#store.sha256)
+      state.now = merge(state.ops!, this.#store.sha256, await this.#authorityOver(state.ops!))
       state.dirty = false
     }
     return state.now
@@ -148,23 +172,37 @@ export class Group {
    */
   async take(op: Op, carrier?: Carrier): Promise<readonly OpId[] | undefined> {
     const state = this.#states.get(op.header.record)!
-    const folded = state.dirty ? undefined : extend(state.now, op, this.#store.sha256)
+    const relies = op.header.via !== undefined || state.now?.judged !== undefined
+    const owner = op.header.genesis?.owner ?? this.genesisOf(op.header.record)?.owner
+    const authority = relies && owner !== undefined ? await this.authority(owner) : undefined
+    const folded = state.dirty ? undefined : extend(state.now, op, this.#store.sha256, authority)
     if (folded !== undefined) {
       state.now = folded
       state.ops?.push(op)
     } else {
-      if (state.ops === undefined) {
-        const loaded = await this.#store.opsOf(state.before, this.#repaired)
-        if ('damaged' in loaded) return loaded.damaged
-        state.ops = [...loaded.ops, ...state.added]
-      }
-      state.ops.push(op)
+      const damaged = await this.#load(state)
+      if (damaged !== undefined) return damaged
+      state.ops!.push(op)
       state.dirty = true
     }
     state.added.push(op)
     this.#taken.set(op.id, op)
     this.#bring(op.id, carrier)
     return undefined
+  }
+
+  /** The same for an op of this owner's authority record. */
+  async takeAuthority(op: Op, owner: Owner, carrier?: Carrier): Promise<void> {
+    let authority = await this.authority(owner)
+    if (!this.#authoritiesBefore.has(owner)) {
+      this.#authoritiesBefore.set(owner, authority)
+      authority = authority.clone()
+      this.#authorities.set(owner, authority)
+    }
+    authority.add(op)
+    this.#authorityOps.push(op)
+    this.#taken.set(op.id, op)
+    this.#bring(op.id, carrier)
   }
 
   /** Takes a good copy of an op that is held, but whose row is damaged. It changes no record. */
@@ -178,7 +216,11 @@ export class Group {
     const { sha256 } = this.#store
     const changes: Put[] = []
     const changed = [...this.#states].filter(([, { added }]) => added.length > 0)
-    const pairs = changed.map(([id, { before, ops }]) => ({ before, after: this.current(id)!, ops }))
+    const pairs: { before: Merged | undefined; after: Merged; ops: readonly Op[] | undefined }[] = []
+    for (const [id, state] of changed) {
+      const after = (await this.current(id))!
+      pairs.push({ before: state.before, after, ops: state.ops })
+    }
     const counts = countsAfter(this.#store.counts, this.#taken.size, pairs)
     const frames: StoredFrame[] = []
     let seq = this.#store.counts.seq
@@ -198,6 +240,7 @@ export class Group {
       if (before === undefined) changes.push({ key: kindKey(after.kind, after.record), value: NOTHING })
       records.push({ merged: after, bytes: value.length, ops })
     }
+    changes.push(...this.#authorityRows(changed.flatMap(([, { added }]) => added)))
     const after = { ...counts, seq }
     changes.push({ key: countsKey, value: sealed(countsRow(after), sha256) })
     return {
@@ -205,9 +248,52 @@ export class Group {
       counts: after,
       frames,
       records,
+      authorities: Array.from(this.#authoritiesBefore.keys(), (owner) => this.#authorities.get(owner)!),
+      waiting: this.#waiting(),
       repaired: [...this.#repaired.keys()],
       remote: this.#carriers.size,
     }
+  }
+
+  /** What these ops rely on, the ops of authority records, and what lost or regained authority by them. */
+  #authorityRows(added: readonly Op[]): Put[] {
+    const rows: Put[] = []
+    for (const { header } of added) {
+      if (header.via !== undefined) rows.push({ key: viaKey(header.via, header.record), value: NOTHING })
+    }
+    for (const { id, header } of this.#authorityOps) rows.push({ key: authorityKey(header.record, id), value: NOTHING })
+    for (const via of this.#waiting()) rows.push({ key: waitingKey(via), value: NOTHING })
+    return rows
+  }
+
+  /** Grants, rotates and identities that mean something else than before this group. */
+  #waiting(): OpId[] {
+    const waiting: OpId[] = []
+    for (const [owner, before] of this.#authoritiesBefore) {
+      const after = this.#authorities.get(owner)!
+      for (const via of before.vias()) if (before.stamp([via]) !== after.stamp([via])) waiting.push(via)
+    }
+    return waiting
+  }
+
+  async #isOutdated(merged: Merged | undefined): Promise<boolean> {
+    if (merged?.judged === undefined) return false
+    return (await this.authority(merged.owner)).stamp(merged.judged.vias) !== merged.judged.stamp
+  }
+
+  async #authorityOver(ops: readonly Op[]): Promise<OwnerAuthority | undefined> {
+    if (!ops.some(({ header }) => header.via !== undefined)) return undefined
+    const owner = ops.find(({ header }) => header.genesis !== undefined)?.header.genesis?.owner
+    return owner === undefined ? undefined : this.authority(owner)
+  }
+
+  /** All ops of the record, taken ones included; answers the damaged ones when they cannot be had. */
+  async #load(state: RecordState): Promise<readonly OpId[] | undefined> {
+    if (state.ops !== undefined) return undefined
+    const loaded = await this.#store.opsOf(state.before, this.#repaired)
+    if ('damaged' in loaded) return loaded.damaged
+    state.ops = [...loaded.ops, ...state.added]
+    return undefined
   }
 
   async #frameRow({ seq, frame, origin }: StoredFrame): Promise<Put> {
@@ -230,6 +316,11 @@ export class Group {
   }
 }
 
+/** The ops that must be known of to judge this one: itself, its parents, what it relies on. */
+function named(id: OpId, { parents, via }: Op['header']): OpId[] {
+  return via === undefined ? [id, ...parents] : [id, ...parents, via]
+}
+
 const NOTHING = new Uint8Array(0)
 /** Below this, packing saves less than a block of the disk's own compression does. */
 const PACK_MIN = 512
@@ -245,7 +336,7 @@ function narrowed({ frame, taken }: Carrier, sha256: Store['sha256']): ParsedFra
   return { ...frame, entries, refused: [], bytes: selectFromFrame(frame, taken, sha256) }
 }
 
-function countsAfter(
+export function countsAfter(
   counts: Counts,
   ops: number,
   records: readonly { before: Merged | undefined; after: Merged }[],

@@ -48,6 +48,7 @@ export type Identity = Target
 /** What the writer did, in the catalogue's words. */
 export function writtenFrom(outcome: WriteOutcome): Written {
   if (outcome.outcome === 'refused') return outcome.problem as Refusal
+  if (outcome.outcome === 'not-authorised') return notOwner
   if (outcome.outcome === 'unchanged') {
     return outcome.after === undefined ? notFound : { outcome: 'unchanged', record: outcome.after }
   }

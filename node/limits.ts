@@ -49,6 +49,10 @@ export const frameCacheBytesMax = 4 * MiB
 export const recordCacheBytesMax = 2 * MiB
 /** Ops of records with branches, kept for the next merge of them, by their bodies: such records come in bursts. */
 export const recordOpsCacheBytesMax = 8 * MiB
+/** Authority of owners kept for the next op or read of theirs, in ops of authority records, about 1 KB each. */
+export const authorityCacheOpsMax = 20_000
+/** Records merged again in one go after a change of authority, so that readers and writers get their turn. */
+export const rejudgeRecords = 64
 /** What one frame's row may inflate to: a frame, and never more. */
 export const frameRowBytesMax = 1 * MiB
 /** Ops of one group commit; more wait for the next, so that merging them does not stall the readers. */

@@ -34,7 +34,6 @@ const REASONS = [
   'bad-parents',
   'wrong-record',
   'not-authorised',
-  'unknown-owner',
 ] as const satisfies readonly (FrameReason | OpReason)[]
 
 export class Metrics {

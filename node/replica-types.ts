@@ -1,7 +1,19 @@
 /**
  * The replica as those who build on it see it: what it takes, what it answers. The class is replica.ts.
  */
-import type { ActorKey, Merged, NetworkId, Op, OpId, ParsedFrame, RecordId, Suite, ToWrite } from '../crdt/index.ts'
+import type {
+  ActorKey,
+  Merged,
+  NetworkId,
+  Op,
+  OpId,
+  Owner,
+  OwnerAuthority,
+  ParsedFrame,
+  RecordId,
+  Suite,
+  ToWrite,
+} from '../crdt/index.ts'
 import type { Disk } from './disk.ts'
 import type { Environment } from './environment.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
@@ -81,12 +93,27 @@ export type LocalWrite = {
   readonly record: RecordId
   readonly kind: string
   readonly slug: string
+  /** Whose record; ours when left out. Of another's, our key needs a grant that covers the write. */
+  readonly owner?: Owner
   readonly decide: (before: Merged | undefined) => Intent
+}
+/** Ops of an owner's authority record, decided on it as it is at that moment, and signed by our key. */
+export type LocalAuthorisation = {
+  readonly authority: Owner
+  readonly decide: (authority: OwnerAuthority) => readonly AuthorityDraft[]
+}
+/** `parents`: all heads when left out. What they reach in the authority record, a revoke keeps. */
+export type AuthorityDraft = {
+  readonly type: 'grant' | 'revoke' | 'keep'
+  readonly body: Uint8Array
+  readonly parents?: readonly OpId[]
 }
 export type WriteOutcome =
   | { readonly outcome: 'written'; readonly op: OpId; readonly before: Merged | undefined; readonly after: Merged }
   | { readonly outcome: 'unchanged'; readonly after: Merged | undefined }
   | { readonly outcome: 'refused'; readonly problem: unknown; readonly before: Merged | undefined }
+  /** Our key may not make this write: the record is another's, and no grant covers it. */
+  | { readonly outcome: 'not-authorised'; readonly before: Merged | undefined }
 
 export type Appended = {
   /** Arrival numbers of the new ops, first and last. */
@@ -138,6 +165,18 @@ export interface ReplicaFace extends AsyncDisposable {
   admit(frames: readonly Uint8Array[], source: Source, options?: { sync?: boolean }): Promise<Admitted>
   /** Our own writes: signed in batches of up to 256, acknowledged after one synced commit for all that wait. Outcomes in order. */
   write(writes: readonly LocalWrite[]): Promise<readonly WriteOutcome[]>
+  /** The same for authority ops; their ids in order, or undefined when our key may not sign one of them: then none is. */
+  authorise(authorisation: LocalAuthorisation): Promise<readonly OpId[] | undefined>
+  /** Who may write an owner's records. A snapshot: later ops make another. */
+  authority(owner: Owner): Promise<OwnerAuthority>
+  /** Whose authority record this is; undefined when no op of it is held. */
+  ownerOfAuthority(record: RecordId): Promise<Owner | undefined>
+  /** All ops of each record that has one that relies on `via`. NodeError('store-corrupt') when some are damaged. */
+  relying(via: OpId): AsyncIterable<{ readonly record: RecordId; readonly ops: readonly Op[] }>
+  /** Grants, rotates and identities whose records are still to be merged again. */
+  rejudging(): number
+  /** When each of these ops arrived: its number; undefined when it is not held. */
+  arrivals(ids: readonly OpId[]): Promise<readonly (number | undefined)[]>
   /** Subscribes to what was appended, in order, after it is on disk. Returns how to stop. */
   onAppended(call: (appended: Appended) => void): () => void
 

@@ -14,6 +14,8 @@ import {
   OP_TYPES,
   type Op,
   type OpId,
+  type Owner,
+  type OwnerAuthority,
   type RecordId,
   recordStateHash,
   SEM,
@@ -25,7 +27,7 @@ import type { Clock } from './environment.ts'
 import { NodeError } from './errors.ts'
 import { forkedRecords } from './forks.ts'
 import { historyOf } from './history.ts'
-import { framesAnswerBytesMax, parkedCheckMs } from './limits.ts'
+import { framesAnswerBytesMax, parkedCheckMs, rejudgeRecords } from './limits.ts'
 import { OpSet } from './op-set.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
 import type {
@@ -35,6 +37,7 @@ import type {
   Codec,
   Health,
   Journal,
+  LocalAuthorisation,
   LocalWrite,
   Log,
   ReplicaFace,
@@ -96,6 +99,10 @@ export class Replica implements ReplicaFace {
     this.#writer = new Writer({ store, set: this.#set, admission: this.#admission, author, journal, log, appended })
     this.ready = this.#set.load(disk, store.counts, store.marker, log, this.#closing.signal)
     this.#journalRead = journal === undefined ? Promise.resolve() : this.ready.then(() => this.#readJournal(journal))
+    void this.#store
+      .waiting()
+      .then((vias) => this.#writer.rejudge(vias))
+      .catch((error) => log('warn', "couldn't merge records again", { error: String(error) }))
     // Those who need them await them; nobody must, and an unheard rejection would end the process.
     for (const promise of [this.ready, this.#journalRead]) {
       promise.catch((error) => log('error', "couldn't load what is on disk", { error: String(error) }))
@@ -143,6 +150,41 @@ export class Replica implements ReplicaFace {
   async write(writes: readonly LocalWrite[]): Promise<readonly WriteOutcome[]> {
     await this.#journalRead
     return this.#writer.write(writes)
+  }
+
+  authority(owner: Owner): Promise<OwnerAuthority> {
+    return this.#store.authority(owner)
+  }
+
+  ownerOfAuthority(record: RecordId): Promise<Owner | undefined> {
+    return this.#store.ownerOfAuthority(record)
+  }
+
+  async authorise(authorisation: LocalAuthorisation): Promise<readonly OpId[] | undefined> {
+    await this.#journalRead
+    return this.#writer.authorise(authorisation)
+  }
+
+  async *relying(via: OpId): AsyncIterable<{ readonly record: RecordId; readonly ops: readonly Op[] }> {
+    let after: RecordId | undefined
+    do {
+      const records = await this.#store.relying(via, after, rejudgeRecords)
+      after = records.length < rejudgeRecords ? undefined : records.at(-1)
+      for (const record of records) {
+        const loaded = await this.#store.opsOf(await this.#store.record(record))
+        if ('damaged' in loaded)
+          throw new NodeError('store-corrupt', `${loaded.damaged.length} ops of ${record} are damaged`)
+        yield { record, ops: loaded.ops }
+      }
+    } while (after !== undefined)
+  }
+
+  rejudging(): number {
+    return this.#writer.rejudging
+  }
+
+  async arrivals(ids: readonly OpId[]): Promise<readonly (number | undefined)[]> {
+    return (await this.#store.locate(ids)).map((location) => location && location.seq + location.place)
   }
 
   onAppended(call: (appended: Appended) => void): () => void {

@@ -43,6 +43,15 @@ export const frameKey = (seq: number) => concat(F, seqBytes(seq))
 export const opKey = (id: OpId) => concat(O, fromHex(id))
 export const recordKey = (id: RecordId) => concat(R, fromHex(id))
 export const kindKey = (kind: string, id: RecordId) => concat(K, utf8(kind), ZERO, fromHex(id))
+/** An op of an authority record. */
+export const authorityKey = (record: RecordId, id: OpId) => concat(A, fromHex(record), fromHex(id))
+export const authorityRows = (record: RecordId) => under(concat(A, fromHex(record)))
+/** A record with an op that relies on another. */
+export const viaKey = (via: OpId, record: RecordId) => concat(V, fromHex(via), fromHex(record))
+export const viaRows = (via: OpId) => under(concat(V, fromHex(via)))
+/** What lost or regained authority, while the records that rely on it are still to be merged again. */
+export const waitingKey = (via: OpId) => concat(W, fromHex(via))
+export const waitingRows = { gte: utf8('w'), lt: utf8('x') }
 export const noteKey = (name: string) => concat(G, utf8(name))
 
 export const framesFrom = (seq: number) => ({ gte: frameKey(seq), lt: after(F) })
@@ -130,12 +139,21 @@ const O = utf8('o')
 const R = utf8('r')
 const K = utf8('k')
 const G = utf8('g')
+const A = utf8('a')
+const V = utf8('v')
+const W = utf8('w')
 const ZERO = Uint8Array.of(0)
+const LAST_ID = new Uint8Array(32).fill(0xff)
 const ONE = Uint8Array.of(1)
 
 function readMap(value: Uint8Array) {
   const read = decode(value)
   return read.ok && isMap(read.value) ? read.value : undefined
+}
+
+/** All keys that begin so and go on with an id. */
+function under(prefix: Uint8Array) {
+  return { gte: prefix, lte: concat(prefix, LAST_ID) }
 }
 
 function after(prefix: Uint8Array): Uint8Array {

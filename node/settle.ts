@@ -6,9 +6,15 @@
  * leaves nothing to undo: what waited still waits.
  */
 import {
+  authorityRecord,
+  IDENTITY,
+  isAuthorityType,
   type NetworkId,
   type Op,
   type OpId,
+  type Owner,
+  ownerOfIdentity,
+  ownerOfKey,
   type ParsedFrame,
   parseFrame,
   type Sha256,
@@ -34,10 +40,14 @@ type Candidate = {
   missing: readonly OpId[]
   verdict?: OpResult
 }
-type Judgement = 'valid' | { readonly refused: string } | { readonly missing: readonly OpId[] }
+/** `authorityOf`: the op is of this owner's authority record. */
+type Judgement =
+  | { readonly valid: true; readonly authorityOf?: Owner }
+  | { readonly refused: string }
+  | { readonly missing: readonly OpId[] }
 
 /** Reasons that say nothing about the sender: an honest node of a later version keeps such ops and sends them. */
-const HONEST = new Set(['reserved', 'unknown-owner'])
+const HONEST = new Set(['reserved'])
 
 type Parts = {
   readonly group: Group
@@ -131,7 +141,7 @@ export class Settling {
       const { op } = candidate
       if (!group.isPrefetched(op)) await group.prefetch([op])
       const judgement = await this.#judge(candidate)
-      if (typeof judgement === 'object' && 'missing' in judgement) {
+      if ('missing' in judgement) {
         candidate.missing = judgement.missing
         for (const parent of judgement.missing) {
           const others = this.#children.get(parent)
@@ -141,7 +151,7 @@ export class Settling {
         continue
       }
       candidate.verdict =
-        judgement === 'valid'
+        'valid' in judgement
           ? { op: op.id, verdict: 'applied' }
           : { op: op.id, verdict: 'refused', reason: judgement.refused }
       this.#final.push(op.id)
@@ -154,35 +164,66 @@ export class Settling {
     const { group, refused } = this.#parts
     if (group.has(op.id)) {
       if (!group.hasGood(op.id)) group.takeAgain(op, carrier)
-      return 'valid'
+      return { valid: true }
     }
     const judgement = await this.#judgeNew(op)
-    if (judgement === 'valid') {
+    if ('valid' in judgement) {
+      if (judgement.authorityOf !== undefined) {
+        await group.takeAuthority(op, judgement.authorityOf, carrier)
+        return judgement
+      }
       const damaged = await group.take(op, carrier)
-      return damaged === undefined ? 'valid' : { missing: damaged }
+      return damaged === undefined ? judgement : { missing: damaged }
     }
     if ('refused' in judgement) {
-      const parent = op.header.parents.map((id) => refused.get(id)).find((refusal) => refusal !== undefined)
+      const parent = namedBy(op.header)
+        .map((id) => refused.get(id))
+        .find((refusal) => refusal !== undefined)
       this.#refuse(op.id, judgement.refused, judgement.refused === 'bad-parents' ? parent?.dishonest : undefined)
     }
     return judgement
   }
 
   /** SPEC.md, "Op": what only a replica can tell, from what it holds. */
-  async #judgeNew({ header }: Op): Promise<Judgement> {
+  async #judgeNew(op: Op): Promise<Judgement> {
     const { group, refused } = this.#parts
-    const { record, actor, parents, genesis } = header
-    const owner = genesis?.owner ?? group.ownerOf(record)
-    // Known before the parents are: the record's id stands for its owner.
-    if (owner !== undefined && owner !== `01${actor}`) return { refused: 'not-authorised' }
-    if (parents.some((parent) => refused.get(parent) !== undefined)) return { refused: 'bad-parents' }
+    const { record, parents, via, type } = op.header
+    const genesis = group.genesisOf(record) ?? op.header.genesis
+    // The common case: an owner's own key. Known before the parents are: the record's id stands for its owner.
+    const byOwner = via === undefined && genesis !== undefined && !isAuthorityType(type)
+    if (byOwner && genesis.owner !== ownerOfKey(op.header.actor)) return { refused: 'not-authorised' }
+    if (namedBy(op.header).some((id) => refused.get(id) !== undefined)) return { refused: 'bad-parents' }
     const missing: OpId[] = []
     for (const parent of parents) {
       const parentRecord = group.has(parent) ? await group.recordOf(parent, record) : undefined
       if (parentRecord === undefined) missing.push(parent)
       else if (parentRecord !== record) return { refused: 'wrong-record' }
     }
-    return missing.length > 0 ? { missing } : 'valid'
+    const source = via !== undefined && group.has(via) ? await group.recordOf(via, record) : undefined
+    if (via !== undefined && source === undefined) missing.push(via)
+    if (source !== undefined && source !== record && isAuthorityType(type)) return { refused: 'wrong-record' }
+    if (byOwner) return missing.length > 0 ? { missing } : { valid: true }
+    const owner = await this.#ownerOf(op)
+    if (owner === undefined) return missing.length > 0 ? { missing } : { refused: 'not-authorised' }
+    const authority = await group.authority(owner)
+    if (source !== undefined && source !== authority.record) return { refused: 'not-authorised' }
+    if (missing.length > 0) return { missing }
+    const reason = authority.check(op, genesis?.kind)
+    if (reason !== undefined) return { refused: reason }
+    return authority.record === record ? { valid: true, authorityOf: owner } : { valid: true }
+  }
+
+  /** Whose record it is; undefined while nothing of it is held. */
+  async #ownerOf({ header }: Op): Promise<Owner | undefined> {
+    const { group, net, sha256 } = this.#parts
+    const { record, actor, genesis, type, via } = header
+    if (genesis !== undefined) return genesis.owner
+    if (type === IDENTITY) return ownerOfIdentity(record)
+    const known = group.genesisOf(record)?.owner ?? (await group.ownerOfAuthority(record))
+    if (known !== undefined || !isAuthorityType(type) || via !== undefined) return known
+    // The first op of a key's authority record: the record's id shows whose it is.
+    const owner = ownerOfKey(actor)
+    return record === authorityRecord(net, owner, sha256) ? owner : undefined
   }
 
   #refuse(id: OpId, reason: string, dishonest = !HONEST.has(reason)): void {
@@ -245,6 +286,11 @@ export class Settling {
     const dishonest = results.some(({ op, verdict }) => verdict === 'refused' && refused.get(op)?.dishonest === true)
     return { missing: [...missing], misbehaved: refusedFrames > 0 || dishonest }
   }
+}
+
+/** What an op rests on: its parents and what it relies on. */
+function namedBy({ parents, via }: Op['header']): readonly OpId[] {
+  return via === undefined ? parents : [...parents, via]
 }
 
 /** Gossip and publishers; the rest is catch-up. */

@@ -1,7 +1,7 @@
 /**
  * The truth on disk: every op this replica holds, in the frames they arrived in, and what follows from them.
  *
- *   key                       value (all but o and k sealed, rows.ts)
+ *   key                       value (all but o, k, a, v and w sealed, rows.ts)
  *   m                         meta: format, network, epoch (16 random bytes, new when the arrival log starts anew)
  *   n                         counts: seq, ops, live records by kind; rewritten in every batch
  *   c                         clean-shutdown marker: ops, root, seq; removed at open, written at close
@@ -9,6 +9,9 @@
  *   o <op id 32>              where it is: first seq of its frame, its place among the frame's ops
  *   r <record id 32>          the merged record (crdt encodeMerged)
  *   k <kind> 0 <record id>    empty; the records of a kind
+ *   a <record id> <op id>     empty; the ops of an authority record
+ *   v <op id> <record id>     empty; the records with an op that relies on this grant, rotate or identity
+ *   w <op id>                 empty; the records of v that are to be merged again, for what it gave was taken
  *   g <name>                  small rows of other parts (sync cursors, known peers)
  *
  * Everything but f can be rebuilt from f. One atomic batch per group of frames carries all their rows, so a kill
@@ -18,12 +21,18 @@
  * damaged frame count as not held until a good copy of them is appended again.
  */
 import {
+  authorityRecord,
   decodeMerged,
+  IDENTITY,
   type Merged,
   merge,
   type NetworkId,
   type Op,
   type OpId,
+  type Owner,
+  OwnerAuthority,
+  ownerOfIdentity,
+  ownerOfKey,
   type ParsedFrame,
   parseFrame,
   type RecordId,
@@ -33,10 +42,17 @@ import {
 import type { Del, Disk, Put } from './disk.ts'
 import type { Environment } from './environment.ts'
 import { NodeError } from './errors.ts'
-import { frameCacheBytesMax, frameRowBytesMax, recordCacheBytesMax, recordOpsCacheBytesMax } from './limits.ts'
+import {
+  authorityCacheOpsMax,
+  frameCacheBytesMax,
+  frameRowBytesMax,
+  recordCacheBytesMax,
+  recordOpsCacheBytesMax,
+} from './limits.ts'
 import { Lru } from './lru.ts'
 import type { Codec, Log } from './replica-types.ts'
 import {
+  authorityRows,
   type Counts,
   countsKey,
   countsRow,
@@ -66,6 +82,9 @@ import {
   seqOfFrameKey,
   unsealed,
   unsealedUnchecked,
+  viaKey,
+  viaRows,
+  waitingRows,
 } from './rows.ts'
 
 export type StoreOptions = {
@@ -89,6 +108,10 @@ export type Prepared = {
   readonly remote: number
   /** `ops`: all of the record, if they had to be loaded. */
   readonly records: readonly { readonly merged: Merged; readonly bytes: number; readonly ops?: readonly Op[] }[]
+  /** Owners whose authority ops are among them, with what their authority is now. */
+  readonly authorities: readonly OwnerAuthority[]
+  /** What lost or regained authority: the records that rely on it are to be merged again. */
+  readonly waiting: readonly OpId[]
   /** Stored again because their row is damaged. */
   readonly repaired: readonly OpId[]
 }
@@ -104,6 +127,7 @@ export class Store {
   readonly #frames = new Lru<number, StoredFrame>(frameCacheBytesMax)
   readonly #records = new Lru<RecordId, Merged>(recordCacheBytesMax)
   readonly #ops = new Lru<RecordId, readonly Op[]>(recordOpsCacheBytesMax)
+  readonly #authorities = new Lru<RecordId, OwnerAuthority>(authorityCacheOpsMax)
   readonly #damagedFrames = new Set<number>()
   readonly #damagedOps = new Set<OpId>()
   #counts: Counts
@@ -179,6 +203,7 @@ export class Store {
       if (ops === undefined) this.#ops.delete(merged.record)
       else this.#ops.set(merged.record, ops, weightOf(ops))
     }
+    for (const authority of prepared.authorities) this.#authorities.set(authority.record, authority, authority.size + 1)
     for (const id of prepared.repaired) this.#damagedOps.delete(id)
   }
 
@@ -290,9 +315,12 @@ export class Store {
 
   async records(ids: readonly RecordId[]): Promise<(Merged | undefined)[]> {
     const found = ids.map((id) => this.#records.get(id))
+    const commits = this.#commits
+    for (const [at, merged] of found.entries()) {
+      if (merged?.judged !== undefined) found[at] = await this.#judgedNow(merged, commits)
+    }
     const absent = ids.flatMap((id, at) => (found[at] === undefined ? [{ id, at }] : []))
     if (absent.length === 0) return found
-    const commits = this.#commits
     const rows = await this.#disk.getMany(absent.map(({ id }) => recordKey(id)))
     for (const [i, { id, at }] of absent.entries()) {
       const row = rows[i]
@@ -382,7 +410,7 @@ export class Store {
 
   async #readRecord(id: RecordId, row: Uint8Array): Promise<Merged | undefined> {
     const value = unsealed(row, this.sha256)
-    if (value !== undefined) return decodeMerged(value)
+    if (value !== undefined) return this.#judgedNow(decodeMerged(value), this.#commits)
     this.#log('error', 'a record on disk is damaged; merging it again from its ops', { record: id })
     return this.#rebuild(id)
   }
@@ -397,10 +425,109 @@ export class Store {
     if (this.#damagedFrames.size > 0)
       throw corrupt(`record ${id} is damaged, and so are frames that it may be merged from`)
     const distinct = [...new Map(ops.map((op) => [op.id, op])).values()]
-    return distinct.length === 0 ? undefined : merge(distinct, this.sha256)
+    const owner = distinct.find(({ header }) => header.genesis !== undefined)?.header.genesis?.owner
+    if (owner === undefined) return undefined
+    return merge(distinct, this.sha256, await this.authority(owner))
+  }
+
+  /** The record as its owner's authority stands now, which may have changed since it was merged. */
+  async #judgedNow(merged: Merged, commits: number): Promise<Merged> {
+    const { judged } = merged
+    if (judged === undefined) return merged
+    const authority = await this.authority(merged.owner)
+    if (authority.stamp(judged.vias) === judged.stamp) return merged
+    const loaded = await this.opsOf(merged)
+    // Of damaged ops nothing better can be said than what was merged when they could be read.
+    if ('damaged' in loaded) return merged
+    const now = merge(loaded.ops, this.sha256, authority)
+    if (commits === this.#commits) this.#records.set(now.record, now, REJUDGED_BYTES)
+    return now
+  }
+
+  /** What is known of an owner's authority; of one who never said anything, the owner's own key alone. */
+  async authority(owner: Owner): Promise<OwnerAuthority> {
+    const { net } = this.meta
+    const record = authorityRecord(net, owner, this.sha256)
+    const cached = this.#authorities.get(record)
+    if (cached !== undefined) return cached
+    const commits = this.#commits
+    const authority = new OwnerAuthority(net, owner, this.sha256)
+    const ids: OpId[] = []
+    for await (const key of this.#disk.keys(authorityRows(record))) ids.push(idOfKey(key))
+    const ops = await this.ops(ids)
+    // What relies on a damaged op has no authority until that op has been fetched again.
+    for (const op of withPastsFirst(ops)) authority.add(op)
+    if (commits === this.#commits) this.#authorities.set(record, authority, authority.size + 1)
+    return authority
+  }
+
+  /** Whose authority record this is; undefined when no op of it is held. */
+  async ownerOfAuthority(record: RecordId): Promise<Owner | undefined> {
+    const cached = this.#authorities.get(record)
+    if (cached !== undefined) return cached.size > 0 ? cached.owner : undefined
+    for await (const key of this.#disk.keys(authorityRows(record))) {
+      const [op] = (await this.ops([idOfKey(key)])).values()
+      if (op?.header.type === IDENTITY) return ownerOfIdentity(record)
+      if (op !== undefined && op.header.via === undefined) return ownerOfKey(op.header.actor)
+    }
+    return undefined
+  }
+
+  /** Records as their rows are, whatever their owners' authority says by now; without those that lack a good row. */
+  async storedRecords(ids: readonly RecordId[]): Promise<Merged[]> {
+    const rows = await this.#disk.getMany(ids.map(recordKey))
+    return rows.flatMap((row) => {
+      const value = row && unsealed(row, this.sha256)
+      return value === undefined ? [] : [decodeMerged(value)]
+    })
+  }
+
+  /** What lost or regained authority, with records still to be merged again. */
+  async waiting(): Promise<OpId[]> {
+    const vias: OpId[] = []
+    for await (const key of this.#disk.keys(waitingRows)) vias.push(idOfKey(key))
+    return vias
+  }
+
+  /** Records with an op that relies on this one, from after `after`. */
+  async relying(via: OpId, after: RecordId | undefined, limit: number): Promise<RecordId[]> {
+    const records: RecordId[] = []
+    const range = viaRows(via)
+    const from = after === undefined ? range : { gt: viaKey(via, after), lte: range.lte }
+    for await (const key of this.#disk.keys({ ...from, limit })) records.push(idOfKey(key))
+    return records
   }
 }
 
+/** Ops in an order in which each comes after what it names; what rests on an op that is not there is left out. */
+function withPastsFirst(ops: ReadonlyMap<OpId, Op>): Op[] {
+  const users = new Map<OpId, Op[]>()
+  const lacking = new Map<OpId, number>()
+  const ready: Op[] = []
+  for (const op of ops.values()) {
+    const { parents, via } = op.header
+    const named = new Set(via === undefined ? parents : [...parents, via])
+    lacking.set(op.id, named.size)
+    if (named.size === 0) ready.push(op)
+    for (const id of named) {
+      const others = users.get(id)
+      if (others === undefined) users.set(id, [op])
+      else others.push(op)
+    }
+  }
+  // `ready` grows while it is read.
+  for (const { id } of ready) {
+    for (const user of users.get(id) ?? []) {
+      const left = lacking.get(user.id)! - 1
+      lacking.set(user.id, left)
+      if (left === 0) ready.push(user)
+    }
+  }
+  return ready
+}
+
+/** A record that was merged again for reading weighs so much in the cache; its row's length is not known. */
+const REJUDGED_BYTES = 2048
 /** Records read at once when a kind is listed. */
 const READ_AHEAD = 64
 

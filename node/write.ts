@@ -5,10 +5,14 @@
 import {
   draftOp,
   encodeVerbs,
+  GENESIS,
   type Merged,
   type NetworkId,
+  OP_TYPES,
   type Op,
   type OpId,
+  type OwnerAuthority,
+  ownerOfKey,
   PARENTS_MAX,
   type RecordId,
   type Sha256,
@@ -18,7 +22,7 @@ import {
 import type { Group } from './append.ts'
 import type { Clock } from './environment.ts'
 import { NodeError } from './errors.ts'
-import type { LocalWrite, Signer, WriteOutcome } from './replica-types.ts'
+import type { LocalAuthorisation, LocalWrite, Signer, WriteOutcome } from './replica-types.ts'
 
 export type Author = {
   readonly net: NetworkId
@@ -52,7 +56,7 @@ export async function writeInto(group: Group, writes: readonly LocalWrite[], aut
 }
 
 async function writeOne(group: Group, write: LocalWrite, author: Author, ops: Op[]): Promise<WriteOutcome> {
-  const before = group.current(write.record)
+  const before = await group.current(write.record)
   const intent = write.decide(before)
   if (intent.do === 'nothing') return { outcome: 'unchanged', after: before }
   if (intent.do === 'refuse') return { outcome: 'refused', problem: intent.problem, before }
@@ -64,7 +68,10 @@ async function writeOne(group: Group, write: LocalWrite, author: Author, ops: Op
     )
   }
   // All ops are made before one is taken: a draft that no replica takes must leave nothing behind.
-  const made = draftsFor(intent, write, before, author)
+  const owner = write.owner ?? ownerOfKey(author.signer.key)
+  const authority = await group.authority(before?.owner ?? owner)
+  const made = draftsFor(intent, write, before, author, authority)
+  if (made === undefined) return { outcome: 'not-authorised', before }
   for (const op of made) {
     const damaged = await group.take(op)
     if (damaged !== undefined) {
@@ -75,42 +82,86 @@ async function writeOne(group: Group, write: LocalWrite, author: Author, ops: Op
     }
     ops.push(op)
   }
-  return { outcome: 'written', op: made.at(-1)!.id, before, after: group.current(write.record)! }
+  return { outcome: 'written', op: made.at(-1)!.id, before, after: (await group.current(write.record))! }
 }
 
-/** The ops of one write: itself, and before it what joins heads, when they are too many to name. */
+/**
+ * The ops of one write: itself, and before it what joins heads, when they are too many to name. Undefined when the key
+ * has no authority for one of them.
+ */
 function draftsFor(
   intent: ToWrite,
   { record, kind, slug }: LocalWrite,
   before: Merged | undefined,
   author: Author,
-): Op[] {
+  authority: OwnerAuthority,
+): Op[] | undefined {
   const { net, sha256, clock, signer } = author
   const options = { net, key: signer.key, sha256 }
-  const owner = `01${signer.key}`
+  const { owner } = authority
   // A clock that is far off must not stop the node: the time is advisory.
   const w = Math.min(Math.max(0, Math.floor(clock.now())), TIME_MS_LIMIT - 1)
   if (intent.do === 'genesis') {
-    const op = draftOp({ type: 'genesis', owner, kind, slug, w, body: intent.body }, options)
-    if (op.header.record !== record) throw new TypeError(`expected record ${record} to be ${kind} ${slug} of our key`)
+    const via = authority.viaFor(signer.key, { type: GENESIS, record, w }, kind)
+    if (via === undefined) return undefined
+    const op = draftOp({ type: 'genesis', owner, kind, slug, w, body: intent.body, ...relied(via) }, options)
+    if (op.header.record !== record) throw new TypeError(`expected record ${record} to be ${kind} ${slug} of ${owner}`)
     return [op]
   }
   if (before === undefined)
     throw new TypeError(`expected a genesis for record ${record}, which has no ops, got a ${intent.do}`)
-  if (before.owner !== owner) throw new TypeError(`expected record ${record} to be ours, its owner is ${before.owner}`)
-  const draft = (type: 'put' | 'patch' | 'delete', parents: readonly OpId[], body: Uint8Array): Op =>
-    draftOp({ type, record, parents, w, body }, options)
+  const draft = (
+    type: Exclude<ToWrite['do'], 'genesis'>,
+    parents: readonly OpId[],
+    body: Uint8Array,
+  ): Op | undefined => {
+    const via = authority.viaFor(signer.key, { type: OP_TYPES.indexOf(type) + 1, record, w }, before.kind)
+    return via === undefined ? undefined : draftOp({ type, record, parents, w, body, ...relied(via) }, options)
+  }
   const ops: Op[] = []
   let heads = before.heads
   while (heads.length > PARENTS_MAX) {
     const joined: OpId[] = []
     for (let from = 0; from < heads.length; from += PARENTS_MAX) {
       const some = heads.slice(from, from + PARENTS_MAX)
-      if (some.length > 1) ops.push(draft('patch', some, encodeVerbs([])))
+      if (some.length > 1) {
+        const join = draft('patch', some, encodeVerbs([]))
+        if (join === undefined) return undefined
+        ops.push(join)
+      }
       joined.push(some.length > 1 ? ops.at(-1)!.id : some[0]!)
     }
     heads = joined
   }
-  ops.push(draft(intent.do, heads, intent.body))
+  const last = draft(intent.do, heads, intent.body)
+  return last === undefined ? undefined : [...ops, last]
+}
+
+/**
+ * Takes into the group what an owner's authority is to say, in order, each on top of the ones before; the ops are still
+ * to be signed. Undefined, and nothing taken, when the key may not sign one of them.
+ */
+export async function authoriseInto(
+  group: Group,
+  { authority: owner, decide }: LocalAuthorisation,
+  { net, sha256, clock, signer }: Author,
+): Promise<readonly Op[] | undefined> {
+  const now = (await group.authority(owner)).clone()
+  const w = Math.min(Math.max(0, Math.floor(clock.now())), TIME_MS_LIMIT - 1)
+  const ops: Op[] = []
+  for (const { type, body, parents } of decide(now)) {
+    const via = now.viaFor(signer.key, { type: OP_TYPES.indexOf(type) + 1, record: now.record, w })
+    if (via === undefined) return undefined
+    const named = parents ?? now.heads().slice(0, PARENTS_MAX)
+    const draft = { type, record: now.record, parents: named, w, body, ...relied(via) }
+    const op = draftOp(draft, { net, key: signer.key, sha256 })
+    now.add(op)
+    ops.push(op)
+  }
+  for (const op of ops) await group.takeAuthority(op, owner)
   return ops
+}
+
+function relied(via: OpId | null): { via?: OpId } {
+  return via === null ? {} : { via }
 }

@@ -10,9 +10,10 @@ import { Group } from './append.ts'
 import { NodeError } from './errors.ts'
 import { admitQueueOpsMax, gossipMessageBytesMax, groupOpsMax, writeQueueMax } from './limits.ts'
 import type { OpSet } from './op-set.ts'
-import type { Admitted, Appended, Journal, LocalWrite, Log, WriteOutcome } from './replica-types.ts'
+import { rejudge } from './rejudge.ts'
+import type { Admitted, Appended, Journal, LocalAuthorisation, LocalWrite, Log, WriteOutcome } from './replica-types.ts'
 import type { Prepared, Store } from './store.ts'
-import { type Author, writeInto } from './write.ts'
+import { type Author, authoriseInto, writeInto } from './write.ts'
 
 export type WriterOptions = {
   readonly store: Store
@@ -36,17 +37,23 @@ type Job =
   | ({ readonly is: 'write'; readonly writes: readonly LocalWrite[]; readonly weight: number } & Waiter<
       readonly WriteOutcome[]
     >)
+  | ({ readonly is: 'authorise'; readonly authorisation: LocalAuthorisation; readonly weight: number } & Waiter<
+      readonly OpId[] | undefined
+    >)
   | ({ readonly is: 'due'; readonly weight: number } & Waiter<void>)
+  | ({ readonly is: 'rejudge'; readonly weight: number } & Waiter<void>)
 
 export class Writer {
   readonly #options: WriterOptions
   readonly #queue: Job[] = []
   /** Ops waiting, by kind of job. */
-  readonly #waiting = { admit: 0, write: 0, due: 0 }
+  readonly #waiting = { admit: 0, write: 0, authorise: 0, due: 0, rejudge: 0 }
   #running: Promise<void> | undefined
   #closed = false
   /** Signed and stored, but the journal could not be written: it is told with the next group. */
   #unjournalled: { record: RecordId; op: OpId }[] = []
+  /** What lost or regained authority, and up to which record those that rely on it were merged again. */
+  readonly #rejudging = new Map<OpId, RecordId | undefined>()
 
   constructor(options: WriterOptions) {
     this.#options = options
@@ -66,9 +73,27 @@ export class Writer {
     return this.#enqueue((waiter) => ({ is: 'write', writes, weight: writes.length, ...waiter }))
   }
 
+  authorise(authorisation: LocalAuthorisation): Promise<readonly OpId[] | undefined> {
+    if (this.#options.author === undefined)
+      return Promise.reject(new TypeError('expected a signer: this replica cannot write'))
+    if (this.#waiting.authorise >= writeQueueMax) return Promise.reject(busy('writes'))
+    return this.#enqueue((waiter) => ({ is: 'authorise', authorisation, weight: 1, ...waiter }))
+  }
+
   /** Takes the parked ops whose time has come. */
   takeDue(): Promise<void> {
     return this.#enqueue((waiter) => ({ is: 'due', weight: 1, ...waiter }))
+  }
+
+  /** Merges again the records that rely on these. Resolves when the first few are done; the rest follows by itself. */
+  async rejudge(vias: readonly OpId[]): Promise<void> {
+    for (const via of vias) this.#rejudging.set(via, undefined)
+    if (this.#rejudging.size > 0) await this.#enqueue((waiter) => ({ is: 'rejudge', weight: 1, ...waiter }))
+  }
+
+  /** Records relying on what changed, still to be merged again: of how many grants, rotates and identities. */
+  get rejudging(): number {
+    return this.#rejudging.size
   }
 
   /** Ends intake; resolves when what was waiting is on disk. */
@@ -130,8 +155,9 @@ export class Writer {
     const ownAnswers: ((failure: unknown) => void)[] = []
     const final: OpId[] = []
     let sync = false
+    if (jobs.some(({ is }) => is === 'rejudge')) answers.push(...(await this.#rejudge(jobs)))
     for (const job of jobs) {
-      if (job.is === 'write') continue
+      if (job.is !== 'admit' && job.is !== 'due') continue
       const settled = job.is === 'admit' ? await admission.settle(group, job.arrived) : await admission.settleDue(group)
       if (job.is === 'admit') sync ||= job.sync
       final.push(...settled.final)
@@ -144,10 +170,36 @@ export class Writer {
       failure = await this.#store(prepared, own, sync || own.length > 0)
       for (const { frame } of prepared.frames) for (const { op } of frame.entries) set.add(op.id)
       this.#announce(prepared)
+      if (prepared.waiting.length > 0) this.#rejudgeSoon(prepared.waiting)
     }
     admission.done(final)
     for (const answer of answers) answer()
     for (const answer of ownAnswers) answer(failure)
+  }
+
+  /** A few records more; a batch of its own, for it rests on nothing that the group brings. */
+  async #rejudge(jobs: readonly Job[]): Promise<(() => void)[]> {
+    const { store, appended } = this.#options
+    const [entry] = this.#rejudging
+    if (entry !== undefined) {
+      const [via, after] = entry
+      const { prepared, next } = await rejudge(store, via, after)
+      await store.commit(prepared, false)
+      if (next === undefined) this.#rejudging.delete(via)
+      else this.#rejudging.set(via, next)
+      const { seq } = store.counts
+      const records = prepared.records.map(({ merged }) => merged)
+      if (records.length > 0) appended({ first: seq + 1, last: seq, local: false, frames: [], records })
+    }
+    if (this.#rejudging.size > 0) this.#rejudgeSoon([])
+    return jobs.flatMap((job) => (job.is === 'rejudge' ? [() => job.resolve()] : []))
+  }
+
+  #rejudgeSoon(vias: readonly OpId[]): void {
+    this.rejudge(vias).catch((error) => {
+      // What waits is on disk, and reading judges by itself: the next start goes on.
+      if (!this.#closed) this.#options.log('warn', "couldn't merge records again", { error: String(error) })
+    })
   }
 
   /** The local writes of these jobs, as signed frames. */
@@ -155,6 +207,12 @@ export class Writer {
     const { author } = this.#options
     const ops: Op[] = []
     for (const job of jobs) {
+      if (job.is === 'authorise') {
+        const made = await authoriseInto(group, job.authorisation, author!)
+        ops.push(...(made ?? []))
+        const ids = made?.map(({ id }) => id)
+        answers.push((unjournalled) => (unjournalled === undefined ? job.resolve(ids) : job.reject(unjournalled)))
+      }
       if (job.is !== 'write') continue
       const { outcomes, ops: made, failure } = await writeInto(group, job.writes, author!)
       ops.push(...made)

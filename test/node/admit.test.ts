@@ -372,7 +372,7 @@ function hex(n: number): string {
 /** A grant, which this version refuses as reserved; made by hand, since no draft makes one. */
 function reservedOp(p: ReturnType<typeof publisher>, slug: string, parent: string): Op {
   const draft = p.delete(p.recordOf(slug), [parent])
-  const header = { ...draft.header, type: 6 }
+  const header = { ...draft.header, type: 11 }
   const bytes = encode({
     v: 1,
     n: fromHex(header.net),

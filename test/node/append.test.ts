@@ -107,7 +107,7 @@ test('a group that is not committed leaves nothing behind', async () => {
   await group.prefetch(ops)
   const carrier = carry(p.frames(ops)[0]!)
   for (const op of ops) await group.take(op, carrier)
-  expect(group.current(p.recordOf('a'))).toMatchObject({ doc: { name: 'x' } })
+  expect(await group.current(p.recordOf('a'))).toMatchObject({ doc: { name: 'x' } })
   const prepared = await group.finish([])
   disk.fail('ENOSPC', { written: false })
   await expect(store.commit(prepared, true)).rejects.toMatchObject({ code: 'store-failed' })

@@ -5,10 +5,17 @@
  * say. Throws with the first thing that is wrong.
  */
 import {
+  ERASE,
+  IDENTITY,
   IdSet,
+  isAuthorityType,
   type Merged,
+  merge,
   type Op,
+  OwnerAuthority,
   openFrame,
+  ownerOfIdentity,
+  ownerOfKey,
   recordStateHash,
   stateBytes,
   stateHash,
@@ -22,7 +29,9 @@ export async function checkReplica(replica: ReplicaFace): Promise<void> {
   await replica.ready
   const ops = await opsOf(replica)
   checkParents(ops)
-  const byRecord = Map.groupBy(ops.values(), (op) => op.header.record)
+  const all = Map.groupBy(ops.values(), (op) => op.header.record)
+  const authorities = authoritiesOf(replica, all)
+  const byRecord = new Map([...all].filter(([, [op]]) => !isAuthorityType(op!.header.type)))
   const records = await replica.list({ limit: Number.MAX_SAFE_INTEGER })
   equal(
     'records',
@@ -31,7 +40,7 @@ export async function checkReplica(replica: ReplicaFace): Promise<void> {
   )
   const live: Record<string, number> = Object.create(null)
   for (const merged of records) {
-    checkMerged(merged, byRecord.get(merged.record)!)
+    checkMerged(merged, byRecord.get(merged.record)!, authorities.get(merged.owner))
     if (merged.live) live[merged.kind] = (live[merged.kind] ?? 0) + 1
   }
   for (const kind of new Set(records.map((merged) => merged.kind))) {
@@ -89,14 +98,42 @@ function checkParents(ops: ReadonlyMap<string, Op>): void {
   const owners = new Map<string, string>()
   for (const { header } of ops.values()) if (header.genesis) owners.set(header.record, header.genesis.owner)
   for (const { id, header } of ops.values()) {
-    equal(`owner of op ${id}`, owners.get(header.record), `01${header.actor}`)
+    if (header.via === undefined && !isAuthorityType(header.type)) {
+      equal(`owner of op ${id}`, owners.get(header.record), `01${header.actor}`)
+    }
     for (const parent of header.parents)
       equal(`record of a parent of ${id}`, ops.get(parent)?.header.record, header.record)
   }
 }
 
-function checkMerged(merged: Merged, ops: readonly Op[]): void {
-  const naive = naiveMerge(ops)
+/** Who said what of their authority, each op checked again after all that it names. */
+function authoritiesOf(replica: ReplicaFace, records: ReadonlyMap<string, readonly Op[]>): Map<string, OwnerAuthority> {
+  const authorities = new Map<string, OwnerAuthority>()
+  for (const [record, ops] of records) {
+    const first = ops.find(({ header: { via, type } }) => isAuthorityType(type) && via === undefined)
+    if (first === undefined) continue
+    const owner = first.header.type === IDENTITY ? ownerOfIdentity(record) : ownerOfKey(first.header.actor)
+    const authority = new OwnerAuthority(replica.net, owner, nativeSuite.sha256)
+    equal(`authority record of ${owner}`, authority.record, record)
+    for (const op of ops) {
+      equal(`the chain of ${op.id}`, authority.check(op), undefined)
+      authority.add(op)
+    }
+    authorities.set(owner, authority)
+  }
+  for (const ops of records.values()) {
+    const genesis = ops.find(({ header }) => header.genesis !== undefined)?.header.genesis
+    for (const op of ops) {
+      if (genesis === undefined || op.header.via === undefined) continue
+      equal(`the chain of ${op.id}`, authorities.get(genesis.owner)?.check(op, genesis.kind), undefined)
+    }
+  }
+  return authorities
+}
+
+function checkMerged(merged: Merged, ops: readonly Op[], authority: OwnerAuthority | undefined): void {
+  const relies = ops.some(({ header }) => header.via !== undefined || header.type === ERASE)
+  const naive = relies ? merge(ops, nativeSuite.sha256, authority) : naiveMerge(ops)
   const { record } = merged
   equal(`state of ${record}`, toHex(stateBytes(merged)), toHex(stateBytes(naive)))
   equal(`facts of ${record}`, factsOf(merged), factsOf(naive))

@@ -1,0 +1,39 @@
+/**
+ * Records whose ops lost or regained authority, merged again a few at a time.
+ *
+ * Whoever reads such a record is answered rightly at once (store.ts judges on reading); this walk brings the rows, the
+ * counts and the search index after. What is still to be walked is on disk, so a kill only delays it.
+ */
+import { encodeMerged, type Merged, type OpId, type RecordId } from '../crdt/index.ts'
+import { countsAfter } from './append.ts'
+import type { Del, Put } from './disk.ts'
+import { rejudgeRecords } from './limits.ts'
+import { countsKey, countsRow, recordKey, sealed, waitingKey } from './rows.ts'
+import type { Prepared, Store } from './store.ts'
+
+/** The next records that rely on `via`, after `after`; `next`: go on from there, undefined: that were all. */
+export async function rejudge(
+  store: Store,
+  via: OpId,
+  after: RecordId | undefined,
+): Promise<{ readonly prepared: Prepared; readonly next: RecordId | undefined }> {
+  const ids = await store.relying(via, after, rejudgeRecords)
+  const next = ids.length < rejudgeRecords ? undefined : ids.at(-1)
+  const pairs: { before: Merged; after: Merged }[] = []
+  for (const before of await store.storedRecords(ids)) {
+    const now = await store.record(before.record)
+    if (now !== undefined && now.judged?.stamp !== before.judged?.stamp) pairs.push({ before, after: now })
+  }
+  const counts = countsAfter(store.counts, 0, pairs)
+  const changes: (Put | Del)[] = []
+  const records: { merged: Merged; bytes: number }[] = []
+  for (const { after: merged } of pairs) {
+    const value = sealed(encodeMerged(merged), store.sha256)
+    changes.push({ key: recordKey(merged.record), value })
+    records.push({ merged, bytes: value.length })
+  }
+  if (pairs.length > 0) changes.push({ key: countsKey, value: sealed(countsRow(counts), store.sha256) })
+  if (next === undefined) changes.push({ key: waitingKey(via) })
+  const prepared = { changes, counts, frames: [], remote: 0, records, authorities: [], waiting: [], repaired: [] }
+  return { prepared, next }
+}
