@@ -70,6 +70,13 @@ export type SearchAnswer = {
   readonly next_cursor?: string
   readonly index_behind?: number
 }
+export type SearchToSave = Pick<SearchQuery, 'query' | 'filters' | 'kinds'> & { readonly name: string }
+export type SavedSearch = SearchToSave & {
+  /** The last arrival number when it was saved. */
+  readonly since: number
+  /** The path where it is followed. */
+  readonly changes: string
+}
 export type Field = {
   /** Dotted path. */
   readonly name: string

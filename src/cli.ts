@@ -145,7 +145,22 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .option('--sort <field>', 'field, or -field for descending; name, updated, relevance')
     .option('--limit <n>', 'results of this page', number, 10)
     .option('--cursor <cursor>', 'go on behind the last page')
+    .option('--save <name>', 'keep the search under a name')
+    .option('--follow [name]', 'what comes to match, changes or is gone: of the kept search, else of this one')
+    .option('--since <seq>', 'follow from behind this change on; 0 is the beginning', place)
+    .option('--once', 'follow what is there now, then leave')
     .action(does(async () => (await import('./cli/search.ts')).run))
+
+  const searches = program.command('searches').description('searches that are kept under a name')
+  searches
+    .command('list')
+    .description('list them')
+    .action(does(async () => (await import('./cli/searches.ts')).list))
+  searches
+    .command('delete')
+    .description('forget some')
+    .argument('<name...>')
+    .action(does(async () => (await import('./cli/searches.ts')).remove))
 
   program
     .command('fields')
@@ -337,6 +352,11 @@ function collect(value: string, before: readonly string[] = []): readonly string
 
 function number(text: string): number {
   if (!/^\d{1,9}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('expected a whole number above 0')
+  return Number(text)
+}
+
+function place(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('expected the seq of a change')
   return Number(text)
 }
 

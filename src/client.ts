@@ -29,7 +29,7 @@ import {
 } from '../crdt/index.ts'
 import type * as Answer from './answers.ts'
 import { ClientError } from './client-error.ts'
-import { type Change, type FollowOptions, followChanges, linesOf } from './feed.ts'
+import { type Change, type FollowOptions, followLog, linesOf, type MatchChange } from './feed.ts'
 import { type Fetch, Http, query } from './http.ts'
 import { pageItems } from './limits.ts'
 import { Names, pathOf, pluralOf } from './names.ts'
@@ -198,7 +198,38 @@ export class Client {
   }
 
   changes(options: FollowOptions = {}): AsyncGenerator<Change, void, undefined> {
-    return followChanges(this.#http, options)
+    return followLog(this.#http, { path: '/v1/changes' }, options)
+  }
+
+  /** What comes to meet a search, changes or meets it no longer; a kept search by its name is told from when it was kept. */
+  async *matches(
+    what: string | { readonly query?: string; readonly filter?: string; readonly kinds?: readonly string[] },
+    options: FollowOptions = {},
+  ): AsyncGenerator<MatchChange, void, undefined> {
+    if (typeof what !== 'string') {
+      const parameters = { ...what, kinds: what.kinds?.join(',') }
+      yield* followLog<MatchChange>(this.#http, { path: '/v1/search/changes', parameters }, options)
+      return
+    }
+    const saved = await this.#http.json<Answer.SavedSearch>(searchPath(what), signalOf(options))
+    yield* followLog<MatchChange>(
+      this.#http,
+      { path: saved.changes },
+      { ...options, since: options.since ?? saved.since },
+    )
+  }
+
+  async savedSearches(options: CallOptions = {}): Promise<readonly Answer.SavedSearch[]> {
+    return (await this.#http.json<{ items: Answer.SavedSearch[] }>('/v1/searches', signalOf(options))).items
+  }
+
+  /** Keeps a search under a name. A conflict when another one has it. */
+  saveSearch(search: Answer.SearchToSave, options: CallOptions = {}): Promise<Answer.SavedSearch> {
+    return this.#http.json('/v1/searches', { method: 'POST', body: search, token: true, ...signalOf(options) })
+  }
+
+  async removeSearch(name: string, options: CallOptions = {}): Promise<void> {
+    await this.#http.send(searchPath(name), { method: 'DELETE', token: true, ...signalOf(options) })
   }
 
   // ---- writing
@@ -395,6 +426,10 @@ export class Client {
     const code = outcome.code === 'exists' ? 'conflict' : outcome.code
     throw new ClientError(code, message, { problem: { errors: outcome.errors } })
   }
+}
+
+function searchPath(name: string): string {
+  return `/v1/searches/${encodeURIComponent(name)}`
 }
 
 function signalOf(options: CallOptions): { signal?: AbortSignal } {

@@ -18,6 +18,13 @@ export type Change = {
   readonly w: number
 }
 
+/** What an op means to a search: the record meets it since then, still does, or did before. */
+export type MatchChange = Change & {
+  readonly match: 'new' | 'changed' | 'gone'
+  readonly slug?: string
+  readonly name?: unknown
+}
+
 export type FollowOptions = {
   /** Arrival number to start behind; 0 is everything. Left out: what comes from now on. */
   readonly since?: number
@@ -28,21 +35,29 @@ export type FollowOptions = {
 
 type Position = { readonly seq: number; readonly epoch: string }
 
-export async function* followChanges(http: Http, options: FollowOptions): AsyncGenerator<Change, void, undefined> {
+/** A path that tells of the log, as lines and as events, and what is asked of it. */
+export type Told = { readonly path: string; readonly parameters?: Readonly<Record<string, unknown>> }
+
+/** What `told` says of each change; nothing of those that it does not mention. */
+export async function* followLog<T extends { readonly seq: number }>(
+  http: Http,
+  told: Told,
+  options: FollowOptions,
+): AsyncGenerator<T, void, undefined> {
   const { signal, follow = true } = options
   let log = await position(http, signal)
   let at = options.since ?? log.seq
   if (!follow) {
-    yield* readLog(http, at, signal)
+    yield* readLog<T>(http, told, at, signal)
     return
   }
   let wait = reconnectMsMin
   for (;;) {
     try {
-      for await (const change of readEvents(http, at, signal)) {
-        at = change.seq
+      for await (const { seq, change } of readEvents<T>(http, told, at, signal)) {
+        at = seq
         wait = reconnectMsMin
-        yield change
+        if (change !== undefined) yield change
       }
     } catch (error) {
       if (signal?.aborted) return
@@ -79,36 +94,50 @@ function position(http: Http, signal: AbortSignal | undefined): Promise<Position
 }
 
 /** What is there now, page by page. */
-async function* readLog(http: Http, since: number, signal: AbortSignal | undefined): AsyncGenerator<Change> {
-  for (let at = since; ; ) {
-    const path = `/v1/changes${query({ since: at, limit: 1000 })}`
-    const response = await http.send(path, { accept: 'application/jsonl', ...(signal && { signal }) })
-    let found = 0
-    for await (const line of linesOf(response)) {
-      if (line === '') continue
-      const change = JSON.parse(line) as Change
-      at = change.seq
-      found++
-      yield change
-    }
-    if (found === 0) return
+async function* readLog<T>(
+  http: Http,
+  { path, parameters }: Told,
+  since: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<T> {
+  for (let at: number | undefined = since; at !== undefined; ) {
+    const response = await http.send(path + query({ ...parameters, since: at, limit: 1000 }), {
+      accept: 'application/jsonl',
+      ...(signal && { signal }),
+    })
+    for await (const line of linesOf(response)) if (line !== '') yield JSON.parse(line) as T
+    at = nextPlace(response, at)
   }
 }
 
-/** One connection's events. */
-async function* readEvents(http: Http, since: number, signal: AbortSignal | undefined): AsyncGenerator<Change> {
-  const response = await http.send(`/v1/changes${query({ since })}`, {
+/** Where the next page begins; undefined when there is none. */
+function nextPlace({ headers }: Response, at: number): number | undefined {
+  const next = Number(/[?&]since=(\d+)[^>]*>; rel="next"/.exec(headers.get('link') ?? '')?.[1])
+  return next > at ? next : undefined
+}
+
+/** One connection's events; one without a change only moves the place on. */
+async function* readEvents<T extends { readonly seq: number }>(
+  http: Http,
+  { path, parameters }: Told,
+  since: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<{ readonly seq: number; readonly change?: T }> {
+  const response = await http.send(path + query({ ...parameters, since }), {
     accept: 'text/event-stream',
     headers: { 'last-event-id': String(since) },
     ...(signal && { signal }),
   })
-  let data = ''
+  let [id, data] = ['', '']
   for await (const line of linesOf(response)) {
     if (line.startsWith('data:')) data += (data === '' ? '' : '\n') + line.slice(line[5] === ' ' ? 6 : 5)
-    else if (line === '' && data !== '') {
-      const change = JSON.parse(data) as Change
-      data = ''
-      if (typeof change.seq === 'number') yield change
+    else if (line.startsWith('id:')) id = line.slice(3).trim()
+    else if (line === '') {
+      if (data !== '') {
+        const change = JSON.parse(data) as T
+        if (typeof change.seq === 'number') yield { seq: change.seq, change }
+      } else if (/^\d{1,16}$/.test(id)) yield { seq: Number(id) }
+      ;[id, data] = ['', '']
     }
   }
 }

@@ -8,7 +8,7 @@
 export type * from './answers.ts'
 export * from './client.ts'
 export * from './client-error.ts'
-export type { Change, FollowOptions } from './feed.ts'
+export type { Change, FollowOptions, MatchChange } from './feed.ts'
 export { KeyError, newKeyFile, type PublisherKey, readKeyFile } from './keys.ts'
 export { type Committed, type OpenOptions, OpenRecord, openRecord, REMOTE } from './open-record.ts'
 export type { Proven } from './proof.ts'

@@ -1,10 +1,18 @@
-/** search: full text, filters and facets. */
+/** search: full text, filters and facets; keeps a search, and follows one. */
 import { type Context, connect } from './context.ts'
 import { filterOf, withFilter } from './filter.ts'
+import { follow, save } from './follow.ts'
 import { oneLine } from './output.ts'
 import { count, showRecord, valueText } from './show.ts'
 
 export async function run(context: Context, words: readonly string[]): Promise<void> {
+  const { options } = context
+  if (options.follow !== undefined) return follow(context, words)
+  if (options.save !== undefined) return save(context, words)
+  return search(context, words)
+}
+
+async function search(context: Context, words: readonly string[]): Promise<void> {
   const { out, options, signal } = context
   const client = await connect(context)
   const query = words.join(' ')

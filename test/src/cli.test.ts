@@ -303,6 +303,56 @@ test('a filter that cannot be understood is shown with its place', async () => {
   expect(two.stderr).toContain(`\n  (version = 7) and (tags =)\n${' '.repeat(27)}^\n`)
 })
 
+test('a search is kept, followed from where it was kept or from any place, and forgotten', async () => {
+  const kept = await peerage(['search', 'ferry', '--kind', 'workflow', '--where', 'license = mit', '--save', 'ferries'])
+  expect([kept.code, kept.stdout, kept.stderr]).toEqual([0, '', expect.stringContaining('--follow ferries')])
+  expect((await peerage(['searches', 'list'])).stdout).toMatch(/^ferries +workflow "ferry" license = mit\n$/)
+  expect((await peerage(['search', 'boat', '--save', 'ferries'])).code).toBe(5)
+  expect((await peerage(['search', '--where', 'lisence = mit', '--save', 'x'])).code).toBe(2)
+
+  const publish = (doc: object) => peerage(['publish', '-'], { stdin: JSON.stringify({ kind: 'workflow', ...doc }) })
+  await publish({ name: 'Fast ferry', license: 'mit' })
+  await publish({ name: 'Slow ferry', license: 'isc' })
+  await peerage(['set', 'workflow/Fast ferry', 'license=isc'])
+  const once = async (...args: string[]) => (await peerage(['search', '--once', '--json', ...args])).lines
+  const told = (lines: string[]) =>
+    lines.filter(Boolean).map((line) => {
+      const { match, name } = JSON.parse(line) as { match: string; name: string }
+      return `${match} ${name}`
+    })
+  const lines = await once('--follow', 'ferries')
+  expect(told(lines)).toEqual(['new Fast ferry', 'gone Fast ferry'])
+  const { seq } = JSON.parse(lines[0] as string) as { seq: number }
+  expect(told(await once('--follow', 'ferries', '--since', String(seq)))).toEqual(['gone Fast ferry'])
+  expect(told(await once('ferry', '--follow', '--since', String(seq - 1)))).toEqual([
+    'new Fast ferry',
+    'new Slow ferry',
+    'changed Fast ferry',
+  ])
+  expect((await peerage(['search', '--follow', 'nobody', '--once'])).code).toBe(3)
+  expect((await peerage(['search', 'ferry', '--follow', 'ferries', '--once'])).code).toBe(2)
+  expect((await peerage(['searches', 'delete', 'ferries'])).code).toBe(0)
+  expect((await peerage(['searches', 'list', '-q'])).stdout).toBe('')
+})
+
+test('a search that is followed tells what comes', async () => {
+  const child = spawn(process.execPath, [bin, 'search', 'dhow', '--follow', '--data', join(folder, 'data')], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const exited = once(child, 'exit')
+  let text = ''
+  child.stdout.setEncoding('utf8').on('data', (more: string) => {
+    text += more
+  })
+  // It tells from when it begins on, which only it knows: until it has told one.
+  for (let n = 0; !text.includes('\n'); n++) {
+    await peerage(['publish', '-'], { stdin: JSON.stringify({ kind: 'tool', name: `Dhow ${n}` }) })
+  }
+  child.kill('SIGINT')
+  await exited
+  expect(text).toMatch(/^new {6}[0-9a-f]{64} {2}tool\/Dhow \d+ {2}\d+\n/)
+})
+
 test('fields lists what there is to filter by', async () => {
   const ran = await peerage(['fields', 'workflow'])
   expect(ran.code).toBe(0)
