@@ -38,6 +38,11 @@ export type AppOptions = Omit<GateOptions, 'trustedProxies'> & {
 }
 
 export function createApp(node: NodeFace, options: AppOptions): Hono {
+  return createFace(node, options).app
+}
+
+/** The app, and the gate that all of it goes through. */
+export function createFace(node: NodeFace, options: AppOptions): { readonly app: Hono; readonly gate: Gate } {
   const { hosts = [], anyAddress = false, closing = new AbortController().signal } = options
   const gate = new Gate(node, hostCheck(hosts, anyAddress), {
     ...options,
@@ -53,7 +58,7 @@ export function createApp(node: NodeFace, options: AppOptions): Hono {
   app.notFound((c) =>
     gate.answer(c, { method: 'GET', path: 'none', open: true, sameOrigin: true, ...unroutedBoth(app, shared, c) }),
   )
-  return app
+  return { app, gate }
 }
 
 type Routed = Omit<Route, 'operation'>

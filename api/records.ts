@@ -232,7 +232,7 @@ export function namesOwner(c: Context): boolean {
 /** The answer's text of a record, made once for as long as the replica keeps the same merged record in memory. */
 const texts = new WeakMap<Merged, string>()
 
-function textOf(record: Merged, kind: Kind): string {
+export function recordText(record: Merged, kind: Kind): string {
   let text = texts.get(record)
   if (text === undefined) {
     text = JSON.stringify(toJson(record, kind))
@@ -245,7 +245,7 @@ async function read(node: NodeFace, kind: Kind, c: Context, place: Place): Promi
   const found = await node.catalogue.read(place)
   if (found.outcome === 'refused') return problemOf(found)
   const etag = etagOf(found.record)
-  return taggedAs(c, etag, () => textOf(found.record, kind))
+  return taggedAs(c, etag, () => recordText(found.record, kind))
 }
 
 async function registerRecord(node: NodeFace, kind: Kind, c: Context): Promise<Answer> {
@@ -280,8 +280,8 @@ function written(kind: Kind, result: Written): Answer {
   const { record } = result
   const etag = etagOf(record)
   if (result.outcome === 'removed') return new Response(null, { status: 204, headers: { etag } })
-  if (result.outcome !== 'created') return jsonAnswer(textOf(record, kind), 200, { etag })
-  return jsonAnswer(textOf(record, kind), 201, { etag, location: `/v1/${kind.plural}/${record.record}` })
+  if (result.outcome !== 'created') return jsonAnswer(recordText(record, kind), 200, { etag })
+  return jsonAnswer(recordText(record, kind), 201, { etag, location: `/v1/${kind.plural}/${record.record}` })
 }
 
 async function readHistory(node: NodeFace, c: Context, place: Place): Promise<Answer> {

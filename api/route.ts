@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Context, Hono } from 'hono'
 import { httpSubnetPerMinute, httpTokenPerMinute, type NodeFace } from '../node/index.ts'
 import { type Access, type HostCheck, scopeProblem, type TokenLookup, tokenCheck, unauthorised } from './auth.ts'
@@ -107,16 +108,40 @@ export class Gate {
     return this.#publicReads && route.method === 'GET' && !route.token && !route.sameOrigin
   }
 
+  /**
+   * The header fields of the answer to a plain read of the catalogue, name after name and value, when it may be
+   * answered without a closer look: by anybody, under a name of this node, within the quota, and where there is a
+   * page too, not as that.
+   */
+  passes({ headers, rawHeaders, socket }: IncomingMessage, hasPage: boolean): string[] | undefined {
+    const isPlain =
+      this.#publicReads &&
+      headers.authorization === undefined &&
+      headers['content-length'] === undefined &&
+      headers['transfer-encoding'] === undefined &&
+      !(hasPage && prefersHtml(headers.accept)) &&
+      countOf(rawHeaders, 'host') === 1 &&
+      this.#hosts.host(headers.host) === undefined
+    if (!isPlain) return undefined
+    const subnet = this.#subnetOf(socket, headers['x-forwarded-for'] as string | undefined)
+    const limit = this.#limitOf(undefined, subnet)
+    if (limit !== undefined && this.#limiter.take(limit.key, limit.quota) !== undefined) return undefined
+    const fields = ['x-request-id', this.#requestId(headers['x-request-id'] as string | undefined), ...SHARED]
+    if (hasPage) fields.push(...BOTH)
+    if (limit !== undefined) fields.push(...Object.entries(this.#limiter.headers(limit.key, limit.quota)).flat())
+    return fields
+  }
+
   async answer(c: Context, route: Omit<Route, 'operation'>): Promise<Response> {
     const start = performance.now()
-    const requestId = this.#requestId(c)
+    const requestId = this.#requestId(c.req.header('x-request-id'))
     const page = route.page !== undefined && prefersHtml(c.req.header('accept')) ? route.page : undefined
     let answer: Answer
     let limit: Limit | undefined
     try {
       const authorization = c.req.header('authorization')
       const access = authorization === undefined ? undefined : await this.#token(authorization)
-      const subnet = this.#subnetOf(c)
+      const subnet = this.#subnetOf((c.env as Wiring)?.incoming?.socket, c.req.header('x-forwarded-for'))
       limit = this.#limitOf(access, subnet)
       const visit: Visit = {
         requestId,
@@ -151,19 +176,16 @@ export class Gate {
     return answerOnce(this.#once, c, { key, subject: visit.access?.name ?? '' }, () => route.handle(c, visit))
   }
 
-  #requestId(c: Context): string {
-    const given = c.req.header('x-request-id')
+  #requestId(given: string | undefined): string {
     if (given !== undefined && /^[\w.-]{1,64}$/.test(given)) return given
     this.#requests++
     return `${this.#idPrefix}-${this.#requests.toString(36)}`
   }
 
-  #subnetOf(c: Context): string | undefined {
+  #subnetOf(socket: Socket | undefined, forwarded: string | undefined): string | undefined {
     const { trustedProxies = [], limitLocal } = this.#options
-    const socket = (c.env as Wiring)?.incoming?.socket
     if (socket === undefined) return undefined
     if (trustedProxies.length > 0) {
-      const forwarded = c.req.header('x-forwarded-for')
       return subnetOf(clientAddress(socket.remoteAddress, forwarded, trustedProxies), limitLocal)
     }
     const known = subnets.get(socket)
@@ -245,8 +267,25 @@ const METHODS_COUNTED = new Set(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIO
 /** By connection, where no proxy speaks for others. */
 const subnets = new WeakMap<object, { readonly subnet: string | undefined }>()
 
-/** What scripts of another origin may see of an answer besides its body. */
-const EXPOSED = 'ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id'
+/** Pages of any origin may read, and their scripts may see these fields besides the body. */
+const SHARED = [
+  'access-control-allow-origin',
+  '*',
+  'access-control-expose-headers',
+  'ETag, Link, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-Id',
+] as const
+
+/** The same address answers with a page too: what was kept for one must not be given to the other. */
+const BOTH = ['vary', 'accept'] as const
+
+function countOf(rawHeaders: readonly string[], name: string): number {
+  let count = 0
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const given = rawHeaders[at] as string
+    if (given.length === name.length && given.toLowerCase() === name) count++
+  }
+  return count
+}
 
 /** Written to the answer under way where there is one: the Response then keeps the plain headers it was made with. */
 function addHeaders(
@@ -266,11 +305,10 @@ function addHeaders(
       : (name: string, value: string) => outgoing.setHeader(name, value)
   set('x-request-id', requestId)
   if (isShared) {
-    set('access-control-allow-origin', '*')
-    set('access-control-expose-headers', EXPOSED)
+    set(SHARED[0], SHARED[1])
+    set(SHARED[2], SHARED[3])
   }
-  // The same address answers with either: what was kept for one must not be given to the other.
-  if (isBoth) set('vary', 'accept')
+  if (isBoth) set(...BOTH)
   if (more !== undefined) for (const name in more) set(name, more[name] as string)
 }
 
@@ -298,7 +336,10 @@ export function segmentsOf(c: Context): readonly string[] | undefined {
   }
 }
 
-const FIXED = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-cache' }
+export const FIXED: Readonly<Record<string, string>> = {
+  'x-content-type-options': 'nosniff',
+  'cache-control': 'no-cache',
+}
 
 /** A JSON answer. Headers are one plain object, which @hono/node-server writes without looking at it again. */
 export function jsonAnswer(text: string, status = 200, headers?: Readonly<Record<string, string>>): Response {

@@ -6,7 +6,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net'
 import { getRequestListener } from '@hono/node-server'
 import {
+  httpBacklog,
   httpConnectionsMax,
+  httpConnectionsPerSubnetMax,
   httpDrainMs,
   httpHeaderBytesMax,
   httpHeaderTimeoutMs,
@@ -16,8 +18,10 @@ import {
   NodeError,
   type NodeFace,
 } from '../node/index.ts'
-import { type AppOptions, createApp } from './app.ts'
+import { type AppOptions, createFace } from './app.ts'
+import { clientAddress, subnetOf } from './client-address.ts'
 import { PROBLEMS, type ProblemCode, problemBody, problemResponse } from './problem.ts'
+import { quickReads } from './quick-read.ts'
 
 export type ListenOptions = Omit<AppOptions, 'closing' | 'anyAddress'> & {
   /** Name or address to bind. Whoever binds more than loopback should have a reverse proxy or a firewall. */
@@ -48,11 +52,12 @@ export async function listen(node: NodeFace, options: ListenOptions): Promise<Ht
   } = options
   const closing = new AbortController()
   const anyAddress = host === '0.0.0.0' || host === '::'
-  const app = createApp(node, { ...options, hosts: [...hosts, host], anyAddress, closing: closing.signal })
+  const { app, gate } = createFace(node, { ...options, hosts: [...hosts, host], anyAddress, closing: closing.signal })
   const listener = getRequestListener(app.fetch, {
     errorHandler: () =>
       problemResponse({ problem: 'bad-request', detail: 'the request line or the Host header is malformed' }, 'none'),
   })
+  const quick = quickReads(node, gate)
   const connections = new Connections()
   const server = createServer(
     {
@@ -65,11 +70,13 @@ export async function listen(node: NodeFace, options: ListenOptions): Promise<Ht
     },
     (incoming, outgoing) => {
       if (closing.signal.aborted) outgoing.setHeader('connection', 'close')
+      else if (quick(incoming, outgoing)) return
       void listener(incoming, outgoing as ServerResponse)
     },
   )
   server.maxConnections = httpConnectionsMax
-  connections.watch(server)
+  const subnetMax = (options.trustedProxies ?? []).length > 0 ? Number.POSITIVE_INFINITY : httpConnectionsPerSubnetMax
+  connections.watch(server, { perSubnetMax: subnetMax, local: options.limitLocal ?? false })
   server.on('clientError', refuseClient)
   await listening(server, host, port)
   const { port: bound } = server.address() as AddressInfo
@@ -81,7 +88,7 @@ async function listening(server: Server, host: string, port: number): Promise<vo
   try {
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
-      server.listen(port, host, () => {
+      server.listen(port, host, httpBacklog, () => {
         server.off('error', reject)
         resolve()
       })
@@ -98,41 +105,38 @@ function urlOf(host: string, port: number): string {
 }
 
 /**
- * Which connections have a request under way. Node's own list of idle connections leaves out those that never sent
- * one, and browsers open such in advance.
+ * Who is connected: how many from each subnet, and which connections never sent a request; Node's own list of idle ones
+ * leaves those out, and browsers open such in advance.
  */
 class Connections {
-  readonly #underWay = new Map<Socket, number>()
-  #closing = false
+  readonly #unused = new Set<Socket>()
+  readonly #bySubnet = new Map<string, number>()
 
-  watch(server: Server): void {
+  watch(server: Server, options: { readonly perSubnetMax: number; readonly local: boolean }): void {
     server.on('connection', (socket: Socket) => {
-      this.#underWay.set(socket, 0)
-      socket.once('close', () => this.#underWay.delete(socket))
-    })
-    server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
-      const { socket } = incoming
-      this.#count(socket, 1)
-      outgoing.once('close', () => {
-        this.#count(socket, -1)
-        if (this.#closing) this.#closeIdle(socket)
+      const subnet = subnetOf(clientAddress(socket.remoteAddress, undefined, []), options.local)
+      if (subnet !== undefined) {
+        const count = (this.#bySubnet.get(subnet) ?? 0) + 1
+        if (count > options.perSubnetMax) return void socket.destroy()
+        this.#bySubnet.set(subnet, count)
+      }
+      this.#unused.add(socket)
+      socket.once('close', () => {
+        this.#unused.delete(socket)
+        if (subnet !== undefined) this.#leave(subnet)
       })
     })
+    server.on('request', (incoming: IncomingMessage) => this.#unused.delete(incoming.socket))
   }
 
-  /** Closes each connection as soon as nothing is under way on it. */
-  closeWhenIdle(): void {
-    this.#closing = true
-    for (const socket of this.#underWay.keys()) this.#closeIdle(socket)
+  closeUnused(): void {
+    for (const socket of this.#unused) socket.destroySoon()
   }
 
-  #count(socket: Socket, change: 1 | -1): void {
-    const before = this.#underWay.get(socket)
-    if (before !== undefined) this.#underWay.set(socket, before + change)
-  }
-
-  #closeIdle(socket: Socket): void {
-    if (this.#underWay.get(socket) === 0) socket.destroySoon()
+  #leave(subnet: string): void {
+    const count = (this.#bySubnet.get(subnet) ?? 1) - 1
+    if (count === 0) this.#bySubnet.delete(subnet)
+    else this.#bySubnet.set(subnet, count)
   }
 }
 
@@ -140,11 +144,16 @@ async function drain(server: Server, connections: Connections, closing: AbortCon
   if (!server.listening) return
   closing.abort()
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  connections.closeWhenIdle()
+  connections.closeUnused()
+  // A connection that is kept after its last answer is idle then, and Node does not look again by itself.
+  const idle = setInterval(() => server.closeIdleConnections(), DRAIN_LOOK_MS)
   const late = setTimeout(() => server.closeAllConnections(), httpDrainMs)
   await closed
+  clearInterval(idle)
   clearTimeout(late)
 }
+
+const DRAIN_LOOK_MS = 20
 
 /** What Node's parser refuses: answered once, and the connection is over. */
 function refuseClient(error: NodeJS.ErrnoException, socket: Socket): void {

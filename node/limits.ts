@@ -86,6 +86,8 @@ export const httpRequestTimeoutMs = 30_000
 /** How often time-outs are looked for; a slow client is cut this much later at most. */
 export const httpTimeoutCheckMs = 1_000
 export const httpConnectionsMax = 4_096
+/** Connections that wait to be taken: clients that come at once are not turned away while we are busy. */
+export const httpBacklog = 2_048
 /** Bodies up to this size are read without being counted: with all connections at it, 256 MiB. */
 export const httpSmallBodyBytesMax = 64 * KiB
 /** Larger bodies without a token that are being read at once; more are answered 503. */

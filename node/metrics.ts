@@ -4,11 +4,12 @@
  *
  * The parts call in (`admitted`, `request`, ...); gauges are read from the parts when somebody scrapes.
  */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { type FrameReason, kinds, type OpReason } from '../crdt/index.ts'
 import type { Counters } from './counters.ts'
 import type { RequestFacts } from './face.ts'
 import type { Admitted, Source, Verdict } from './replica-types.ts'
+import { RequestTimes } from './request-times.ts'
 
 /** Read at each scrape. */
 export type Gauges = {
@@ -40,8 +41,7 @@ export class Metrics {
   readonly #registry = new Registry()
   readonly #ops: Counter
   readonly #refused: Counter
-  readonly #requests: Counter
-  readonly #seconds: Histogram
+  readonly #requests = new RequestTimes()
 
   /** `gauges` is called at each scrape and must be cheap. `process: false` leaves out memory, CPU and event loop. */
   constructor(gauges: () => Gauges, options: { readonly process?: boolean } = {}) {
@@ -58,19 +58,6 @@ export class Metrics {
       help: 'Frames, ops and messages refused, by reason.',
       labelNames: ['reason', 'via'],
       registers,
-    })
-    this.#requests = new Counter({
-      name: 'peerage_http_requests_total',
-      help: 'HTTP requests answered.',
-      labelNames: ['method', 'route', 'status'],
-      registers,
-    })
-    this.#seconds = new Histogram({
-      name: 'peerage_http_request_seconds',
-      help: 'Time to answer an HTTP request.',
-      labelNames: ['method', 'route'],
-      registers,
-      buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5],
     })
     new Gauge({
       name: 'peerage_records',
@@ -143,14 +130,13 @@ export class Metrics {
     }
   }
 
-  request({ method, route, status, seconds }: RequestFacts): void {
-    this.#requests.inc({ method, route, status })
-    this.#seconds.observe({ method, route }, seconds)
+  request(facts: RequestFacts): void {
+    this.#requests.count(facts)
   }
 
   /** Prometheus text exposition format 0.0.4. */
-  text(): Promise<string> {
-    return this.#registry.metrics()
+  async text(): Promise<string> {
+    return (await this.#registry.metrics()) + this.#requests.text()
   }
 }
 

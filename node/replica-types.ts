@@ -181,6 +181,8 @@ export interface ReplicaFace extends AsyncDisposable {
   onAppended(call: (appended: Appended) => void): () => void
 
   record(id: RecordId): Promise<Merged | undefined>
+  /** The record if it is in memory, at once; undefined says nothing about whether there is one. */
+  peek(id: RecordId): Merged | undefined
   records(ids: readonly RecordId[]): Promise<(Merged | undefined)[]>
   /** Records of one kind (or all), live or not, by id, from after `after`. */
   list(options: { kind?: string; after?: RecordId; limit: number; live?: boolean }): Promise<readonly Merged[]>

@@ -194,6 +194,10 @@ export class Replica implements ReplicaFace {
     return () => this.#subscribers.delete(subscriber)
   }
 
+  peek(id: RecordId): Merged | undefined {
+    return this.#store.peek(id)
+  }
+
   record(id: RecordId): Promise<Merged | undefined> {
     return this.#store.record(id)
   }

@@ -309,6 +309,10 @@ export class Store {
     }
   }
 
+  peek(id: RecordId): Merged | undefined {
+    return this.#records.get(id)
+  }
+
   async record(id: RecordId): Promise<Merged | undefined> {
     return (await this.records([id]))[0]
   }
