@@ -15,7 +15,7 @@ import { docRoutes } from './docs.ts'
 import { tagged } from './etag.ts'
 import { fieldRoutes } from './fields.ts'
 import { healthRoutes } from './health.ts'
-import { interopRoutes } from './interop/index.ts'
+import { interopRoutes, type McpServerFactory } from './interop/index.ts'
 import { openApi } from './openapi.ts'
 import { okTyped } from './openapi-parts.ts'
 import { opRoutes } from './ops.ts'
@@ -35,6 +35,8 @@ export type AppOptions = Omit<GateOptions, 'trustedProxies'> & {
   readonly trustedProxies?: readonly string[]
   /** When it fires, followers of changes are let go. */
   readonly closing?: AbortSignal
+  /** Makes what answers POST /mcp; without it there is no such path. */
+  readonly mcp?: McpServerFactory
 }
 
 export function createApp(node: NodeFace, options: AppOptions): Hono {
@@ -43,7 +45,7 @@ export function createApp(node: NodeFace, options: AppOptions): Hono {
 
 /** The app, and the gate that all of it goes through. */
 export function createFace(node: NodeFace, options: AppOptions): { readonly app: Hono; readonly gate: Gate } {
-  const { hosts = [], anyAddress = false, closing = new AbortController().signal } = options
+  const { hosts = [], anyAddress = false, closing = new AbortController().signal, mcp } = options
   const gate = new Gate(node, hostCheck(hosts, anyAddress), {
     ...options,
     trustedProxies: readBlocks(options.trustedProxies ?? []),
@@ -51,7 +53,7 @@ export function createFace(node: NodeFace, options: AppOptions): { readonly app:
   // Segments are decoded by who reads them: a slug may hold %2F.
   const app = new Hono({ getPath: rawPath })
   const shared = new Set<string>()
-  for (const route of withPages(node, routesOf(node, closing), closing)) {
+  for (const route of withPages(node, routesOf(node, closing, mcp), closing)) {
     const path = addRoute(app, gate, route)
     if (gate.isShared(route)) shared.add(path)
   }
@@ -83,7 +85,7 @@ function withPages(node: NodeFace, routes: readonly Route[], closing: AbortSigna
 const OF_ALL_KINDS = new Set(['/v1/search', '/v1/fields'])
 
 /** Every route, in the order in which they match. */
-export function routesOf(node: NodeFace, closing: AbortSignal): readonly Route[] {
+export function routesOf(node: NodeFace, closing: AbortSignal, mcp?: McpServerFactory): readonly Route[] {
   const perKind = [
     ...fieldRoutes(node),
     ...searchRoutes(node),
@@ -98,7 +100,7 @@ export function routesOf(node: NodeFace, closing: AbortSignal): readonly Route[]
     ...savedSearchRoutes(node, closing),
     ...webhookRoutes(node),
     ...healthRoutes(node),
-    ...interopRoutes(node, closing),
+    ...interopRoutes(node, closing, mcp),
   ]
   let document: Record<string, unknown> | undefined
   let text: string | undefined

@@ -6,6 +6,7 @@
  * problem.ts says what an error looks like; server.ts listens. pages/ is what browsers get: routes.ts lists it.
  */
 export { type AppOptions, createApp } from './app.ts'
+export type { McpBackend, McpSearch, McpServerFactory } from './interop/index.ts'
 export { PAGE_PATHS } from './pages/routes.ts'
 export { PROBLEMS, type ProblemCode } from './problem.ts'
 export { type HttpServer, type ListenOptions, listen } from './server.ts'

@@ -259,6 +259,13 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .argument('<name...>')
     .action(does(async () => (await import('./cli/tokens.ts')).revoke))
 
+  const mcp = program.command('mcp').description('the register for programs that speak MCP')
+  mcp
+    .command('serve')
+    .description('an MCP server on standard input and output: search, get, publish')
+    .option('--key <file>', 'sign on this side')
+    .action(does(async () => (await import('./cli/mcp.ts')).serve))
+
   program
     .command('peers')
     .description('print the peers of the node')

@@ -100,6 +100,11 @@ export class Client {
     }
   }
 
+  /** Whether it has what a write needs: a key on this side, or a token. */
+  get canWrite(): boolean {
+    return this.#writer !== undefined || this.#http.hasToken
+  }
+
   // ---- reading
 
   status(options: CallOptions & { readonly stateHash?: boolean } = {}): Promise<Answer.Status> {

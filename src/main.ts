@@ -10,6 +10,7 @@ import pino from 'pino'
 import { type HttpServer, listen } from '../api/index.ts'
 import { Node, NodeError, openToken, tokenFile } from '../node/index.ts'
 import { type Settings, splitHostPort } from './config.ts'
+import { mcpServer } from './mcp-server.ts'
 import { type NodeFile, nodeFile } from './node-file.ts'
 import { loadSample } from './sample/load.ts'
 import { programVersion } from './version.ts'
@@ -54,6 +55,7 @@ async function serve(
     tokenPerMinute: settings.token_rate_limit,
     limitLocal: settings.limit_local,
     trustedProxies: settings.trusted_proxies,
+    mcp: mcpServer,
     log: (level, message, facts) => log[level](facts ?? {}, message),
   })
   try {

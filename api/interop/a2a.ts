@@ -6,12 +6,13 @@ import { etagOf, tagged, taggedAs } from '../etag.ts'
 import { describe, parameters, problems } from '../openapi-parts.ts'
 import { type Answer, type Route, segmentsOf } from '../route.ts'
 import { agentCard } from './agent-card.ts'
-import { MCP_VERSION } from './mcp-server.ts'
+import { MCP_VERSION } from './mcp-endpoint.ts'
 import { asked, theirs } from './openapi.ts'
 
 const CARD_KIND = kindServing('a2a').name
 
-export function a2aRoutes(node: NodeFace): Route[] {
+/** `speaksMcp`: POST /mcp is there. */
+export function a2aRoutes(node: NodeFace, speaksMcp: boolean): Route[] {
   const about = describe('interop')
   const read = { ...theirs('A2A agent card'), 304: { description: 'The reader has it' } }
   return [
@@ -19,7 +20,7 @@ export function a2aRoutes(node: NodeFace): Route[] {
       method: 'GET',
       path: '/.well-known/agent-card.json',
       open: true,
-      handle: (c, visit) => ownCard(node, c, visit.origin()),
+      handle: (c, visit) => ownCard(node, c, visit.origin(), speaksMcp),
       operation: about('agent_card', "This node's own agent card", [parameters.ifNoneMatch], {
         ...read,
         ...problems('bad-request'),
@@ -52,15 +53,18 @@ async function cardOf(node: NodeFace, c: Context): Promise<Answer> {
   return taggedAs(c, etagOf(record), () => card.text, 'application/json', CACHED)
 }
 
-/** The node is called over MCP, and says so: it has no tasks that A2A's own bindings would be for. */
-function ownCard(node: NodeFace, c: Context, origin: string): Answer {
+/** The node is called over MCP and plain HTTP, and says so: it has no tasks that A2A's own bindings would be for. */
+function ownCard(node: NodeFace, c: Context, origin: string, speaksMcp: boolean): Answer {
   const text = JSON.stringify({
     name: 'Peerage',
     description: `A peer-to-peer register of AI models, agents and what they need; a node of the network "${node.networkName}".`,
     version: node.version,
     documentationUrl: `${origin}/openapi.json`,
     provider: { organization: node.did ?? 'a node without a key', url: origin },
-    supportedInterfaces: [{ url: `${origin}/mcp`, protocolBinding: 'MCP', protocolVersion: MCP_VERSION }],
+    supportedInterfaces: [
+      ...(speaksMcp ? [{ url: `${origin}/mcp`, protocolBinding: 'MCP', protocolVersion: MCP_VERSION }] : []),
+      { url: `${origin}/v1`, protocolBinding: 'OpenAPI', protocolVersion: '3.1' },
+    ],
     capabilities: { streaming: false, pushNotifications: false },
     securitySchemes: { token: { httpAuthSecurityScheme: { scheme: 'Bearer', description: 'Publishing only.' } } },
     defaultInputModes: ['text/plain', 'application/json'],

@@ -9,17 +9,19 @@ import { a2aRoutes } from './a2a.ts'
 import { catalogRoutes } from './ai-catalog.ts'
 import { ardRoutes } from './ard.ts'
 import { hubRoutes } from './hub.ts'
-import { mcpRoutes } from './mcp-endpoint.ts'
+import { type McpServerFactory, mcpRoutes } from './mcp-endpoint.ts'
 import { registryRoutes } from './registry.ts'
 import { ServerNames } from './server-names.ts'
 
-/** `closing` ends what follows the replica. */
-export function interopRoutes(node: NodeFace, closing: AbortSignal): Route[] {
+export type { McpBackend, McpSearch, McpServerFactory } from './mcp-endpoint.ts'
+
+/** `closing` ends what follows the replica; without `mcp` there is no POST /mcp. */
+export function interopRoutes(node: NodeFace, closing: AbortSignal, mcp?: McpServerFactory): Route[] {
   const names = new ServerNames(node.replica, closing)
   return [
     ...registryRoutes(node, names),
-    ...mcpRoutes(node),
-    ...a2aRoutes(node),
+    ...(mcp === undefined ? [] : mcpRoutes(node, mcp)),
+    ...a2aRoutes(node, mcp !== undefined),
     ...hubRoutes(node),
     ...catalogRoutes(node),
     ...ardRoutes(node),

@@ -3,6 +3,7 @@
  * kept, and an answer is one JSON document. Whoever wants to publish runs `peerage mcp serve` with the node's token or
  * a key of their own.
  */
+import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import type { Context } from 'hono'
 import { isHex, kindOf, toJson, type Value, valueFromJson } from '../../crdt/index.ts'
 import { httpBodyBytesMax, type NodeFace } from '../../node/index.ts'
@@ -10,15 +11,40 @@ import { JSON_TYPES, readJsonBody } from '../body.ts'
 import { describe, problems, requestBody } from '../openapi-parts.ts'
 import { isProblem } from '../problem.ts'
 import type { Answer, Route } from '../route.ts'
-import { type McpBackend, mcpServer } from './mcp-server.ts'
 import { theirs } from './openapi.ts'
 
-export function mcpRoutes(node: NodeFace): Route[] {
+export type McpSearch = {
+  readonly query?: string
+  readonly kind?: string
+  readonly filters?: Readonly<Record<string, unknown>>
+  readonly facets?: readonly string[]
+  readonly sort?: string
+  readonly limit: number
+  readonly cursor?: string
+}
+type Json = Readonly<Record<string, unknown>>
+
+/** What the tools are made of. What is thrown is told to the model by its message. */
+export type McpBackend = {
+  /** `{items: [{record, score}], total, next_cursor?}` as POST /v1/search answers. */
+  search(search: McpSearch): Promise<Json>
+  get(id: string): Promise<Json>
+  /** Left out where nothing may be written. */
+  publish?(kind: string, slug: string | undefined, doc: Json): Promise<Json>
+}
+
+/** Makes an MCP server, not yet connected; given from outside, since the command line offers the same one. */
+export type McpServerFactory = (backend: McpBackend, version: string) => Promise<Pick<Server, 'connect' | 'close'>>
+
+/** The protocol version that the node's own card names. */
+export const MCP_VERSION = '2025-11-25'
+
+export function mcpRoutes(node: NodeFace, make: McpServerFactory): Route[] {
   return [
     {
       method: 'POST',
       path: '/mcp',
-      handle: (c) => answer(node, c),
+      handle: (c) => answer(node, make, c),
       operation: describe('interop')(
         'mcp',
         'The register as an MCP server (streamable HTTP, without sessions): the tools search and get',
@@ -34,14 +60,14 @@ export function mcpRoutes(node: NodeFace): Route[] {
   ]
 }
 
-async function answer(node: NodeFace, c: Context): Promise<Answer> {
+async function answer(node: NodeFace, make: McpServerFactory, c: Context): Promise<Answer> {
   const body = await readJsonBody(c, { bytesMax: httpBodyBytesMax, types: JSON_TYPES, trusted: false })
   if (isProblem(body)) return body
   const { WebStandardStreamableHTTPServerTransport } = await import(
     '@modelcontextprotocol/sdk/server/webStandardStreamableHttp.js'
   )
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: true })
-  const server = await mcpServer(backendOf(node), node.version)
+  const server = await make(backendOf(node), node.version)
   await server.connect(transport)
   try {
     return await transport.handleRequest(c.req.raw, { parsedBody: body.value })

@@ -42,6 +42,11 @@ export class Output {
     this.#color = isTerminal(streams.stdout) && !options.env?.NO_COLOR && options.env?.TERM !== 'dumb'
   }
 
+  /** For a protocol that has stdout to itself. */
+  get stdout(): NodeJS.WritableStream {
+    return this.#streams.stdout
+  }
+
   /** Columns of the terminal, or undefined when stdout is a file or a pipe: then nothing is cut. */
   get width(): number | undefined {
     return isTerminal(this.#streams.stdout) ? (this.#streams.stdout as NodeJS.WriteStream).columns : undefined

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createApp, PAGE_PATHS } from '../../api/index.ts'
 import { kinds } from '../../crdt/index.ts'
+import { mcpServer } from '../../src/mcp-server.ts'
 import { type HttpNode, jsonOf, startHttpNode, TOKEN } from '../support/http-node.ts'
 
 type Operation = {
@@ -47,7 +48,7 @@ function operations(): { method: string; path: string; operation: Operation }[] 
 }
 
 test('every route is in the document, or is a page and no more', () => {
-  const app = createApp(http.node, { token: TOKEN })
+  const app = createApp(http.node, { token: TOKEN, mcp: mcpServer })
   const routed = app.routes.map((route) => `${route.method} ${route.path.replace(/:(\w+)(\{\.\+\})?/g, '{$1}')}`)
   const described = operations().map(({ method, path }) => `${method} ${path}`)
   const pages = PAGE_PATHS.map((path) => `GET ${path}`)

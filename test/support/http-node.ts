@@ -25,6 +25,7 @@ import { machineEnvironment, nativeSuite, signerFromSeed } from '../../node/nati
 import { Replica } from '../../node/replica.ts'
 import { ScanIndex } from '../../node/search-scan.ts'
 import { Verifier } from '../../node/verifier.ts'
+import { mcpServer } from '../../src/mcp-server.ts'
 
 export const TOKEN = 'a-token-for-tests-only'
 export const NET = networkId('test')
@@ -98,7 +99,7 @@ export async function startHttpNode(options: HttpNodeOptions = {}): Promise<Http
     webhooks,
     countRequest: (facts) => metrics.request(facts),
   }
-  const server = await listen(node, { host: '127.0.0.1', port: 0, token: TOKEN, ...options })
+  const server = await listen(node, { host: '127.0.0.1', port: 0, token: TOKEN, mcp: mcpServer, ...options })
   return {
     url: server.url,
     server,

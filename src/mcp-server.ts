@@ -6,30 +6,10 @@
  */
 import type { Server } from '@modelcontextprotocol/sdk/server/index.js'
 import type { CallToolResult, Tool } from '@modelcontextprotocol/sdk/types.js'
-import { kinds } from '../../crdt/index.ts'
+import type { McpBackend, McpSearch } from '../api/index.ts'
+import { kinds } from '../crdt/index.ts'
 
-export type McpSearch = {
-  readonly query?: string
-  readonly kind?: string
-  readonly filters?: Readonly<Record<string, unknown>>
-  readonly facets?: readonly string[]
-  readonly sort?: string
-  readonly limit: number
-  readonly cursor?: string
-}
 type Json = Readonly<Record<string, unknown>>
-
-/** What the tools are made of. What is thrown is told to the model by its message. */
-export type McpBackend = {
-  /** `{items: [{record, score}], total, next_cursor?}` as POST /v1/search answers. */
-  search(search: McpSearch): Promise<Json>
-  get(id: string): Promise<Json>
-  /** Left out where nothing may be written. */
-  publish?(kind: string, slug: string | undefined, doc: Json): Promise<Json>
-}
-
-/** The protocol version that the node's own card names. */
-export const MCP_VERSION = '2025-11-25'
 
 const LIMIT = 10
 const LIMIT_MAX = 50
