@@ -228,9 +228,7 @@ function sourceOf(node: NodeFace, matcher: Matcher, name: string): FeedSource {
   }
 }
 
-function textOf({ change, match, record }: MatchChange): string {
-  const { slug, doc } = record
-  const name = doc['name'] ?? slug
+function textOf({ change, match, slug, name }: MatchChange): string {
   return JSON.stringify({
     ...changeToJson(change),
     match,

@@ -407,5 +407,7 @@ export const listenPortDefault = 7071
 export const savedSearchesMax = 64
 /** A record with more ops is not made again as it was at some moment: one change would cost all of them. */
 export const statesAtOpsMax = 256
+/** Ids read at once of the records that rely on a grant. */
+export const relyingRecords = 1_000
 /** Followers of matches; each costs a look at every record that changes. */
 export const matchFollowersMax = 64

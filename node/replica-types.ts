@@ -215,7 +215,9 @@ export interface ReplicaFace extends AsyncDisposable {
   setNote(name: string, value: Uint8Array | undefined, options?: { readonly sync?: boolean }): Promise<void>
   /**
    * The record as the ops made it that had arrived by each of these numbers (undefined: none had). Undefined as a whole
-   * for a record with very many ops, or damaged ones.
+   * for a record with very many ops, or erased or damaged ones.
    */
   statesAt(record: RecordId, seqs: readonly number[]): Promise<readonly (Merged | undefined)[] | undefined>
+  /** Records that the op of this owner's authority record with this arrival number made other than they were. */
+  touchedAt(owner: Owner, seq: number): Promise<readonly RecordId[]>
 }

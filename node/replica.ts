@@ -46,7 +46,7 @@ import type {
   WriteOutcome,
 } from './replica-types.ts'
 import { ALL } from './sets.ts'
-import { statesAt } from './states-at.ts'
+import { statesAt, touchedAt } from './states-at.ts'
 import { Store } from './store.ts'
 import { Writer } from './writer.ts'
 
@@ -327,6 +327,10 @@ export class Replica implements ReplicaFace {
 
   statesAt(record: RecordId, seqs: readonly number[]): Promise<readonly (Merged | undefined)[] | undefined> {
     return statesAt(this.#store, record, seqs)
+  }
+
+  touchedAt(owner: Owner, seq: number): Promise<readonly RecordId[]> {
+    return touchedAt(this.#store, owner, seq)
   }
 
   /** Finishes what waits for the disk and leaves the mark of a clean shutdown. */

@@ -7,6 +7,7 @@ import { entryMatcher, type Matcher, matcherOf } from '../../node/saved-match.ts
 import { ScanIndex } from '../../node/search-scan.ts'
 import { entry, entryArbitrary, queryArbitrary } from '../support/index-entries.ts'
 import { openReplica } from '../support/open-replica.ts'
+import { authorityOf, relying } from '../support/owner.ts'
 import { publisher } from '../support/publisher.ts'
 import { randomOps } from '../support/random-ops.ts'
 import { seeded } from '../support/seed.ts'
@@ -66,6 +67,33 @@ test('the log tells of each op what it made of its record, in pages of any size'
       { ...parameters, numRuns: 60 },
     ),
   ))
+
+test('what a revoke takes from a record is told at the revoke', async () => {
+  const [owner, ci] = [publisher(1), publisher(2)]
+  const authority = authorityOf(owner)
+  const genesis = owner.genesis('a')
+  const record = owner.recordOf('a')
+  const grant = authority.grant(ci, { rights: ['write'] })
+  const set = relying(ci, owner.patch(record, [genesis.id], [['set', ['a'], 'u']]), grant)
+  const revoke = authority.revoke(grant)
+  const other = owner.genesis('b')
+  const ops = [genesis, grant, set, other, revoke]
+  const { replica } = await openReplica()
+  for (const op of ops) {
+    const by = op.header.actor === ci.signer.key ? ci : owner
+    expect((await replica.admit(by.bytes([op]), { via: 'file' })).results[0]?.verdict).toBe('applied')
+  }
+  const matcher = made({ where: { field: 'a', op: '=', value: 'u' } })
+  const told = async (since: number) =>
+    (await matchesIn(replica, matcher, since, 10)).matches.map(({ match, change }) => [match, change.op, change.record])
+  const expected = [
+    ['new', set.id, record],
+    ['gone', revoke.id, record],
+  ]
+  expect(await told(0)).toEqual(expected)
+  expect(await told(3)).toEqual(expected.slice(1))
+  await replica[Symbol.asyncDispose]()
+})
 
 test('a record with very many ops is told as it is now', async () => {
   const p = publisher()
