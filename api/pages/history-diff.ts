@@ -5,7 +5,7 @@
  * it is done for records with at most `historyOpsDiffedMax` ops, and within a budget. Past it, what an op wrote is
  * shown without what was there before.
  */
-import { extend, type Merged, merge, type Op, type OpId, topological } from '../../crdt/index.ts'
+import { extend, type Merged, merge, type Op, type OpId, type OwnerAuthority, topological } from '../../crdt/index.ts'
 import { historyMergedOpsMax, historyOpsDiffedMax, type NodeFace, nativeSuite } from '../../node/index.ts'
 
 export type Step = {
@@ -22,7 +22,7 @@ export async function stepsOf(node: NodeFace, record: Merged, ops: readonly Op[]
   if (record.opCount > historyOpsDiffedMax) return ops.map((op) => ({ op, known: false }))
   const all = await node.replica.history(record.record, { limit: historyOpsDiffedMax })
   if (all.next !== undefined) return ops.map((op) => ({ op, known: false }))
-  const states = new States(all.items)
+  const states = new States(all.items, await node.replica.authority(record.owner))
   return ops.map((op) => states.step(op))
 }
 
@@ -35,11 +35,15 @@ class States {
   readonly #line = new Map<OpId, Merged>()
   #budget = historyMergedOpsMax
 
-  constructor(ops: readonly Op[]) {
+  readonly #authority: OwnerAuthority
+
+  /** What counts is judged by the owner's authority as it is now. */
+  constructor(ops: readonly Op[], authority: OwnerAuthority) {
+    this.#authority = authority
     this.#ops = topological(ops)
     let state: Merged | undefined
     for (const op of this.#ops) {
-      state = extend(state, op, sha256)
+      state = extend(state, op, sha256, authority)
       if (state === undefined) break
       this.#line.set(op.id, state)
     }
@@ -56,8 +60,8 @@ class States {
     const past = this.#past(op)
     if (past.length > this.#budget) return { op, known: false }
     this.#budget -= past.length + 1
-    const before = past.length === 0 ? undefined : merge(past, sha256)
-    return { op, known: true, ...(before && { before }), after: merge([...past, op], sha256) }
+    const before = past.length === 0 ? undefined : merge(past, sha256, this.#authority)
+    return { op, known: true, ...(before && { before }), after: merge([...past, op], sha256, this.#authority) }
   }
 
   #past(op: Op): Op[] {

@@ -3,6 +3,7 @@ import type { Context } from 'hono'
 import { html } from 'hono/html'
 import {
   cidToOpId,
+  DELETE,
   keyToDid,
   kindOf,
   type Merged,
@@ -68,14 +69,25 @@ function opHtml(record: Merged, step: Step, owner: string, now: number): Html {
   const isHead = record.heads.includes(op.id)
   return html`<li class="op"><div class="op-head">
 <strong>${word}</strong>
-<span>by <a class="mono" href="${publisherPath(by)}" title="${by}">${shortDid(by)}</a>${by === owner ? ', the owner' : ', not the owner'}</span>
+<span>by <a class="mono" href="${publisherPath(by)}" title="${by}">${shortDid(by)}</a>${by === owner ? ', the owner' : header.via === undefined ? '' : ', by a grant of the owner'}</span>
 <span>${time(header.w, now)}</span>
 ${isHead && html`<span class="badge">${record.heads.length > 1 ? 'a head' : 'head'}</span>`}
 ${header.parents.length > 1 && html`<span class="badge">joins ${plural(header.parents.length, 'branch', 'branches')}</span>`}
-${!readBody(op).effective && html`<span class="badge warn">without effect</span>`}
+${marksOf(record, op).map((mark) => html`<span class="badge warn">${mark}</span>`)}
 </div>
 <p class="mono quiet op-id"><a href="/v1/ops/${cid}" title="${cid}" download>${shortId(cid, 12, 8)}</a></p>
 <details${step.before === undefined ? '' : html` open`}><summary>What it changed</summary>${changedHtml(record, step)}</details></li>`
+}
+
+/** Why an op does not count, or counts for less than it says. */
+function marksOf(record: Merged, op: Op): string[] {
+  const marks: string[] = []
+  if (record.voided?.some((each) => each.op === op.id)) marks.push('lost its right, does not count')
+  if (record.erased?.includes(op.id)) marks.push('erased')
+  else if (op.withheld) marks.push('what it says is not held here')
+  else if (!readBody(op).effective && op.header.type <= DELETE) marks.push('without effect')
+  if (record.equivocations?.some((pair) => pair.includes(op.id))) marks.push('one of two histories that one key signed')
+  return marks
 }
 
 const WORDS: Readonly<Record<string, string>> = {
@@ -83,6 +95,7 @@ const WORDS: Readonly<Record<string, string>> = {
   put: 'Replaced',
   patch: 'Changed',
   delete: 'Deleted',
+  erase: 'Erased',
 }
 
 function changedHtml(record: Merged, { op, known, before, after }: Step): Html {

@@ -116,6 +116,11 @@ function badgesHtml(record: Merged, invalid: number, others: number): Html | und
       html`<a class="badge warn" href="#conflicts">${plural(record.conflicts.length, 'conflict')}</a>`,
     record.heads.length > 1 && html`<a class="badge" href="#signature">${plural(record.heads.length, 'head')}</a>`,
     invalid > 0 && html`<a class="badge warn" href="#fields">${plural(invalid, 'invalid field')}</a>`,
+    record.equivocations !== undefined &&
+      html`<a class="badge warn" href="${recordPath(record)}/history">one key signed two histories</a>`,
+    record.erased !== undefined && html`<span class="badge">${plural(record.erased.length, 'op')} erased</span>`,
+    record.incomplete !== undefined &&
+      html`<span class="badge warn">${plural(record.incomplete.length, 'op')} without its text on this node</span>`,
     others > 0 &&
       html`<span class="badge warn">${others === 1 ? 'another key has' : `${others} other keys have`} a record of this name: look at who signed</span>`,
   ].filter((badge) => badge !== false)
