@@ -40,10 +40,12 @@ export type WriteOptions = {
   readonly when?: (now: Merged | undefined) => boolean
   /** Keep known fields of the wrong type: they are listed under invalid_fields and left out of search. */
   readonly lenient?: boolean
+  /** Of a new record: whose it is to be; this node's own when left out. Of another's, a grant must let us create it. */
+  readonly owner?: Owner
 }
 
 /** The record a write is for, and what its reserved fields say. */
-export type Identity = Target
+export type Identity = Target & { readonly owner: Owner }
 
 /** What the writer did, in the catalogue's words. */
 export function writtenFrom(outcome: WriteOutcome): Written {
@@ -74,7 +76,11 @@ export function missing(record: Merged | undefined): Refusal {
 
 export const notFound: Refusal = { outcome: 'refused', code: 'not-found', message: 'there is no such record' }
 const deleted: Refusal = { ...notFound, message: 'the record was deleted; its history is kept', deleted: true }
-export const notOwner: Refusal = { outcome: 'refused', code: 'not-owner', message: 'the record belongs to another key' }
+export const notOwner: Refusal = {
+  outcome: 'refused',
+  code: 'not-owner',
+  message: "the record belongs to another, who gave this node's key no grant for it",
+}
 export const readOnly: Refusal = { outcome: 'refused', code: 'read-only', message: 'this node has no key to sign with' }
 export const precondition: Refusal = {
   outcome: 'refused',

@@ -34,9 +34,10 @@ export function slugOf(body: JsonObject): { readonly slug: string } | Refusal {
 }
 
 export function localWrite(identity: Identity, decide: Decide, json: JsonObject, options: WriteOptions): LocalWrite {
-  const { id, kind, slug } = identity
+  const { id, kind, slug, owner } = identity
   return {
     record: id,
+    owner,
     kind: kind.name,
     slug,
     decide: (before): Intent => {

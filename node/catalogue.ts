@@ -18,6 +18,7 @@ import {
   type Merged,
   type Op,
   type OpId,
+  type Owner,
   ownerOfKey,
   ownerToDid,
   recordId,
@@ -52,6 +53,9 @@ export type { FieldError, Place, Refusal, RefusalCode, WriteOptions, Written } f
 export type { Listed, ListQuery, SearchFace } from './catalogue-search.ts'
 export type { ListedField } from './field-list.ts'
 
+/** genesis, put, patch, delete. */
+const WRITES = [1, 2, 3, 4]
+
 export type Read = { readonly outcome: 'found'; readonly record: Merged } | Refusal
 
 export class Catalogue {
@@ -60,20 +64,19 @@ export class Catalogue {
   readonly #replica: ReplicaFace
   readonly #search: SearchFace
   /** The owner of what this node signs; undefined when it has no key. */
-  readonly #own: string | undefined
-  readonly #ownDid: string
+  readonly #own: Owner | undefined
 
   constructor(replica: ReplicaFace, search: SearchFace) {
     this.saved = new SavedSearches(replica)
     this.#replica = replica
     this.#search = search
     this.#own = replica.actor === undefined ? undefined : ownerOfKey(replica.actor)
-    this.#ownDid = this.#own === undefined ? '' : ownerToDid(this.#own)
   }
 
   /**
-   * Registers a document under its slug (`slug`, else `name`) in this node's own namespace. One op. A deleted record
-   * is restored by a put above the tombstone. Refuses: invalid, exists, precondition, too-large, read-only.
+   * Registers a document under its slug (`slug`, else `name`) in this node's own namespace, or `options.owner`'s. One op. A deleted record
+   * is restored by a put above the tombstone. Refuses: invalid, exists, precondition, too-large, not-owner,
+   * read-only.
    */
   async register(kind: Kind, json: unknown, options: WriteOptions = {}): Promise<Written> {
     const own = this.#own
@@ -82,7 +85,9 @@ export class Catalogue {
     if ('outcome' in object) return object
     const named = slugOf(object.body)
     if ('outcome' in named) return named
-    return this.#write(this.#identity(kind, own, named.slug), decideRegister, object.body, options)
+    const identity = this.#identity(kind, options.owner ?? own, named.slug)
+    if (!(await this.#mayWrite(identity))) return notOwner
+    return this.#write(identity, decideRegister, object.body, options)
   }
 
   /**
@@ -168,8 +173,17 @@ export class Catalogue {
       kind,
       id: recordId({ net: this.#replica.net, owner, kind: kind.name, slug }, nativeSuite.sha256),
       slug,
-      ownerDid: this.#ownDid,
+      owner,
+      ownerDid: ownerToDid(owner),
     }
+  }
+
+  /** Whether our key may make some write there: which, the writer looks at when it is made. */
+  async #mayWrite({ owner, id, kind }: Pick<Identity, 'owner' | 'id' | 'kind'>): Promise<boolean> {
+    const { actor } = this.#replica
+    if (actor === undefined || owner === this.#own) return actor !== undefined
+    const authority = await this.#replica.authority(owner)
+    return WRITES.some((type) => authority.viaFor(actor, { type, record: id, w: 0 }, kind.name) !== undefined)
   }
 
   async #record(place: Place): Promise<Merged | undefined> {
@@ -184,12 +198,16 @@ export class Catalogue {
     if (own === undefined) return readOnly
     const kind = kindOf(place.kind)
     if (kind === undefined) return notFound
-    if ('slug' in place) return place.owner === own ? this.#identity(kind, own, place.slug) : notOwner
+    if ('slug' in place) {
+      const identity = this.#identity(kind, place.owner, place.slug)
+      return (await this.#mayWrite(identity)) ? identity : notOwner
+    }
     const record = await this.#record(place)
     if (record === undefined) return notFound
-    if (record.owner !== own) return notOwner
-    if (!record.live && !options.create) return missing(record)
-    return { kind, id: record.record, slug: record.slug ?? '', ownerDid: this.#ownDid }
+    const { owner, slug = '', live, record: id } = record
+    if (!(await this.#mayWrite({ owner, id, kind }))) return notOwner
+    if (!live && !options.create) return missing(record)
+    return { kind, id, slug, owner, ownerDid: ownerToDid(owner) }
   }
 
   async #write(identity: Identity, decide: Decide, json: JsonObject, options: WriteOptions): Promise<Written> {

@@ -3,6 +3,7 @@
  *
  * Nothing here knows HTTP. node/node.ts makes one; tests make one from a replica and an index alone.
  */
+import type { Authorities } from './authorities.ts'
 import type { Catalogue } from './catalogue.ts'
 import type { ReplicaFace } from './replica-types.ts'
 import type { WebhooksFace } from './webhooks.ts'
@@ -57,6 +58,7 @@ export interface NodeFace {
   readonly networkName: string
   readonly replica: ReplicaFace
   readonly catalogue: Catalogue
+  readonly authorities: Authorities
   readonly peerId?: string
   /** did:key of the key that signs for this node; missing when it only relays. */
   readonly did?: string

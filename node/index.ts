@@ -4,6 +4,7 @@
  * Reading order: face.ts is what the faces see of it; catalogue.ts how records are written, read and found; replica.ts
  * how ops come in and go out; store.ts what is on disk; limits.ts every bound.
  */
+export * from './authorities.ts'
 export * from './catalogue.ts'
 export * from './change-json.ts'
 export * from './disk.ts'

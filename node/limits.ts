@@ -53,6 +53,8 @@ export const recordOpsCacheBytesMax = 8 * MiB
 export const authorityCacheOpsMax = 20_000
 /** Records merged again in one go after a change of authority, so that readers and writers get their turn. */
 export const rejudgeRecords = 64
+/** Ids that one revoke, keep or erase lists: its body then stays under the wire's 256 KiB. */
+export const keepIdsPerOp = 8_000
 /** What one frame's row may inflate to: a frame, and never more. */
 export const frameRowBytesMax = 1 * MiB
 /** Ops of one group commit; more wait for the next, so that merging them does not stall the readers. */

@@ -7,6 +7,7 @@
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { keyToDid, networkId } from '../crdt/index.ts'
+import { Authorities } from './authorities.ts'
 import { Catalogue } from './catalogue.ts'
 import { LevelDisk } from './disk-level.ts'
 import type { NodeFace, RequestFacts, Status, Storage } from './face.ts'
@@ -69,6 +70,7 @@ export class Node implements NodeFace, AsyncDisposable {
   readonly networkName: string
   readonly replica: Replica
   readonly catalogue: Catalogue
+  readonly authorities: Authorities
   readonly indexer: Indexer
   readonly sync: Sync
   /** Tokens besides the main one. */
@@ -115,6 +117,7 @@ export class Node implements NodeFace, AsyncDisposable {
     this.peerId = network.self
     this.did = replica.actor === undefined ? undefined : keyToDid(replica.actor)
     this.catalogue = new Catalogue(replica, indexer)
+    this.authorities = new Authorities(replica)
     replica.ready.then(
       () => {
         this.#isReady = true

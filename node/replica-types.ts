@@ -105,7 +105,8 @@ export type LocalAuthorisation = {
 /** `parents`: all heads when left out. What they reach in the authority record, a revoke keeps. */
 export type AuthorityDraft = {
   readonly type: 'grant' | 'revoke' | 'keep'
-  readonly body: Uint8Array
+  /** Or what makes it from the ids of the ops before it in the same list. */
+  readonly body: Uint8Array | ((before: readonly OpId[]) => Uint8Array)
   readonly parents?: readonly OpId[]
 }
 export type WriteOutcome =

@@ -153,7 +153,8 @@ export async function authoriseInto(
     const via = now.viaFor(signer.key, { type: OP_TYPES.indexOf(type) + 1, record: now.record, w })
     if (via === undefined) return undefined
     const named = parents ?? now.heads().slice(0, PARENTS_MAX)
-    const draft = { type, record: now.record, parents: named, w, body, ...relied(via) }
+    const bytes = typeof body === 'function' ? body(ops.map(({ id }) => id)) : body
+    const draft = { type, record: now.record, parents: named, w, body: bytes, ...relied(via) }
     const op = draftOp(draft, { net, key: signer.key, sha256 })
     now.add(op)
     ops.push(op)

@@ -7,6 +7,7 @@ import { type HttpServer, type ListenOptions, listen } from '../../api/index.ts'
 import { type Draft, fromHex, keyToDid, networkId, signBatch } from '../../crdt/index.ts'
 import { MemoryDisk } from '../../node/disk-memory.ts'
 import {
+  Authorities,
   Catalogue,
   type Disk,
   type Environment,
@@ -90,6 +91,7 @@ export async function startHttpNode(options: HttpNodeOptions = {}): Promise<Http
     networkName: 'test',
     replica,
     catalogue: new Catalogue(replica, indexer),
+    authorities: new Authorities(replica),
     did: keyToDid(signer.key),
     multiaddrs: () => [],
     status: (wanted) =>
