@@ -123,7 +123,7 @@ export function routesOf(node: NodeFace, closing: AbortSignal, mcp?: McpServerFa
       return tagged(c, text)
     },
   }
-  const all = [...routes, openApiRoute, ...docRoutes(read)]
+  const all = [...routes, openApiRoute, ...docRoutes(node, read)]
   return all
 }
 
