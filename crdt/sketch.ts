@@ -38,6 +38,11 @@ export class Sketch {
     return this.#symbols
   }
 
+  /** How many ids the set has. */
+  get size(): number {
+    return this.#words[COUNT] ?? 0
+  }
+
   /** 20 bytes a symbol. Seen, not copied: to be read at once. */
   get words(): Int32Array {
     return this.#words

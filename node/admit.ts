@@ -12,7 +12,7 @@ import type { Group } from './append.ts'
 import type { Clock } from './environment.ts'
 import { refusedIdsMax, verifiedBatchesMax } from './limits.ts'
 import { Lru } from './lru.ts'
-import { Pending } from './pending.ts'
+import { type Parking, Pending } from './pending.ts'
 import type { SignatureChecker, Source } from './replica-types.ts'
 import { type Refused, type Settled, Settling } from './settle.ts'
 
@@ -23,6 +23,7 @@ export type AdmissionOptions = {
   readonly checker: SignatureChecker
   /** Which of these ops are held in a good copy. */
   readonly held: (ids: readonly OpId[]) => Promise<readonly boolean[]>
+  readonly parking?: Parking
 }
 
 /** Frames that could be read. Those with nothing new were not verified, and nothing is taken from them. */
@@ -41,7 +42,7 @@ export class Admission {
 
   constructor(options: AdmissionOptions) {
     this.#options = options
-    this.pending = new Pending(options.clock)
+    this.pending = new Pending(options.clock, options.parking)
   }
 
   async authenticate(bytes: readonly Uint8Array[], source: Source): Promise<Arrived> {

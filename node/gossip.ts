@@ -216,7 +216,7 @@ export class Gossip implements AsyncDisposable {
   }
 
   async #lacking(replica: ReplicaFace, ids: readonly OpId[]): Promise<OpId[]> {
-    const held = await replica.has(ids)
+    const held = await replica.knows(ids)
     return ids.filter((_, i) => !held[i])
   }
 

@@ -65,6 +65,14 @@ export const admitQueueOpsMax = 100_000
 export const refusedIdsMax = 10_000
 /** Batches whose signature was found good, remembered because ops of one batch often arrive in parts. */
 export const verifiedBatchesMax = 4_096
+/** Ids in one of the rows that make a start quick: 128 KiB. */
+export const idChunkOps = 4_096
+/** Ops behind these rows that are read from their frames at a start; with more, the rows of all ops are read. */
+export const idTailOpsMax = 8_192
+/** The sketch is written when so many more rows of ids are; below, it is quicker to make than to read. */
+export const idSketchChunks = 16
+/** Parts of the set (one kind, one owner) whose ids are kept beside it, 90 bytes an id. */
+export const syncSetsKeptMax = 16
 /** One answer of `frames` when the caller names no bound. */
 export const framesAnswerBytesMax = 4 * MiB
 /** Imported public keys kept by each verifying thread. */

@@ -1,24 +1,52 @@
 /**
- * The ids of all ops held, in memory: whether an op is held, and the root by which two sets are compared.
+ * The ids of all ops known, in memory: whether an op is held, and the sets by which two nodes compare what they hold.
  *
- * Loaded from the `o` rows in the background after open. Until then `has` answers undefined and the store is asked;
- * what arrives meanwhile is kept aside, so that what was on disk can be compared with what the last shutdown counted.
+ * Loaded in the background after open: from rows that keep the ids in order of arrival (id-rows.ts) and the few frames
+ * behind them, and checked afterwards against the ops' own rows; or, when those rows are missing or damaged, from the
+ * ops' own rows. Until it is loaded `has` answers undefined and the store is asked; what arrives meanwhile is kept
+ * aside, so that what was on disk can be compared with what the last shutdown counted.
+ *
+ * Known are the ops held; those refused by this node's policy, which stay so over restarts; and those put off because
+ * their clock is ahead, as long as they wait. So nodes of different policy agree on roots.
  */
-import type { OpId, Sha256 } from '../crdt/index.ts'
+import { fromHex, IdSet, type OpId, type Sha256 } from '../crdt/index.ts'
 import type { Disk } from './disk.ts'
+import { IdLog } from './id-log.ts'
+import { type Arrival, type Withheld, withheldKey, withheldRow } from './id-rows.ts'
+import { sortIds } from './id-sort.ts'
+import { idTailOpsMax, syncSetsKeptMax } from './limits.ts'
 import { ReconciledSet } from './reconciled-set.ts'
 import type { Log } from './replica-types.ts'
-import { type Counts, idOfKey, type Marker, opRows, readLocation } from './rows.ts'
-import { ALL } from './sets.ts'
+import { type Counts, idOfKey, type Marker, opKey, opRows, readLocation } from './rows.ts'
+import { ALL, type Belonging, belongs } from './sets.ts'
+
+export type OpSetOptions = {
+  readonly disk: Disk
+  readonly sha256: Sha256
+  readonly log: Log
+  /** Ops in order of arrival after this number, from the frames: slow, and used for few. */
+  readonly opsSince: (seq: number) => AsyncIterable<Arrival>
+}
 
 export class OpSet {
-  readonly #ids: ReconciledSet
-  /** Arrived since open; undefined when all are in `#ids`. */
+  readonly #options: OpSetOptions
+  readonly #idLog: IdLog
+  #all: ReconciledSet
+  /** Parts of it that somebody has asked for, the longest unused first. */
+  readonly #parts = new Map<string, Promise<ReconciledSet>>()
+  readonly #growing = new Set<ReconciledSet>()
+  /** Arrived since open; undefined when all are in `#all`. */
   #arrived: Set<OpId> | undefined = new Set()
+  /** Known and not held, and of those known for another reason too. */
+  readonly #withheld = new Map<OpId, Withheld & { held: boolean }>()
+  readonly #parked = new Set<OpId>()
   #state: 'loading' | 'good' | 'differs' = 'loading'
+  #checking: Promise<void> = Promise.resolve()
 
-  constructor(sha256: Sha256) {
-    this.#ids = new ReconciledSet(ALL, sha256)
+  constructor(options: OpSetOptions) {
+    this.#options = options
+    this.#all = new ReconciledSet(ALL, new IdSet(options.sha256))
+    this.#idLog = new IdLog({ ...options, others: () => [...this.#withheld.keys(), ...this.#parked] })
   }
 
   get state(): 'loading' | 'good' | 'differs' {
@@ -27,55 +55,272 @@ export class OpSet {
 
   /** Of all ops; whole once loaded. */
   get all(): ReconciledSet {
-    return this.#ids
+    return this.#all
   }
 
-  /** Undefined while loading, when only the store can say. */
+  /** Held. Undefined while loading, when only the store can say. */
   has(id: OpId): boolean | undefined {
-    if (this.#arrived === undefined) return this.#ids.has(id)
-    return this.#arrived.has(id) ? true : undefined
+    if (this.#arrived !== undefined) return this.#arrived.has(id) ? true : undefined
+    if (!this.#all.has(id) || this.#parked.has(id)) return false
+    return this.#withheld.get(id)?.held ?? true
   }
 
-  add(id: OpId): void {
-    if (this.#arrived === undefined) this.#ids.add(id)
-    else this.#arrived.add(id)
+  /** Held, refused by policy, or put off. Undefined while loading. */
+  knows(id: OpId): boolean | undefined {
+    return this.#arrived === undefined ? this.#all.has(id) : this.has(id)
   }
 
+  isWithheld(id: OpId): boolean {
+    return this.#withheld.has(id)
+  }
+
+  /** These are on disk, in this order of arrival. */
+  append(arrivals: readonly Arrival[]): void {
+    for (const { id, of } of arrivals) {
+      const withheld = this.#withheld.get(id)
+      if (withheld !== undefined) withheld.held = true
+      this.#parked.delete(id)
+      this.#arrived?.add(id)
+      if (this.#arrived === undefined) this.#add(id, of)
+    }
+    this.#idLog.append(arrivals, this.#all)
+  }
+
+  /** Waits for its time: known for as long. */
+  park(id: OpId, of?: Belonging): void {
+    if (this.#arrived !== undefined || this.#all.has(id)) return
+    this.#parked.add(id)
+    this.#add(id, of)
+  }
+
+  /** Waits no more, and is held if it was appended. */
+  unpark(id: OpId): void {
+    if (this.#parked.delete(id)) this.#delete(id)
+  }
+
+  /** Marks ops as known and not served, over restarts; held ones stay held. */
+  async withhold(ops: readonly ({ readonly id: OpId } & Withheld)[]): Promise<void> {
+    const { disk, sha256 } = this.#options
+    await disk.batch(ops.map(({ id, ...why }) => ({ key: withheldKey(id), value: withheldRow(why, sha256) })))
+    for (const { id, ...why } of ops) {
+      const held = this.#all.has(id) && (this.#withheld.get(id)?.held ?? !this.#parked.delete(id))
+      this.#withheld.set(id, { ...why, held })
+      this.#add(id, why.of)
+    }
+  }
+
+  /** The other way: what is not held is not known any more, so that peers bring it. */
+  async release(ids: readonly OpId[]): Promise<void> {
+    const known = ids.filter((id) => this.#withheld.has(id))
+    await this.#options.disk.batch(known.map((id) => ({ key: withheldKey(id) })))
+    for (const id of known) {
+      const held = this.#withheld.get(id)?.held
+      this.#withheld.delete(id)
+      if (!held) this.#delete(id)
+    }
+  }
+
+  /** Ops held. */
   get size(): number {
-    return this.#ids.size + (this.#arrived?.size ?? 0)
+    return this.#all.size + (this.#arrived?.size ?? 0)
   }
 
   /** Undefined while loading. */
   root(): string | undefined {
-    return this.#arrived === undefined ? this.#ids.root() : undefined
+    return this.#arrived === undefined ? this.#all.root() : undefined
+  }
+
+  /** The root without what is forgotten at a restart. Undefined while loading. */
+  rootAtRest(): string | undefined {
+    for (const id of [...this.#parked]) this.unpark(id)
+    return this.root()
+  }
+
+  /** A part of the set, made when it is first asked for and kept up to date from then on. */
+  part(name: string): Promise<ReconciledSet> {
+    if (name === ALL) return Promise.resolve(this.#all)
+    const made = this.#parts.get(name) ?? this.#make(name)
+    this.#parts.delete(name)
+    this.#parts.set(name, made)
+    for (const oldest of this.#parts.keys()) {
+      if (this.#parts.size <= syncSetsKeptMax) break
+      this.#parts
+        .get(oldest)
+        ?.then((set) => this.#growing.delete(set))
+        .catch(() => {})
+      this.#parts.delete(oldest)
+    }
+    return made
+  }
+
+  /** Whether asking for this part reads all ids. */
+  isKept(name: string): boolean {
+    return name === ALL || this.#parts.has(name)
   }
 
   /**
    * Reads the ids that were on disk at open and compares: with the root that a clean shutdown left, else with the
    * count of the last commit. A difference is logged and stays visible in `state`; the set is what the rows say.
    */
-  async load(disk: Disk, counts: Counts, marker: Marker | undefined, log: Log, signal: AbortSignal): Promise<void> {
+  async load(counts: Counts, marker: Marker | undefined, signal: AbortSignal): Promise<void> {
+    const { log } = this.#options
+    const quick = await this.#fromIdLog(counts, signal)
+    const isGood = quick && this.#compare(counts, marker).isGood
+    if (!isGood && !signal.aborted) await this.#fromOps(counts, signal)
+    if (signal.aborted) return
+    const { isGood: isRight, ...facts } = this.#compare(counts, marker)
+    this.#state = isRight ? 'good' : 'differs'
+    if (!isRight) {
+      log('error', 'the ops on disk are not those of the last shutdown; peers will be asked for what is missing', facts)
+    }
+    for (const id of this.#arrived ?? []) this.#all.add(id)
+    this.#arrived = undefined
+    this.#checking = this.#goOn(counts, isGood === true, signal).catch((error) => {
+      if (!signal.aborted) log('warn', "couldn't check the ids on disk", { error: String(error) })
+    })
+  }
+
+  /** Resolves when nothing here uses the disk any more; `signal` of `load` was aborted. */
+  async close(): Promise<void> {
+    await this.#checking
+    await this.#idLog.close(this.#all)
+  }
+
+  #compare(counts: Counts, marker: Marker | undefined) {
+    let unheld = 0
+    for (const { held } of this.#withheld.values()) if (!held) unheld++
+    const ops = this.#all.size - unheld
+    const wanted = marker?.ops ?? counts.ops
+    const root = this.#all.root()
+    const isGood = ops === wanted && (marker === undefined || marker.root === root)
+    return { isGood, ops, wanted, root, wantedRoot: marker?.root, lost: Math.max(0, wanted - ops) }
+  }
+
+  /** False when the rows are not there, damaged, or too far behind. */
+  async #fromIdLog(counts: Counts, signal: AbortSignal): Promise<boolean> {
+    const { sha256 } = this.#options
+    const read = await this.#idLog.open()
+    if (read.parts.length === 0 || counts.seq - read.upto > idTailOpsMax) return false
+    const tail: Arrival[] = []
+    for await (const arrival of this.#options.opsSince(read.upto)) {
+      if (arrival.seq > counts.seq) break
+      if (signal.aborted) return false
+      tail.push(arrival)
+    }
+    this.#idLog.resume(tail)
+    const last = new Uint8Array(32 * tail.length)
+    for (const [i, { id }] of tail.entries()) last.set(fromHex(id), 32 * i)
+    const sorted = await stepwise(sortIds([...read.parts, last]), signal)
+    if (sorted === undefined) return false
+    let sketch = read.sketch
+    if (sketch !== undefined) {
+      for (const part of [...read.parts.slice(read.sketchParts), last]) {
+        // An op that arrived twice, after damage, is in the set once; the sketch is then made anew when asked for.
+        for (let at = 0; at < part.length; at += 32) sketch.add(part.subarray(at, at + 32))
+        await turn()
+      }
+      const bytes = read.parts.reduce((sum, part) => sum + part.length, last.length)
+      if (sorted.length !== bytes || sketch.size !== sorted.length / 32) sketch = undefined
+    }
+    this.#all = new ReconciledSet(ALL, IdSet.ofSorted(sorted, sha256), sketch)
+    await this.#addWithheld()
+    return true
+  }
+
+  async #fromOps(counts: Counts, signal: AbortSignal): Promise<void> {
+    const { disk, sha256 } = this.#options
+    this.#all = new ReconciledSet(ALL, new IdSet(sha256))
     for await (const [key, value] of disk.entries(opRows)) {
       if (signal.aborted) return
       const location = readLocation(value)
       // Later arrivals are in #arrived: a disk may show them here or not.
       if (location !== undefined && location.seq + location.place > counts.seq) continue
-      this.#ids.add(idOfKey(key))
+      this.#all.add(idOfKey(key))
     }
-    const ops = this.#ids.size
-    const wanted = marker?.ops ?? counts.ops
-    const root = this.#ids.root()
-    this.#state = ops === wanted && (marker === undefined || marker.root === root) ? 'good' : 'differs'
-    if (this.#state === 'differs') {
-      log('error', 'the ops on disk are not those of the last shutdown; peers will be asked for what is missing', {
-        ops,
-        wanted,
-        root,
-        wantedRoot: marker?.root,
-        lost: Math.max(0, wanted - ops),
-      })
-    }
-    for (const id of this.#arrived ?? []) this.#ids.add(id)
-    this.#arrived = undefined
+    await this.#addWithheld()
   }
+
+  async #addWithheld(): Promise<void> {
+    this.#withheld.clear()
+    for await (const [id, why] of this.#idLog.withheld()) {
+      this.#withheld.set(id, { ...why, held: this.#all.has(id) })
+      this.#all.add(id)
+    }
+  }
+
+  /** What need not be done before the node is ready: the rows that make the next start quick, and a look at the ops' own. */
+  async #goOn(counts: Counts, wasQuick: boolean, signal: AbortSignal): Promise<void> {
+    if (!wasQuick) await this.#idLog.rebuild(this.#options.opsSince, counts.seq, signal, this.#all)
+    else await this.#check(signal)
+  }
+
+  /** Compares the ids with the rows of the ops themselves: LevelDB may have lost some without a word. */
+  async #check(signal: AbortSignal): Promise<void> {
+    const { disk, log } = this.#options
+    let lost = 0
+    for (let first = 0; first < 256 && !signal.aborted; first++) {
+      const prefix = first.toString(16).padStart(2, '0')
+      const rows = new Set<OpId>()
+      for await (const key of disk.keys(rangeOf(first))) rows.add(idOfKey(key))
+      const unsure = [...this.#all.ids.ids(prefix)].filter((id) => !rows.has(id) && this.has(id) === true)
+      // It may have arrived since the rows were read.
+      const found = await disk.getMany(unsure.map(opKey))
+      for (const [i, id] of unsure.entries()) {
+        if (found[i] !== undefined) continue
+        this.#delete(id)
+        lost++
+      }
+    }
+    if (lost === 0) return
+    this.#state = 'differs'
+    // The rows of ids still tell of what is lost, so a sketch without it must not be taken for theirs.
+    this.#all.forgetSketch()
+    log('error', 'ops are missing on disk; peers will be asked for them', { lost })
+  }
+
+  async #make(name: string): Promise<ReconciledSet> {
+    const set = new ReconciledSet(name, new IdSet(this.#options.sha256))
+    // What is appended from now on goes in by itself; what was there before is read.
+    this.#growing.add(set)
+    try {
+      for await (const { id, of } of this.#idLog.arrivals()) if (belongs(of, name) && this.has(id)) set.add(id)
+      for (const [id, { of }] of this.#withheld) if (of && belongs(of, name)) set.add(id)
+    } catch (error) {
+      this.#growing.delete(set)
+      this.#parts.delete(name)
+      throw error
+    }
+    return set
+  }
+
+  #add(id: OpId, of: Belonging | undefined): void {
+    this.#all.add(id)
+    if (of === undefined) return
+    for (const set of this.#growing) if (belongs(of, set.name)) set.add(id)
+  }
+
+  #delete(id: OpId): void {
+    this.#all.delete(id)
+    for (const set of this.#growing) set.delete(id)
+  }
+}
+
+function rangeOf(first: number) {
+  const gte = Uint8Array.of(opRows.gte[0]!, first)
+  return { gte, lt: first < 255 ? Uint8Array.of(opRows.gte[0]!, first + 1) : opRows.lt }
+}
+
+/** Runs to its end, letting others run in between; undefined when it was stopped. */
+async function stepwise<T>(steps: Generator<void, T>, signal: AbortSignal): Promise<T | undefined> {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+    if (signal.aborted) return undefined
+    await turn()
+  }
+}
+
+/** A turn of the event loop: reads and requests go first. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }

@@ -32,8 +32,12 @@ export type PendingEntry = { readonly op: Op; readonly missing: readonly OpId[];
 /** An op, its strings, and its places in the maps here, beside its bytes. */
 const OP_OVERHEAD = 1024
 
+/** Told of ops that wait for their time, and when they do not any more. */
+export type Parking = { park(op: Op): void; unpark(id: OpId): void }
+
 export class Pending {
   readonly #clock: Clock
+  readonly #parking: Parking | undefined
   readonly #byId = new Map<OpId, Waiting>()
   readonly #byParent = new Map<OpId, Set<OpId>>()
   /** In order of arrival, by peer. */
@@ -43,8 +47,9 @@ export class Pending {
   readonly #ending = new Set<Parcel>()
   #bytes = 0
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, parking?: Parking) {
     this.#clock = clock
+    this.#parking = parking
   }
 
   get ops(): number {
@@ -104,7 +109,10 @@ export class Pending {
       const waiting: Waiting = { ...entry, parcel }
       parcel.waiting.set(entry.op.id, waiting)
       this.#byId.set(entry.op.id, waiting)
-      if (entry.due !== undefined) this.#parked.add(entry.op.id)
+      if (entry.due !== undefined) {
+        this.#parked.add(entry.op.id)
+        this.#parking?.park(entry.op)
+      }
       for (const parent of entry.missing) {
         const children = this.#byParent.get(parent)
         if (children === undefined) this.#byParent.set(parent, new Set([entry.op.id]))
@@ -165,7 +173,7 @@ export class Pending {
 
   #forget({ op, missing }: Waiting): void {
     this.#byId.delete(op.id)
-    this.#parked.delete(op.id)
+    if (this.#parked.delete(op.id)) this.#parking?.unpark(op.id)
     for (const parent of missing) {
       const children = this.#byParent.get(parent)
       children?.delete(op.id)

@@ -4,7 +4,7 @@
  * The sketch is made when it is first asked for and kept from then on, with as many symbols as the set's size deserves:
  * a node that never compares does not pay for it. What holds the ops behind the ids is not known here.
  */
-import { fromHex, IdSet, type OpId, type Sha256, Sketch, sketchSymbolsFor } from '../crdt/index.ts'
+import { fromHex, type IdSet, type OpId, Sketch, sketchSymbolsFor } from '../crdt/index.ts'
 
 export class ReconciledSet {
   /** sets.ts */
@@ -12,9 +12,10 @@ export class ReconciledSet {
   readonly ids: IdSet
   #sketch: Sketch | undefined
 
-  constructor(name: string, sha256: Sha256, sketch?: Sketch) {
+  /** `sketch`: of these very ids. */
+  constructor(name: string, ids: IdSet, sketch?: Sketch) {
     this.name = name
-    this.ids = new IdSet(sha256)
+    this.ids = ids
     this.#sketch = sketch
   }
 
@@ -55,6 +56,11 @@ export class ReconciledSet {
     this.#sketch ??= new Sketch(0)
     this.#sketch.grow(symbols, (add) => this.ids.each(add))
     return this.#sketch
+  }
+
+  /** It is made anew when it is next asked for. */
+  forgetSketch(): void {
+    this.#sketch = undefined
   }
 
   /** The sketch as far as it is kept. */

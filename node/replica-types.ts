@@ -16,6 +16,7 @@ import type {
 } from '../crdt/index.ts'
 import type { Disk } from './disk.ts'
 import type { Environment } from './environment.ts'
+import type { Withheld } from './id-rows.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
 
 /** One signature to check. */
@@ -137,7 +138,10 @@ export type Change = {
 }
 
 export type Health = {
-  /** 'differs': the ops on disk are not those that the last shutdown, or the last commit, counted. */
+  /**
+   * 'differs': the ops on disk are not those that the last shutdown, or the last commit, counted. After a quick start it
+   * may turn out a moment after `ready`.
+   */
   readonly set: 'loading' | 'good' | 'differs'
   /** Rows that did not read back as written. Their ops are not served, and are taken again from any peer. */
   readonly damagedFrames: number
@@ -192,6 +196,13 @@ export interface ReplicaFace extends AsyncDisposable {
   knows(ids: readonly OpId[]): Promise<readonly boolean[]>
   /** Whether peers get this op from us when they ask for it. */
   serves(id: OpId): boolean
+  /**
+   * Ops that this node's policy refuses, held or not: from now on, over restarts, they are known and not served, so that
+   * roots still agree with nodes of another policy.
+   */
+  withhold(ops: readonly ({ readonly id: OpId } & Withheld)[]): Promise<void>
+  /** Takes that back; those not held are then asked of peers again. */
+  release(ids: readonly OpId[]): Promise<void>
   /** The ids of a set as it is compared with peers (sets.ts); undefined when this replica does not hold that set. */
   reconciled(set: string): Promise<ReconciledSet | undefined>
   op(id: OpId): Promise<Op | undefined>
@@ -202,12 +213,13 @@ export interface ReplicaFace extends AsyncDisposable {
   /** Ops in arrival order after `since`. */
   changes(since: number, limit: number): Promise<readonly Change[]>
   /**
-   * The arrival log as frames, in order, from after `since`, leaving out frames that came from `notFrom`. `seq` is the last arrival
+   * The arrival log as frames, in order, from after `since`, leaving out frames that came from `notFrom`, ops that are not
+   * in `of` and ops that are not served. `seq` is the last arrival
    * number covered so far (also by what was left out).
    */
   log(
     since: number,
-    options?: { notFrom?: string },
+    options?: { notFrom?: string; of?: { has(id: OpId): boolean } },
   ): AsyncIterable<{ readonly seq: number; readonly bytes: Uint8Array; readonly ids: readonly OpId[] }>
   /** SPEC.md, "State hash"; walks every record. */
   stateHash(): Promise<string>

@@ -27,6 +27,8 @@ import type { Clock } from './environment.ts'
 import { NodeError } from './errors.ts'
 import { forkedRecords } from './forks.ts'
 import { historyOf } from './history.ts'
+import { arrivalsSince } from './id-log.ts'
+import type { Withheld } from './id-rows.ts'
 import { framesAnswerBytesMax, parkedCheckMs, rejudgeRecords } from './limits.ts'
 import { OpSet } from './op-set.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
@@ -45,8 +47,10 @@ import type {
   Source,
   WriteOutcome,
 } from './replica-types.ts'
-import { ALL } from './sets.ts'
+
+import { isSetName } from './sets.ts'
 import { statesAt, touchedAt } from './states-at.ts'
+
 import { Store } from './store.ts'
 import { Writer } from './writer.ts'
 
@@ -91,13 +95,18 @@ export class Replica implements ReplicaFace {
     this.#log = log
     this.#admitted = options.onAdmitted ?? (() => {})
     this.#store = store
-    this.#set = new OpSet(suite.sha256)
-    this.#admission = new Admission({ net, sha256: suite.sha256, clock, checker, held: (ids) => this.has(ids) })
+    this.#set = new OpSet({ disk, sha256: suite.sha256, log, opsSince: (seq) => arrivalsSince(store, seq) })
+    const parking = {
+      park: ({ id, header }: Op) => this.#set.park(id, header.genesis),
+      unpark: (id: OpId) => this.#set.unpark(id),
+    }
+    const held = (ids: readonly OpId[]) => this.has(ids)
+    this.#admission = new Admission({ net, sha256: suite.sha256, clock, checker, held, parking })
     const isForked = (record: RecordId) => this.#forked.size > 0 && [...this.#forked.values()].includes(record)
     const author = signer && { net, sha256: suite.sha256, clock, signer, isForked }
     const appended = (change: Appended) => this.#appended(change)
     this.#writer = new Writer({ store, set: this.#set, admission: this.#admission, author, journal, log, appended })
-    this.ready = this.#set.load(disk, store.counts, store.marker, log, this.#closing.signal)
+    this.ready = this.#set.load(store.counts, store.marker, this.#closing.signal)
     this.#journalRead = journal === undefined ? Promise.resolve() : this.ready.then(() => this.#readJournal(journal))
     void this.#store
       .waiting()
@@ -227,17 +236,28 @@ export class Replica implements ReplicaFace {
     return known.map((held) => held ?? locations.next().value !== undefined)
   }
 
-  knows(ids: readonly OpId[]): Promise<readonly boolean[]> {
-    return this.has(ids)
+  async knows(ids: readonly OpId[]): Promise<readonly boolean[]> {
+    const held = await this.has(ids)
+    return ids.map((id, i) => held[i] || (this.#set.knows(id) === true && !this.#store.isDamaged(id)))
   }
 
-  serves(_id: OpId): boolean {
-    return true
+  serves(id: OpId): boolean {
+    return !this.#set.isWithheld(id)
+  }
+
+  async withhold(ops: readonly ({ readonly id: OpId } & Withheld)[]): Promise<void> {
+    await this.ready
+    return this.#set.withhold(ops)
+  }
+
+  async release(ids: readonly OpId[]): Promise<void> {
+    await this.ready
+    return this.#set.release(ids)
   }
 
   async reconciled(name: string): Promise<ReconciledSet | undefined> {
     await this.ready
-    return name === ALL ? this.#set.all : undefined
+    return isSetName(name) ? this.#set.part(name) : undefined
   }
 
   async op(id: OpId): Promise<Op | undefined> {
@@ -248,7 +268,7 @@ export class Replica implements ReplicaFace {
     const frames: Uint8Array[] = []
     const left: OpId[] = []
     let bytes = 0
-    for (const [seq, some] of await this.#store.byFrame(ids)) {
+    for (const [seq, some] of await this.#store.byFrame(ids.filter((id) => this.serves(id)))) {
       const found = left.length > 0 ? undefined : await this.#store.frameWith(seq, some)
       if (left.length > 0) left.push(...some)
       if (found === undefined || found.ids.length === 0) continue
@@ -260,6 +280,17 @@ export class Replica implements ReplicaFace {
       }
       frames.push(part)
       bytes += part.length
+    }
+    for (const id of ids) {
+      // Put off here by the clock, and for whoever asks to judge by his own.
+      const parked = this.#admission.pending.get(id)
+      if (parked?.due === undefined || !this.serves(id)) continue
+      if (left.length > 0 || bytes > bytesMax) left.push(id)
+      else {
+        const part = selectFromFrame(parked.parcel.frame, new Set([id]), this.#store.sha256)
+        frames.push(part)
+        bytes += part.length
+      }
     }
     return { frames, left }
   }
@@ -300,10 +331,13 @@ export class Replica implements ReplicaFace {
 
   async *log(
     since: number,
-    options: { notFrom?: string } = {},
+    { notFrom, of }: { notFrom?: string; of?: { has(id: OpId): boolean } } = {},
   ): AsyncIterable<{ readonly seq: number; readonly bytes: Uint8Array; readonly ids: readonly OpId[] }> {
-    for await (const { seq, frame } of this.#store.framesSince(since, options.notFrom)) {
-      const ids = frame.entries.flatMap(({ op }, place) => (seq + place > since ? [op.id] : []))
+    for await (const { seq, frame } of this.#store.framesSince(since, notFrom)) {
+      const ids = frame.entries.flatMap(({ op }, place) =>
+        seq + place > since && this.serves(op.id) && of?.has(op.id) !== false ? [op.id] : [],
+      )
+      if (ids.length === 0) continue
       const bytes = selectFromFrame(frame, new Set(ids), this.#store.sha256)
       yield { seq: seq + frame.entries.length - 1, bytes, ids }
     }
@@ -341,7 +375,8 @@ export class Replica implements ReplicaFace {
     this.#closing.abort()
     await this.#journalRead.catch(() => {})
     await this.ready.catch(() => {})
-    const root = this.#set.root()
+    const root = this.#set.rootAtRest()
+    await this.#set.close()
     // Without the whole set there is nothing to compare with; the next open then counts, as after a crash.
     if (root !== undefined && this.#set.state === 'good') await this.#store.writeMarker(root)
   }

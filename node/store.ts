@@ -13,6 +13,7 @@
  *   v <op id> <record id>     empty; the records with an op that relies on this grant, rotate or identity
  *   w <op id>                 empty; the records of v that are to be merged again, for what it gave was taken
  *   g <name>                  small rows of other parts (sync cursors, known peers)
+ *   i, s, u                   ids in order of arrival, their sketch, ids refused by policy (id-rows.ts)
  *
  * Everything but f can be rebuilt from f. One atomic batch per group of frames carries all their rows, so a kill
  * leaves all of a group or nothing of it.

@@ -73,7 +73,7 @@ export class Fetcher {
       const some = [...queue.ids].slice(0, syncGetIdsMax)
       for (const id of some) queue.ids.delete(id)
       try {
-        const held = await replica.has(some)
+        const held = await replica.knows(some)
         const wants = some.filter((_, i) => !held[i])
         if (wants.length === 0) continue
         const { end } = await session(peer, wants)

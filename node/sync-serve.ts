@@ -23,6 +23,7 @@ import {
 import { type PacketCodec, pack } from './packet.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
 import type { ReplicaFace } from './replica-types.ts'
+import { ALL } from './sets.ts'
 import type { Link } from './sync-link.ts'
 import {
   type Get,
@@ -152,6 +153,12 @@ export class Server {
     return window
   }
 
+  /** Of the whole log nothing is left out; of a part, what is not in it. */
+  #filter(): { of?: ReconciledSet } {
+    const set = this.#options.set()
+    return set.name === ALL ? {} : { of: set }
+  }
+
   async #frames({ q, from, all }: Since, window: Window): Promise<void> {
     const { link, replica, startSeq } = this.#options
     const upTo = all ? startSeq() : replica.counts().seq
@@ -169,7 +176,7 @@ export class Server {
       fill = syncPacketBytes
     }
     await window.take()
-    for await (const item of replica.log(from, all ? {} : { notFrom: link.peer })) {
+    for await (const item of replica.log(from, { ...(!all && { notFrom: link.peer }), ...this.#filter() })) {
       if (window.closed || link.signal.aborted) return
       if (frames.length > 0 && bytes + 4 + item.bytes.length > FRAME_BYTES_MAX) {
         await flush()
@@ -197,7 +204,7 @@ export class Server {
     let ids: OpId[] = []
     let fill = syncFirstIds
     await window.take()
-    for await (const item of replica.log(from, all ? {} : { notFrom: link.peer })) {
+    for await (const item of replica.log(from, { ...(!all && { notFrom: link.peer }), ...this.#filter() })) {
       if (window.closed || link.signal.aborted) return
       ids.push(...item.ids)
       covered = item.seq

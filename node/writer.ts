@@ -8,6 +8,7 @@ import { type Op, type OpId, type ParsedFrame, type RecordId, signOps } from '..
 import type { Admission, Arrived } from './admit.ts'
 import { Group } from './append.ts'
 import { NodeError } from './errors.ts'
+import type { Arrival } from './id-rows.ts'
 import { admitQueueOpsMax, gossipMessageBytesMax, groupOpsMax, writeQueueMax } from './limits.ts'
 import type { OpSet } from './op-set.ts'
 import { rejudge } from './rejudge.ts'
@@ -168,7 +169,7 @@ export class Writer {
     if (group.hasChanges) {
       const prepared = await group.finish(own)
       failure = await this.#store(prepared, own, sync || own.length > 0)
-      for (const { frame } of prepared.frames) for (const { op } of frame.entries) set.add(op.id)
+      set.append(arrivalsOf(prepared))
       this.#announce(prepared)
       if (prepared.waiting.length > 0) this.#rejudgeSoon(prepared.waiting)
     }
@@ -271,6 +272,17 @@ export class Writer {
       })
     }
   }
+}
+
+/** The ops of a group that is on disk, with their numbers and where they belong. */
+function arrivalsOf({ frames, records }: Prepared): Arrival[] {
+  const byRecord = new Map(records.map(({ merged }) => [merged.record, merged]))
+  return frames.flatMap(({ seq, frame }) =>
+    frame.entries.map(({ op: { id, header } }, place) => {
+      const { kind = '', owner = '' } = header.genesis ?? byRecord.get(header.record) ?? {}
+      return { id, seq: seq + place, of: { kind, owner } }
+    }),
+  )
 }
 
 /** So that each of our own frames fits one gossip message, with its envelope. */

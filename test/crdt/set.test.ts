@@ -92,6 +92,43 @@ test('one id more or less, or another one, is another root', () => {
   expect(roots.size).toBe(201)
 })
 
+test('made of sorted ids it is the same set, and goes on as such', () =>
+  seeded((parameters) =>
+    fc.assert(
+      fc.property(fc.nat(700), fc.nat(50), (count, close) => {
+        const ids = numbered(count)
+        for (let i = 0; i < close; i++) ids.push(i.toString(16).padStart(64, 'a'))
+        const sorted = [...ids].sort()
+        const set = IdSet.ofSorted(concat(...sorted.map(fromHex)))
+        expect(set.root()).toBe(naiveRoot(ids))
+        expect([...set.ids()]).toEqual(sorted)
+        expect(set.add('f'.repeat(64))).toBe(true)
+        for (const id of sorted.slice(0, 400)) expect(set.delete(id)).toBe(true)
+        expect(set.root()).toBe(naiveRoot([...sorted.slice(400), 'f'.repeat(64)]))
+      }),
+      { ...parameters, numRuns: 20 },
+    ),
+  ))
+
+test('sorted ids that are not, are refused', () => {
+  const [a, b] = numbered(2).map(fromHex) as [Uint8Array, Uint8Array]
+  expect(() => IdSet.ofSorted(concat(a, b, a))).toThrow(RangeError)
+  expect(() => IdSet.ofSorted(concat(a, a))).toThrow(RangeError)
+  expect(() => IdSet.ofSorted(a.subarray(1))).toThrow(RangeError)
+})
+
+test('names the ids that begin with eight bytes or more', () => {
+  const ids = numbered(300)
+  const twins = ['0', '1'].map((end) => `${'ab'.repeat(31)}0${end}`)
+  const set = new IdSet()
+  for (const id of [...ids, ...twins]) set.add(id)
+  for (const id of ids) expect(set.startingWith(fromHex(id.slice(0, 16)))).toEqual([id])
+  expect(set.startingWith(fromHex('ab'.repeat(8)))).toEqual(twins)
+  expect(set.startingWith(fromHex(twins[1]!))).toEqual([twins[1]])
+  expect(set.startingWith(new Uint8Array(8))).toEqual([])
+  expect(() => set.startingWith(new Uint8Array(7))).toThrow(RangeError)
+})
+
 test('tells hash, count and ids below any digits, as far down as there are', () => {
   const ids = numbered(300)
   const set = new IdSet()

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Op, stateBytes } from '../../crdt/index.ts'
 import { carry, Group } from '../../node/append.ts'
+import { arrivalsSince } from '../../node/id-log.ts'
 import { nativeSuite, zstdCodec } from '../../node/native.ts'
 import { OpSet } from '../../node/op-set.ts'
 import { Store } from '../../node/store.ts'
@@ -23,8 +24,8 @@ async function opened() {
   const disk = new FaultyDisk()
   const options = { disk, environment: manualEnvironment(), net, sha256, codec: zstdCodec, log: () => {} }
   const store = await Store.open(options)
-  const set = new OpSet(sha256)
-  await set.load(disk, store.counts, store.marker, () => {}, new AbortController().signal)
+  const set = new OpSet({ disk, sha256, log: () => {}, opsSince: (seq) => arrivalsSince(store, seq) })
+  await set.load(store.counts, store.marker, new AbortController().signal)
   return { disk, store, set, again: () => Store.open(options) }
 }
 
@@ -36,7 +37,9 @@ async function appendAll(store: Store, set: OpSet, ops: readonly Op[]): Promise<
     for (const { op } of frame.entries) expect(await group.take(op, carrier)).toBeUndefined()
   }
   await store.commit(await group.finish([]), false)
-  for (const { id } of ops) set.add(id)
+  set.append(
+    ops.map(({ id }, i) => ({ id, seq: store.counts.seq - ops.length + i + 1, of: { kind: p.kind, owner: p.owner } })),
+  )
 }
 
 test('records are as the naive merge of their ops makes them, after every group and after reopening', async () => {

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { carry, Group } from '../../node/append.ts'
+import { arrivalsSince } from '../../node/id-log.ts'
 import { nativeSuite, zstdCodec } from '../../node/native.ts'
 import { OpSet } from '../../node/op-set.ts'
 import { frameKey, frameRow, locationRow, readFrameRow, readLocation, seqOfFrameKey } from '../../node/rows.ts'
@@ -23,8 +24,8 @@ async function opened(disk = new FaultyDisk()) {
     codec: zstdCodec,
     log: () => {},
   })
-  const set = new OpSet(sha256)
-  await set.load(disk, store.counts, store.marker, () => {}, new AbortController().signal)
+  const set = new OpSet({ disk, sha256, log: () => {}, opsSince: (seq) => arrivalsSince(store, seq) })
+  await set.load(store.counts, store.marker, new AbortController().signal)
   const append = async (ops: Parameters<typeof p.frames>[0], origin?: string) => {
     const group = new Group(store, set)
     await group.prefetch(ops)
