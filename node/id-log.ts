@@ -27,6 +27,7 @@ import { idChunkOps, idSketchChunks } from './limits.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
 import type { Log } from './replica-types.ts'
 import { idOfKey } from './rows.ts'
+import { belongingOf } from './sets.ts'
 import type { Store } from './store.ts'
 
 export type IdLogOptions = {
@@ -215,8 +216,7 @@ export async function* arrivalsSince(store: Store, since: number): AsyncIterable
     const merged = new Map((await store.records(unknown)).map((record, i) => [unknown[i]!, record]))
     for (const [place, { op }] of frame.entries.entries()) {
       if (seq + place <= since) continue
-      const { kind = '', owner = '' } = op.header.genesis ?? merged.get(op.header.record) ?? {}
-      yield { id: op.id, seq: seq + place, of: { kind, owner } }
+      yield { id: op.id, seq: seq + place, of: belongingOf(op.header, merged.get(op.header.record)) }
     }
   }
 }

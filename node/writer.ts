@@ -13,6 +13,7 @@ import { admitQueueOpsMax, gossipMessageBytesMax, groupOpsMax, writeQueueMax } f
 import type { OpSet } from './op-set.ts'
 import { rejudge } from './rejudge.ts'
 import type { Admitted, Appended, Journal, LocalAuthorisation, LocalWrite, Log, WriteOutcome } from './replica-types.ts'
+import { belongingOf } from './sets.ts'
 import type { Prepared, Store } from './store.ts'
 import { type Author, authoriseInto, writeInto } from './write.ts'
 
@@ -275,13 +276,13 @@ export class Writer {
 }
 
 /** The ops of a group that is on disk, with their numbers and where they belong. */
-function arrivalsOf({ frames, records }: Prepared): Arrival[] {
+function arrivalsOf({ frames, records, repaired }: Prepared): Arrival[] {
   const byRecord = new Map(records.map(({ merged }) => [merged.record, merged]))
+  const again = new Set(repaired)
   return frames.flatMap(({ seq, frame }) =>
-    frame.entries.map(({ op: { id, header } }, place) => {
-      const { kind = '', owner = '' } = header.genesis ?? byRecord.get(header.record) ?? {}
-      return { id, seq: seq + place, of: { kind, owner } }
-    }),
+    frame.entries.flatMap(({ op: { id, header } }, place) =>
+      again.has(id) ? [] : [{ id, seq: seq + place, of: belongingOf(header, byRecord.get(header.record)) }],
+    ),
   )
 }
 
