@@ -8,6 +8,7 @@ import { type Context, Hono } from 'hono'
 import { kinds } from '../crdt/index.ts'
 import type { NodeFace } from '../node/index.ts'
 import { hostCheck } from './auth.ts'
+import { authorityRoutes } from './authority.ts'
 import { batchRoutes } from './batch.ts'
 import { changeRoutes } from './changes.ts'
 import { readBlocks } from './client-address.ts'
@@ -96,6 +97,7 @@ export function routesOf(node: NodeFace, closing: AbortSignal, mcp?: McpServerFa
     ...perKind.filter(({ path }) => !OF_ALL_KINDS.has(path)).map(withoutPrefix),
     ...batchRoutes(node),
     ...opRoutes(node),
+    ...authorityRoutes(node),
     ...changeRoutes(node, closing),
     ...savedSearchRoutes(node, closing),
     ...webhookRoutes(node),

@@ -1,5 +1,6 @@
 /**
- * Entity tags. A record's is made of its heads: they name the whole set of its ops, so equal heads are equal answers.
+ * Entity tags. A record's is made of its heads: they name the whole set of its ops, so equal heads are equal answers;
+ * where ops rely on a grant, also of what has become of that.
  */
 import { createHash } from 'node:crypto'
 import type { Context } from 'hono'
@@ -10,8 +11,13 @@ const DIGITS = 32
 
 export function etagOf(record: Merged): string {
   const [only, ...others] = record.heads
+  const stamp = record.judged?.stamp ?? ''
+  if (stamp !== '') others.push(stamp)
   if (only !== undefined && others.length === 0) return `"${only.slice(0, DIGITS)}"`
-  return `"${createHash('sha256').update(record.heads.join()).digest('hex').slice(0, DIGITS)}"`
+  return `"${createHash('sha256')
+    .update([only, ...others].join())
+    .digest('hex')
+    .slice(0, DIGITS)}"`
 }
 
 /** The tag of a text that is not one record: a page of a list, a document. Weak: what a proxy recodes means the same. */

@@ -1,7 +1,7 @@
 /**
  * The OpenAPI 3.1 document, built from the kinds' tables and the routes themselves, so that neither can be forgotten.
  */
-import { type Kind, kinds, OP_TYPES, recordSchemaOf, schemaOf } from '../crdt/index.ts'
+import { type Kind, kinds, OP_TYPES, RIGHTS, recordSchemaOf, schemaOf } from '../crdt/index.ts'
 import { httpBatchLinesMax, idempotencyKeyCharsMax, pageItemsDefault, pageItemsMax } from '../node/index.ts'
 import { interopParameters } from './interop/openapi.ts'
 import { problems, parameters as ref, schema } from './openapi-parts.ts'
@@ -24,6 +24,7 @@ export function openApi(routes: readonly Route[], version: string): Record<strin
       { name: 'search', description: 'Over all kinds.' },
       { name: 'batch', description: 'Many records at once.' },
       { name: 'ops', description: 'Signed changes, as peers exchange them.' },
+      { name: 'authority', description: 'Who may write.' },
       { name: 'changes', description: 'What arrives, in order.' },
       { name: 'webhooks', description: 'Changes, told to a URL of yours.' },
       { name: 'node', description: 'The node itself.' },
@@ -234,6 +235,25 @@ function schemas(): Record<string, unknown> {
   )
   const value = object({ value: {}, count: COUNT })
   const facets = { type: 'object', additionalProperties: list(value) }
+  const granted = {
+    rights: { ...list({ type: 'string', enum: [...RIGHTS] }), minItems: 1 },
+    kinds: { ...list(TEXT), description: 'Not beside records; neither: all records of the owner.' },
+    records: list(TEXT),
+    fields: { ...list(TEXT), description: 'What may be written, as JSON Pointers or names of fields; missing: all.' },
+    expires_at: TIME,
+  }
+  const grant = object(
+    {
+      op: CID,
+      to: DID,
+      by: DID,
+      ...granted,
+      chain: { ...list(CID), description: 'The grants it rests on.' },
+      holds: { type: 'boolean' },
+      taken_by: list(CID),
+    },
+    ['op', 'to', 'by', 'rights', 'chain', 'holds'],
+  )
   const opType = {
     type: 'string',
     description: `${OP_TYPES.slice(0, 4).join(', ')}; further ones are kept and shown too`,
@@ -309,6 +329,9 @@ function schemas(): Record<string, unknown> {
               },
               parents: list(CID),
               inert: { type: 'boolean', const: true },
+              voided_by: { ...list(CID), description: 'The revokes or rotates that took its authority.' },
+              erased: { type: 'boolean', const: true },
+              incomplete: { type: 'boolean', const: true },
             },
             ['op', 'actor', 'w', 'type', 'patch', 'parents'],
           ),
@@ -317,13 +340,69 @@ function schemas(): Record<string, unknown> {
       },
       ['items'],
     ),
-    Heads: object({
-      heads: list(CID),
-      conflicts: {
-        type: 'object',
-        description: 'By JSON Pointer, the value shown first.',
-        additionalProperties: { type: 'array' },
+    Heads: object(
+      {
+        heads: list(CID),
+        conflicts: {
+          type: 'object',
+          description: 'By JSON Pointer, the value shown first.',
+          additionalProperties: { type: 'array' },
+        },
+        voided: list(object({ op: CID, by: list(CID) })),
+        erased: list(CID),
+        incomplete: list(CID),
+        equivocations: list(list(CID)),
       },
+      ['heads', 'conflicts'],
+    ),
+    GrantWish: object(
+      {
+        to: { ...DID, description: 'The key that may write.' },
+        ...granted,
+        owner: { ...DID, description: 'Whose records, when not those of this node.' },
+      },
+      ['to', 'rights'],
+    ),
+    Granted: object({ grants: list(CID) }),
+    RevokeWish: object(
+      {
+        keep: { type: 'string', enum: ['seen', 'nothing'], description: 'What outlives the grant; seen unless told.' },
+        since: { ...CID, description: 'Keep what this node had seen before this op came.' },
+      },
+      [],
+    ),
+    Revoked: object({ revoke: CID, keeps: list(CID), kept: COUNT }),
+    EraseWish: object({ ops: list(CID), reason: { type: 'string', maxLength: 256 } }, []),
+    Erased: object({ erases: list(CID), erased: list(CID) }),
+    Grant: grant,
+    Authority: object({
+      owner: DID,
+      authority: { type: 'string', description: 'The authority record.' },
+      ops: { ...list(CID), description: 'Each after what it names.' },
+      grants: list(schema('Grant')),
+    }),
+    RecordAuthority: object({
+      owner: DID,
+      authority: { type: 'string', description: "The owner's authority record." },
+      grants: { ...list(schema('Grant')), description: 'Those that say anything of the record.' },
+      ops: {
+        ...list(
+          object(
+            {
+              op: CID,
+              actor: DID,
+              chain: list(CID),
+              rank: COUNT,
+              voided_by: list(CID),
+              erased: { type: 'boolean', const: true },
+              inert: { type: 'boolean', const: true },
+            },
+            ['op', 'actor', 'chain'],
+          ),
+        ),
+        description: 'Parents first.',
+      },
+      equivocations: list(list(CID)),
     }),
     SearchToSave: object({ name: SEARCH_NAME, ...asked }, ['name']),
     SavedSearch: object(

@@ -7,6 +7,7 @@
 import type { Context } from 'hono'
 import { cidToOpId, didToOwner, isHex, isSlug, type Kind, type Merged, opIdToCid, toJson } from '../crdt/index.ts'
 import { httpBodyBytesMax, type NodeFace, type Place, type Written } from '../node/index.ts'
+import { countsFor, eraseOps, readAuthority, remarksJson } from './authority.ts'
 import { JSON_TYPES, MERGE_PATCH_TYPES, readJsonBody } from './body.ts'
 import { badCursor, nextLink, readCursor, readLimit } from './cursor.ts'
 import { etagOf, tagged, taggedAs, writeCondition } from './etag.ts'
@@ -40,6 +41,8 @@ export function recordRoutes(node: NodeFace, kind: Kind): Route[] {
   const remove = (c: Context) => atPlace(c, kind, (place) => removeRecord(node, kind, c, place))
   const history = (c: Context) => atPlace(c, kind, (place) => readHistory(node, c, place))
   const heads = (c: Context) => atPlace(c, kind, (place) => readHeads(node, kind, c, place))
+  const authority = (c: Context) => atPlace(c, kind, (place) => readAuthority(node, place))
+  const erase = (c: Context) => atPlace(c, kind, (place) => eraseOps(node, c, place))
   // `/{id}/history` is also how the record of the owner {id} with the slug "history" is written.
   const orSlug =
     (sub: Route['handle']): Route['handle'] =>
@@ -154,6 +157,41 @@ export function recordRoutes(node: NodeFace, kind: Kind): Route[] {
           ...notModified,
           ...problems('not-found'),
         },
+      ),
+    },
+    {
+      method: 'GET',
+      path: `${place}/authority`,
+      handle: sub(authority),
+      operation: about(
+        `authority${id}`,
+        `Tells who may write a ${name}, and how each of its ops counts; also of a deleted one`,
+        where,
+        { ...ok('Grants and ops', schema('RecordAuthority')), ...problems('not-found') },
+      ),
+    },
+    {
+      method: 'POST',
+      path: `${place}/erase`,
+      token: true,
+      handle: erase,
+      operation: about(
+        `erase${id}`,
+        `Takes ops of a ${name} out for good: those named, or all that say anything`,
+        where,
+        {
+          ...ok('What was erased', schema('Erased')),
+          ...problems(
+            'unauthorised',
+            'not-owner',
+            'not-found',
+            'read-only',
+            'bad-request',
+            'unsupported-type',
+            'invalid',
+          ),
+        },
+        requestBody(schema('EraseWish'), JSON_TYPES),
       ),
     },
   ]
@@ -295,7 +333,9 @@ async function readHistory(node: NodeFace, c: Context, place: Place): Promise<An
   const page = await node.catalogue.history(place, { limit, ...(after !== undefined && { after }) })
   if (page.outcome === 'refused') return problemOf(page)
   const next = page.next === undefined ? undefined : opIdToCid(page.next)
-  const text = JSON.stringify({ items: page.items.map(opToJson), ...(next !== undefined && { next_cursor: next }) })
+  const record = await node.catalogue.readAny(place)
+  const items = page.items.map((op) => ({ ...opToJson(op), ...countsFor(op.id, record) }))
+  const text = JSON.stringify({ items, ...(next !== undefined && { next_cursor: next }) })
   if (next === undefined) return tagged(c, text)
   return tagged(c, text, 'application/json', { link: nextLink(c.req.path, query, { cursor: next }) })
 }
@@ -304,6 +344,10 @@ async function readHeads(node: NodeFace, kind: Kind, c: Context, place: Place): 
   const record = await node.catalogue.readAny(place)
   if (record === undefined) return notFound
   const text = () =>
-    JSON.stringify({ heads: record.heads.map(opIdToCid), conflicts: toJson(record, kind).conflicts ?? {} })
+    JSON.stringify({
+      heads: record.heads.map(opIdToCid),
+      conflicts: toJson(record, kind).conflicts ?? {},
+      ...remarksJson(record),
+    })
   return taggedAs(c, etagOf(record), text)
 }

@@ -54,6 +54,12 @@ const REGISTER: { readonly [key: string]: JsonObject } = {
       },
     },
   },
+  equivocation: {
+    type: 'boolean',
+    const: true,
+    description: 'A key signed two ops on equal parents; its heads list them.',
+  },
+  incomplete: { type: 'boolean', const: true, description: 'The body of an op is not held here.' },
   invalid_fields: {
     type: 'array',
     description: 'Fields that do not fit; they are kept and left out of search.',

@@ -24,6 +24,8 @@ export const RESERVED_FIELDS: readonly string[] = [
   'changed_at',
   'conflicts',
   'invalid_fields',
+  'equivocation',
+  'incomplete',
 ]
 const reserved: ReadonlySet<string> = new Set(RESERVED_FIELDS)
 
@@ -32,8 +34,8 @@ export function isReserved(name: string): boolean {
 }
 
 /**
- * A record in JSON. `name` is the slug when the document gives none; conflicts and invalid_fields are left out when
- * there are none. Times are ms since 1970. Maps are null-prototype objects.
+ * A record in JSON. `name` is the slug when the document gives none; conflicts, invalid_fields, equivocation (one key
+ * signed two ops on equal parents) and incomplete (a body is not held here) are left out when there are none. Times are ms since 1970. Maps are null-prototype objects.
  */
 export function toJson(merged: Merged, kind: Kind | undefined): JsonObject {
   const view = newMap<Json>()
@@ -51,6 +53,8 @@ export function toJson(merged: Merged, kind: Kind | undefined): JsonObject {
   view['registered_at'] = merged.registeredAt
   view['changed_at'] = merged.changedAt
   if (merged.conflicts.length > 0) view['conflicts'] = conflictsToJson(merged.conflicts)
+  if (merged.equivocations !== undefined) view['equivocation'] = true
+  if (merged.incomplete !== undefined) view['incomplete'] = true
   const invalid = validate(kind, merged.doc)
   if (invalid.length > 0) view['invalid_fields'] = invalid.map(({ pointer, message }) => ({ pointer, message }))
   return view

@@ -76,8 +76,14 @@ export class Authorities {
   /** One grant; two when it names places and the right to delete, for a delete takes away what lies outside of them. */
   async grant({ owner = this.#own(), ...wish }: GrantWish): Promise<Granted> {
     if (owner === undefined) return readOnly
-    const bodies = wish.paths !== undefined && wish.rights.includes('delete') ? split(wish) : [wish]
-    const drafts = bodies.map((body): AuthorityDraft => ({ type: 'grant', body: encodeGrant(body) }))
+    const parts = wish.paths !== undefined && wish.rights.includes('delete') ? split(wish) : [wish]
+    const drafts: AuthorityDraft[] = []
+    try {
+      for (const part of parts) drafts.push({ type: 'grant', body: encodeGrant(part) })
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      return { outcome: 'refused', code: 'invalid', message: error.message }
+    }
     const grants = await this.#replica.authorise({ authority: owner, decide: () => drafts })
     return grants === undefined ? notOwner : { outcome: 'granted', grants }
   }
@@ -149,6 +155,11 @@ export class Authorities {
     return { record, authority, grants: grantsOf(authority, record), ops }
   }
 
+  /** All grants of an owner. */
+  grants(authority: OwnerAuthority): readonly GrantStatus[] {
+    return grantsOf(authority)
+  }
+
   #own(): Owner | undefined {
     const { actor } = this.#replica
     return actor === undefined ? undefined : ownerOfKey(actor)
@@ -208,13 +219,13 @@ export class Authorities {
   }
 }
 
-/** The grants of an owner that say anything of this record. */
-function grantsOf(authority: OwnerAuthority, { record, kind }: Merged): GrantStatus[] {
+/** The grants of an owner; those that say anything of a record, when one is named. */
+function grantsOf(authority: OwnerAuthority, of?: Pick<Merged, 'record' | 'kind'>): GrantStatus[] {
   return authority.ops().flatMap((op): GrantStatus[] => {
     const grant = authority.grant(op.id)
     if (grant === undefined) return []
-    if (grant.records !== undefined && !grant.records.includes(record)) return []
-    if (grant.kinds !== undefined && !grant.kinds.includes(kind)) return []
+    if (of !== undefined && grant.records?.includes(of.record) === false) return []
+    if (of !== undefined && grant.kinds?.includes(of.kind) === false) return []
     const { chain } = authority.standing(op)
     const takenBy = new Set([...authority.voidedBy(op.id), ...authority.hitters({ chain: [op.id, ...chain], step: 0 })])
     return [{ ...grant, op: op.id, by: op.header.actor, chain, takenBy: [...takenBy] }]

@@ -116,7 +116,7 @@ test('the reserved names are those that a body may only repeat', () => {
   expect([...RESERVED_FIELDS].sort()).toEqual(
     [
       ...['id', 'model_id', 'agent_id', 'owner_id', 'kind', 'slug', 'heads'],
-      ...['registered_at', 'changed_at', 'conflicts', 'invalid_fields'],
+      ...['registered_at', 'changed_at', 'conflicts', 'invalid_fields', 'equivocation', 'incomplete'],
     ].sort(),
   )
 })
