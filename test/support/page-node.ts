@@ -14,11 +14,13 @@ import {
 } from '../../crdt/index.ts'
 import { framesBy, type HttpNode, jsonOf, signerOf, startHttpNode } from './http-node.ts'
 
-export type PageNode = HttpNode & {
+export type PageNode = Omit<HttpNode, 'server'> & {
   /** A record with two heads, and conflicts in a short field and in a text. */
   readonly disputed: RecordId
   readonly deleted: RecordId
   readonly odd: RecordId
+  readonly server: RecordId
+  readonly callable: RecordId
   /** The second publisher, who calls itself as the first does. */
   readonly other: string
 }
@@ -55,6 +57,17 @@ export async function startPageNode(): Promise<PageNode> {
     })
   }
   await register('tools', { name: 'hammer', provider: 'acme', description: 'Drives nails.', category: 'building' })
+  const server = await register('tools', {
+    name: 'nails',
+    provider: 'acme',
+    description: 'Has nails.',
+    protocol: 'mcp',
+  })
+  const callable = await register('agents', {
+    name: 'carpenter',
+    description: 'Builds chairs.',
+    endpoints: [{ type: 'a2a', url: 'https://carpenter.example/a2a' }],
+  })
   const disputed = await register('models', {
     name: 'disputed',
     provider: 'acme',
@@ -80,7 +93,7 @@ export async function startPageNode(): Promise<PageNode> {
   await http.call('POST', '/v1/batch?lenient=true', `${JSON.stringify(wrong)}\n`, {
     'content-type': 'application/x-ndjson',
   })
-  return { ...http, disputed, deleted, odd, other: await secondPublisher(http) }
+  return { ...http, disputed, deleted, odd, server, callable, other: await secondPublisher(http) }
 }
 
 const MERGE_PATCH = { 'content-type': 'application/merge-patch+json' }

@@ -168,8 +168,8 @@ inBrowser('a publisher: what it has by kind, and who else goes by its name', asy
   await page.getByRole('link', { name: 'All 1 record' }).click()
   expect(await page.locator(cards).count()).toBe(1)
   await page.goto(`/publishers/${http.node.did}`)
-  expect(await page.locator('.figures dd').first().textContent()).toBe('74')
-  expect(await page.locator('.tiles li').count()).toBe(2)
+  expect(await page.locator('.figures dd').first().textContent()).toBe('76')
+  expect(await page.locator('.tiles li').count()).toBe(3)
 })
 
 inBrowser('the node: what it holds, and what arrives appears while one looks', async () => {
