@@ -3,7 +3,8 @@
  * is read, looked through for secrets, stored, and noted, so that an import that was killed goes on where it was and a
  * later one asks only for what has changed. Nothing that a source names is fetched or run.
  */
-import { Grouping } from '../import/catalogue.ts'
+import type { Client } from '../client.ts'
+import { type CatalogueRecord, Grouping } from '../import/catalogue.ts'
 import type { Converter, Found } from '../import/converter.ts'
 import { converters } from '../import/converters.ts'
 import { documentsOf, type SourceDocument } from '../import/documents.ts'
@@ -56,20 +57,45 @@ async function importSource(
   const notes = client === undefined ? 'dry run' : `${format} ${source} ${client.url} ${client.did ?? ''}`
   const progress = await Progress.open(resolved.settings.data, notes, options.restart === true || client === undefined)
   const given = { signal, ...(options.allowPrivate === true && { allowPrivate: true }) }
-  for await (const document of documentsOf(converter, source, progress, totals, given)) {
-    const records = recordsOf(context, format, document, tally, totals)
-    if (client === undefined) continue
-    const stored = Math.min(progress.storedOf(document.place, document.text), records.length)
-    totals.resumed += stored
-    for (let from = stored; from < records.length; from += progressRecords) {
-      const some = records.slice(from, from + progressRecords)
-      const before = tally.refused.length
-      await send(context, client, { records: some }, tally)
-      for (const refused of tally.refused.slice(before)) talkOf(context.out, refused)
-      await progress.note(document.place, document.text, from + some.length)
-    }
-    await document.done()
+  // Small files that follow one another are stored together.
+  let waiting: Waiting[] = []
+  const flush = async () => {
+    if (client !== undefined) await store(context, client, progress, waiting, tally, totals)
+    waiting = []
   }
+  for await (const document of documentsOf(converter, source, progress, totals, given)) {
+    waiting.push({ document, records: recordsOf(context, format, document, tally, totals) })
+    const records = waiting.reduce((sum, { records }) => sum + records.length, 0)
+    if (document.isPage || records >= progressRecords || waiting.length >= progressRecords) await flush()
+  }
+  await flush()
+}
+
+type Waiting = { readonly document: SourceDocument; readonly records: readonly CatalogueRecord[] }
+
+/** One document in parts that are noted, several at once and noted together. */
+async function store(
+  context: Context,
+  client: Client,
+  progress: Progress,
+  waiting: readonly Waiting[],
+  tally: Tally,
+  totals: Totals,
+): Promise<void> {
+  const last = waiting.at(-1)?.document
+  if (last === undefined) return
+  const records = waiting.flatMap(({ records }) => records)
+  const [first] = waiting as [Waiting, ...Waiting[]]
+  const stored = Math.min(progress.storedOf(first.document.place, first.document.text), first.records.length)
+  totals.resumed += stored
+  for (let from = stored; from < records.length; from += progressRecords) {
+    const some = records.slice(from, from + progressRecords)
+    const before = tally.refused.length
+    await send(context, client, { records: some }, tally)
+    for (const refused of tally.refused.slice(before)) talkOf(context.out, refused)
+    if (first.document === last) await progress.note(last.place, last.text, from + some.length)
+  }
+  await last.done()
 }
 
 function recordsOf(

@@ -16,7 +16,9 @@ export type SourceDocument = {
   readonly place: string
   readonly text: string
   readonly converted: Converted
-  /** To be called when all of it is stored. */
+  /** More may take a while, and its address may not be there for ever. */
+  readonly isPage?: true
+  /** To be called when all of it, and all before it, is stored. */
   done(): Promise<void>
 }
 export type Options = { readonly allowPrivate?: boolean; readonly signal?: AbortSignal }
@@ -66,7 +68,7 @@ async function* pagesOf(
       const converted = converter.convert(text, from)
       next = nextOf(converted, url)
       const note = { ...validatorsOf(page), ...(next !== undefined && { next }) }
-      yield { place, text, converted, done: () => progress.finish(place, note, next) }
+      yield { place, text, converted, isPage: true, done: () => progress.finish(place, note, next) }
     }
     if (next === undefined) return
     if (next === place) throw new ClientError('failed', `${at.host} says that a page comes after itself`)
