@@ -240,14 +240,19 @@ export const whereDepthMax = 3 * filterDepthMax + 4
 /** Fields listed with their values; the real catalogue has 330, strangers may make up any. */
 export const fieldsMax = 1_000
 export const fieldValuesMax = 20
-/** Records read from one list of a word's records; a word that more have is cut, and the total says so. */
-export const searchPostingsMax = 200_000
 /** Words that a mistyped one may stand for. */
 export const corrections = 4
+/** What one query may cost the index's thread; one that would cost more is cut and says so. ms. */
+export const searchWorkMs = 50
+/** What a list of fields may cost. ms. */
+export const fieldsWorkMs = 500
 /** Fewer exact matches than this, and records with most of the words are shown after them. */
 export const looseBelow = 10
-/** Records indexed without a break, so that a search never waits longer than these take. */
-export const indexSliceRecords = 256
+/** Work of the index without a break, so that a search never waits long. ms. */
+export const indexSliceMs = 2
+/** Records that the index's files may lack, and for how long: what a kill makes it read again from the replica. */
+export const indexKeptRecords = 50_000
+export const indexKeptMs = 5_000
 /** Records of one `apply`. */
 export const indexBatchRecords = 2_000
 /** Changed records that wait for the index in memory; beyond it they are dropped and read back from the replica. */
@@ -258,9 +263,6 @@ export const indexRetryMs = 5_000
 export const searchesMax = 256
 /** A search that takes longer is answered 503: the index is still being loaded, or the machine is overloaded. */
 export const searchTimeoutMs = 5_000
-/** An index file up to this size is read whole at open in search of damage, some ms a MiB; a larger one is trusted until it fails. */
-export const indexCheckBytesMax = 256 * MiB
-
 // libp2p
 export const connectionsMax = 128
 export const dialAddressesMax = 25

@@ -21,7 +21,7 @@ import { checkRuntime, machineEnvironment, nativeSuite, zstdCodec } from './nati
 import { type Network, openNetwork } from './network.ts'
 import { Replica } from './replica.ts'
 import type { Log } from './replica-types.ts'
-import { FtsIndex } from './search-fts.ts'
+import { SegmentIndex } from './search-index.ts'
 import { readStatus } from './status.ts'
 import { storageOf } from './storage.ts'
 import { Sync } from './sync.ts'
@@ -198,7 +198,7 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
       onAdmitted: (admitted, source) => metrics.admitted(admitted, source.via),
     }),
   )
-  const index = own(await FtsIndex.open(join(data, 'search.db'), { log }))
+  const index = own(await SegmentIndex.open(join(data, 'search'), { log }))
   const indexer = own(await Indexer.open({ replica, index, environment, log }))
   const tokens = new TokenStore(data, { log })
   const webhooks = own(

@@ -50,7 +50,7 @@ export function fieldsIn(expression: Expression): string[] {
 }
 
 /** The test of one value; of `!=` what `=` says. */
-function testOf({ op, value }: Test): (leaf: Leaf) => boolean {
+export function testOf({ op, value }: Test): (leaf: Leaf) => boolean {
   switch (op) {
     case '=':
     case '!=': {

@@ -13,10 +13,13 @@ import {
 } from './limits.ts'
 import type { IndexEntry } from './search.ts'
 import { shortHash } from './search-hash.ts'
-import { addWords } from './search-text.ts'
+import { addWords, type WordSink } from './search-text.ts'
 
 /** A value as filters compare it. Long strings are a mark, their beginning and their hash. */
 export type Leaf = null | boolean | number | string
+
+/** Stands for a value that no filter can equal, such as a list of maps. No text of a record is this. */
+export const PRESENT: Leaf = '\0'
 
 /** The register's own fields; a document's fields of these names only repeat them. */
 export const REGISTER_PATHS: readonly string[] = ['id', 'kind', 'owner_id', 'slug', 'registered_at', 'changed_at']
@@ -48,7 +51,7 @@ function tableOf(kind: Kind): Table {
 
 /**
  * Filterable values by dotted path, in the order of the document; lists give their scalars, without repeats. Maps
- * inside lists and bytes give none. At most `searchLeavesMax` values: what comes after them cannot be filtered by.
+ * inside lists and bytes only show that something is there. At most `searchLeavesMax` values: what comes after them cannot be filtered by.
  */
 export function leavesOf(entry: IndexEntry): Map<string, Leaf[]> {
   const leaves = new Map<string, Leaf[]>([
@@ -69,14 +72,21 @@ export function leavesOf(entry: IndexEntry): Map<string, Leaf[]> {
     if (known) known.push(leaf)
     else leaves.set(path, [leaf])
   }
+  const markPresent = (path: string): void => {
+    if (left === 0 || leaves.has(path)) return
+    left--
+    leaves.set(path, [PRESENT])
+  }
   const walk = (path: string, value: Value): void => {
     if (left === 0) return
     if (Array.isArray(value)) {
       for (const item of value) add(path, item)
+      if (value.length > 0) markPresent(path)
     } else if (isMap(value) && leafOf(value) === undefined) {
       for (const [key, inner] of Object.entries(value)) walk(`${path}.${key}`, inner)
     } else {
       add(path, value)
+      if (value instanceof Uint8Array) markPresent(path)
     }
   }
   for (const [key, value] of Object.entries(entry.doc)) {
@@ -154,17 +164,17 @@ export function textsOf(table: Table | undefined, entry: IndexEntry): Texts {
   return { names: by.names, tags: by.tags, texts: by.texts, shown }
 }
 
-type Role = 'names' | 'tags' | 'texts'
+export type Role = 'names' | 'tags' | 'texts'
 
-/** The distinct words of each weight. Names and tags give the sums of neighbours too (search-text.ts). */
-export function wordsOf(texts: Texts): Readonly<Record<Role, ReadonlySet<string>>> {
-  const names = new Set<string>()
-  const tags = new Set<string>()
-  const words = new Set<string>()
-  for (const text of texts.names) addWords(text, names, searchNameWordsMax, true)
-  for (const text of texts.tags) addWords(text, tags, searchTagWordsMax, true)
-  for (const text of texts.texts) addWords(text, words, searchTextWordsMax)
-  return { names, tags, texts: words }
+/** The distinct words of one weight. Names and tags give the sums of neighbours too (search-text.ts). */
+export function addWordsOf(texts: Texts, role: Role, into: WordSink): void {
+  for (const text of texts[role]) addWords(text, into, WORDS_MAX[role], role !== 'texts')
+}
+
+const WORDS_MAX: Readonly<Record<Role, number>> = {
+  names: searchNameWordsMax,
+  tags: searchTagWordsMax,
+  texts: searchTextWordsMax,
 }
 
 function roleOf(field: Field): Role | undefined {

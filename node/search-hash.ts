@@ -1,5 +1,6 @@
 /** Short names for long values. */
 import { hash } from 'node:crypto'
+import { joined } from './search-text.ts'
 
 /** 32 hex digits. Two values with one of these would be one to a filter; nobody has found two. */
 export function shortHash(text: string): string {
@@ -11,4 +12,37 @@ export function hint(text: string): number {
   let hash = 0x811c9dc5
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193)
   return hash >>> 0
+}
+
+/** 53 bits of it, for keys of which millions should differ. */
+export function wideHint(text: string): number {
+  let low = 0x811c9dc5
+  let high = 0x9747b28c
+  for (let i = 0; i < text.length; i++) {
+    const char = text.charCodeAt(i)
+    low = Math.imul(low ^ char, 0x01000193)
+    high = Math.imul(high ^ char, 0x5bd1e995)
+    high ^= high >>> 15
+  }
+  return ((high >>> 0) & 0x1fffff) * 0x100000000 + (low >>> 0)
+}
+
+const NAMES_MAX = 4
+
+/** Marks of the names a record is exactly known by; the last bit says whether with its owner. */
+export function exactHints(names: readonly string[], ...wholes: readonly string[]): number[] {
+  return [
+    ...new Set([
+      ...names.slice(0, NAMES_MAX).map((name) => nameHint(joined(name))),
+      ...wholes.map((whole) => wholeHint(joined(whole))),
+    ]),
+  ]
+}
+
+export function nameHint(letters: string): number {
+  return (hint(letters) & ~1) >>> 0
+}
+
+export function wholeHint(letters: string): number {
+  return (hint(letters) | 1) >>> 0
 }

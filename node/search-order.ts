@@ -5,7 +5,9 @@
  * it is good for the query it was made for and carries a check, so that a changed one is noticed.
  */
 import type { QueryProblem, SearchQuery } from './search.ts'
+import { isShortened, PRESENT } from './search-fields.ts'
 import { shortHash } from './search-hash.ts'
+import type { Values } from './search-values.ts'
 
 /** Numbers come before strings; a missing key comes last in both directions. */
 export type SortKey = number | string | undefined
@@ -30,12 +32,48 @@ function compareKeys(a: SortKey, b: SortKey, descending: boolean): number {
 export function sortKeyOf(leaf: null | boolean | number | string | undefined): SortKey {
   if (leaf === null || leaf === undefined) return undefined
   if (typeof leaf === 'boolean') return leaf ? 1 : 0
-  return typeof leaf === 'string' && leaf.startsWith('\0') ? leaf.slice(1) : leaf
+  if (leaf === PRESENT) return undefined
+  return isShortened(leaf) ? (leaf as string).slice(1) : leaf
+}
+
+/** All packed texts come after all packed numbers. */
+const TEXTS_FROM = 2 ** 1023
+const NUMBERS_TO = TEXTS_FROM * (1 - 2 ** -53)
+const PACKED_CHARACTERS = 7
+
+/** A number that comes in the order of the value's sort key, as far as seven letters tell; NaN for a missing key. */
+export function packedOf(values: Values, code: number): number {
+  if (!values.isText(code)) return packedKey(sortKeyOf(values.leaf(code)))
+  const from = values.character(code, 0) === 0 ? 1 : 0
+  if (from === 1 && values.character(code, 1) < 0) return Number.NaN
+  return packedText((at) => values.character(code, from + at))
+}
+
+export function packedKey(key: SortKey): number {
+  if (key === undefined) return Number.NaN
+  if (typeof key === 'number') return Math.min(key, NUMBERS_TO)
+  return packedText((at) => (at < key.length ? key.charCodeAt(at) : -1))
+}
+
+/** Is `packed` certainly later than `other`? */
+export function isPackedLater(packed: number, other: number, descending: boolean): boolean {
+  if (Number.isNaN(packed)) return !Number.isNaN(other)
+  return descending ? packed < other : packed > other
+}
+
+function packedText(character: (at: number) => number): number {
+  let packed = 0
+  for (let at = 0, open = true; at < PACKED_CHARACTERS; at++) {
+    const char = open ? character(at) : -1
+    packed = packed * 128 + Math.min(char + 1, 127)
+    // What comes after an end, or after a letter that was not told apart from others, says nothing.
+    if (char < 0 || char >= 126) open = false
+  }
+  return TEXTS_FROM * (1 + packed * 2 ** -52)
 }
 
 /**
  * The first `count` of many positions, without sorting the rest: a heap whose root is the last of those kept so far.
- * Most of many are turned away by their key alone, before anything is made of them.
  */
 export class FirstPositions<P extends Position> {
   readonly #count: number
@@ -47,10 +85,9 @@ export class FirstPositions<P extends Position> {
     this.#descending = descending
   }
 
-  /** True when nothing with this key can be among the first. */
-  isTooLate(key: SortKey): boolean {
-    if (this.#heap.length < this.#count) return false
-    return compareKeys(key, (this.#heap[0] as P).key, this.#descending) > 0
+  /** The last of those kept, once there are as many as wanted. */
+  get last(): P | undefined {
+    return this.#heap.length < this.#count ? undefined : this.#heap[0]
   }
 
   add(position: P): void {

@@ -1,103 +1,157 @@
 /**
- * How good a match is. One formula for all kinds, made of parts that can be named: which words match and where, how
- * rare they are, how much of the name they cover, whether the name is meant exactly, and how many people use it.
+ * How good a match is: one formula for all kinds, a sum of parts that can be named (`explain`) and weighed (`weights`).
+ *
+ *   relevance     how rare the words are that match, and how much they say where they stand: 1 = all of them, perfectly
+ *   name          how much of the name is asked for
+ *   exactness     the name is meant to the letter, or owner and name are
+ *   popularity    how many use it (counts that sources publish), or refer to it by its slug; worth more the better it fits
+ *   freshness     how new it is. It grows with the date itself and not with the distance from today, so that the order
+ *                 of two records never changes by waiting
+ *   completeness  how many of its table's fields it fills
+ *   trust         what it carries besides its owner's signature, which all have: digests, no open conflicts, our own key
  */
-import type { Docs } from './search-docs.ts'
-import type { Place } from './search-store.ts'
+import type { Doc } from '../crdt/index.ts'
+import type { IndexEntry } from './search.ts'
+import type { Leaf, Table } from './search-fields.ts'
+import type { Arrays } from './search-segment.ts'
 
-const PLACES: readonly Place[] = ['names', 'tags', 'texts']
-const WEIGHTS: Readonly<Record<Place, number>> = { names: 1, tags: 0.6, texts: 0.5 }
-/** How many words a place has before a match in it counts half. */
-const HALF_AT: Readonly<Record<Place, number>> = { names: 60, tags: 90, texts: 500 }
+export type Weights = {
+  readonly relevance: number
+  readonly name: number
+  readonly exactness: number
+  readonly popularity: number
+  readonly freshness: number
+  readonly completeness: number
+  readonly trust: number
+}
+/** The parts of a score; they add up to it. */
+export type Parts = Weights
+
+export const WEIGHTS: Weights = {
+  relevance: 1,
+  name: 0.35,
+  exactness: 1,
+  popularity: 0.25,
+  freshness: 0.02,
+  completeness: 0.02,
+  trust: 0.02,
+}
 
 export const QUALITY_PREFIX = 0.7
 export const QUALITY_JOINED = 0.9
 export const QUALITY_CORRECTED = 0.6
 
-const SHARE_OF_NAME = 0.35
-const NAME_EXACT = 0.8
-const WHOLE_EXACT = 1.2
-const POPULARITY = 0.25
+/** What an exact match is worth. */
+export const NAME_EXACT = 0.8
+export const WHOLE_EXACT = 1.2
 
-/** The matches of a query, gathered term by term. */
-export class Matches {
-  readonly #docs: Docs
-  readonly #best: Float32Array
-  readonly #gained: Float32Array
-  readonly #named: Float32Array
-  readonly #terms: Uint8Array
-  /** Documents of the term at hand. */
-  #current: number[] = []
-  #currentNamed: Float32Array
-  /** What a record that matches every term perfectly would gain; 0 = no term yet. */
-  #possible = 0
-
-  constructor(docs: Docs) {
-    this.#docs = docs
-    this.#best = new Float32Array(docs.size)
-    this.#currentNamed = new Float32Array(docs.size)
-    this.#gained = new Float32Array(docs.size)
-    this.#named = new Float32Array(docs.size)
-    this.#terms = new Uint8Array(docs.size)
+/** Of a document's facts, with the weights of a query. `gained` 0..1; `named` counts the words met in the name. */
+export function partsOf(
+  weights: Weights,
+  { nameWords, freshness, completeness, trust }: Arrays,
+  fame: Uint8Array,
+  doc: number,
+  gained: number,
+  named: number,
+  exact: number,
+): Parts {
+  const share = Math.min(1, named / Math.max(1, nameWords[doc] as number))
+  return {
+    relevance: weights.relevance * gained,
+    name: weights.name * share * gained,
+    exactness: weights.exactness * exact,
+    popularity: (weights.popularity * gained * (fame[doc] as number)) / 255,
+    freshness: (weights.freshness * (freshness[doc] as number)) / 255,
+    completeness: (weights.completeness * (completeness[doc] as number)) / 255,
+    trust: (weights.trust * (trust[doc] as number)) / 255,
   }
+}
 
-  /** The term at hand matches these documents in this place, this well. */
-  add(place: Place, found: Uint32Array, quality: number): void {
-    const at = PLACES.indexOf(place)
-    const { words, size } = this.#docs
-    for (const doc of found) {
-      if (doc >= size) continue
-      const length = words[doc * 3 + at] as number
-      const gain = (quality * WEIGHTS[place] * HALF_AT[place]) / (HALF_AT[place] + length)
-      if (this.#best[doc] === 0) this.#current.push(doc)
-      if (gain > (this.#best[doc] as number)) this.#best[doc] = gain
-      if (at === 0 && quality > (this.#currentNamed[doc] as number)) this.#currentNamed[doc] = quality
-    }
-  }
+/** The sum of `partsOf` to the last bit, without making them. */
+export function scoreOf(
+  weights: Weights,
+  { nameWords, freshness, completeness, trust }: Arrays,
+  fame: Uint8Array,
+  doc: number,
+  gained: number,
+  named: number,
+  exact: number,
+): number {
+  const share = Math.min(1, named / Math.max(1, nameWords[doc] as number))
+  return (
+    weights.relevance * gained +
+    weights.name * share * gained +
+    weights.exactness * exact +
+    (weights.popularity * gained * (fame[doc] as number)) / 255 +
+    (weights.freshness * (freshness[doc] as number)) / 255 +
+    (weights.completeness * (completeness[doc] as number)) / 255 +
+    (weights.trust * (trust[doc] as number)) / 255
+  )
+}
 
-  /** Documents that the term at hand matches so far. */
-  get found(): number {
-    return this.#current.length
-  }
+/** How much a term says that `count` of `live` documents have. */
+export function rarityOf(count: number, live: number): number {
+  const among = Math.min(count, live)
+  return Math.log(1 + (live - among + 0.5) / (among + 0.5))
+}
 
-  /** Ends the term at hand: rare terms say more. */
-  endTerm(): void {
-    const rarity = Math.log(1 + (this.#docs.live - this.#current.length + 0.5) / (this.#current.length + 0.5))
-    this.#possible += rarity
-    for (const doc of this.#current) {
-      this.#terms[doc] = (this.#terms[doc] as number) + 1
-      this.#gained[doc] = (this.#gained[doc] as number) + rarity * (this.#best[doc] as number)
-      this.#named[doc] = (this.#named[doc] as number) + (this.#currentNamed[doc] as number)
-      this.#best[doc] = 0
-      this.#currentNamed[doc] = 0
-    }
-    this.#current = []
-  }
+type First = (path: string) => Leaf | undefined
 
-  /** Documents that match at least so many terms and fit, ascending. */
-  docs(terms: number, fits: (doc: number) => boolean): number[] {
-    const found: number[] = []
-    if (this.#possible === 0) return found
-    for (let doc = 0; doc < this.#terms.length; doc++) {
-      if ((this.#terms[doc] as number) >= terms && fits(doc)) found.push(doc)
-    }
-    return found
-  }
+/** Counts that sources publish, and the power of ten at which each says "everybody knows it". */
+const POPULARITY = [
+  ['downloads', 7.5],
+  ['likes', 5],
+] as const
 
-  /** Higher is better; finite, above 0. `hint` is of the query's letters; `popularity` 0..1. */
-  score(doc: number, hint: number, popularity: number): number {
-    const gained = (this.#gained[doc] as number) / (this.#possible || 1)
-    const nameWords = Math.max(1, this.#docs.words[doc * 3] as number)
-    const share = Math.min(1, (this.#named[doc] as number) / nameWords)
-    const exact = this.#docs.isWhole(doc, hint) ? WHOLE_EXACT : this.#docs.isNamed(doc, hint) ? NAME_EXACT : 0
-    return gained * (1 + POPULARITY * popularity) + SHARE_OF_NAME * share * gained + exact
+/** 0..255, by the logarithm of the best count. */
+export function popularityOf(first: First): number {
+  let best = 0
+  for (const [path, full] of POPULARITY) {
+    const count = first(path)
+    if (typeof count === 'number' && count > 0) best = Math.max(best, Math.min(1, Math.log10(1 + count) / full))
   }
+  return Math.round(255 * best)
 }
 
 /** References at which everybody knows a record. */
 const REFERENCES_FULL = 300
 
-/** 0..1. What other records refer to by its slug is the original, and its copies are not. */
-export function fame(popularity: number, references: number): number {
-  return Math.max(popularity, Math.min(1, Math.log(1 + references) / Math.log(REFERENCES_FULL)))
+/** 0..255. What other records refer to by its slug is the original, and its copies are not. */
+export function fameOf(popularity: number, references: number): number {
+  const known = Math.min(1, Math.log(1 + references) / Math.log(REFERENCES_FULL))
+  return Math.max(popularity, Math.round(255 * known))
+}
+
+const FRESH_FROM_MS = Date.UTC(2015, 0)
+const FRESH_TO_MS = Date.UTC(2035, 0)
+
+/** 0..255 over twenty years, by the record's own dates or else by when it was registered. */
+export function freshnessOf(first: First): number {
+  const times = ['updated_at', 'release_date', 'created_at', 'registered_at'].map((path) => msOf(first(path)))
+  const ms = times.find((time) => time !== undefined) ?? 0
+  return Math.round(255 * Math.min(1, Math.max(0, (ms - FRESH_FROM_MS) / (FRESH_TO_MS - FRESH_FROM_MS))))
+}
+
+/** Beyond this a number is of milliseconds: as seconds it would be in the year 5138. */
+const SECONDS_MAX = 1e11
+
+function msOf(leaf: Leaf | undefined): number | undefined {
+  if (typeof leaf === 'number') return leaf < SECONDS_MAX ? leaf * 1_000 : leaf
+  const ms = typeof leaf === 'string' ? Date.parse(leaf) : Number.NaN
+  return Number.isNaN(ms) ? undefined : ms
+}
+
+const FIELDS_FULL = 12
+
+/** 0..255: the share of twelve of its table's fields that it has. */
+export function completenessOf(doc: Doc, table: Table | undefined): number {
+  let have = 0
+  for (const key of Object.keys(doc)) if (table?.has(key)) have++
+  return Math.round((255 * Math.min(have, FIELDS_FULL)) / FIELDS_FULL)
+}
+
+/** 0..255. */
+export function trustOf({ conflicts = 0, isOwn = false }: IndexEntry, first: First): number {
+  const hasDigest = first('integrity.sha256') !== undefined || first('integrity.git_sha1') !== undefined
+  return 100 + (hasDigest ? 55 : 0) + (isOwn ? 100 : 0) - (conflicts > 0 ? 60 : 0)
 }

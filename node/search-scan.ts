@@ -6,15 +6,19 @@
  * the one with more of the words comes first.
  */
 import { kinds } from '../crdt/index.ts'
-import { pageItemsMax } from './limits.ts'
+import { fieldValuesMax, pageItemsMax, searchShownCharsMax } from './limits.ts'
 import type { FieldFacts, IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
-import { facetOf, factsOf, listed, readText, relaxed } from './search-engine.ts'
+import { readText, relaxed } from './search-engine.ts'
 import * as expression from './search-expression.ts'
-import { type Leaf, leavesOf, tablesOf, textsOf, wordsOf } from './search-fields.ts'
+import { facetOf } from './search-facets.ts'
+import { addWordsOf, type Leaf, leavesOf, type Role, type Texts, tablesOf, textsOf } from './search-fields.ts'
 import { isProblem, lastSegment, planOf, type Want } from './search-filter.ts'
+import { listed, typeOf } from './search-listing.ts'
 import { comparePositions, decodeCursor, encodeCursor, queryMark, type SortKey, sortKeyOf } from './search-order.ts'
+import { hasPhrases, phrasesOf } from './search-phrase.ts'
 import { isCorrectable, nearest } from './search-spell.ts'
 import type { Term } from './search-text.ts'
+import type { Stored } from './search-texts.ts'
 
 type Leaves = ReadonlyMap<string, readonly Leaf[]>
 type Row = {
@@ -23,6 +27,7 @@ type Row = {
   readonly names: ReadonlySet<string>
   readonly tags: ReadonlySet<string>
   readonly texts: ReadonlySet<string>
+  readonly stored: Stored
 }
 
 export class ScanIndex implements SearchIndex {
@@ -71,10 +76,13 @@ export class ScanIndex implements SearchIndex {
     if (after && isProblem(after)) return after
 
     const { where } = query
-    const fitting = ofKinds.filter(({ leaves }) => {
+    const phrases = phrasesOf(text)
+    const fitting = ofKinds.filter(({ leaves, stored }) => {
       const valuesOf = (field: string) => (plan.where.get(field) ?? []).flatMap((path) => leaves.get(path) ?? [])
       return (
-        plan.wants.every((want) => meets(leaves, want)) && (where === undefined || expression.meets(where, valuesOf))
+        plan.wants.every((want) => meets(leaves, want)) &&
+        (where === undefined || expression.meets(where, valuesOf)) &&
+        hasPhrases(stored, phrases)
       )
     })
     const found = text.trim() === '' ? fitting.map((row) => ({ row, score: 0 })) : this.#matching(terms, fitting)
@@ -108,7 +116,8 @@ export class ScanIndex implements SearchIndex {
           [path],
           having.map((row) => ({ row })),
         )
-        return { name: path, records: having.length, ...factsOf(counts) }
+        const types = [...new Set([...counts.keys()].map(typeOf))].sort()
+        return { name: path, records: having.length, types, values: facetOf(counts, fieldValuesMax) }
       }),
     )
   }
@@ -143,8 +152,22 @@ export class ScanIndex implements SearchIndex {
 
   #rowOf(entry: IndexEntry): Row {
     const texts = textsOf(this.#tables.get(entry.kind), entry)
-    return { entry, leaves: leavesOf(entry), ...wordsOf(texts) }
+    const shown = [...texts.shown].map(([path, text]) => [path, text.slice(0, searchShownCharsMax)] as const)
+    return {
+      entry,
+      leaves: leavesOf(entry),
+      names: wordsIn(texts, 'names'),
+      tags: wordsIn(texts, 'tags'),
+      texts: wordsIn(texts, 'texts'),
+      stored: [shown, texts.tags],
+    }
   }
+}
+
+function wordsIn(texts: Texts, role: Role): ReadonlySet<string> {
+  const words = new Set<string>()
+  addWordsOf(texts, role, words)
+  return words
 }
 
 function meets(leaves: Leaves, want: Want): boolean {

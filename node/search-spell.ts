@@ -1,63 +1,12 @@
 /**
  * What a mistyped word may have meant: words of the catalogue within one edit of it (two from eight letters on), a
  * swap of neighbours counting as one.
- *
- * Words are found by the letter pairs they share, since a swap in a word of four letters leaves none of its trigrams.
- * Words are only ever added: whether a record still has one is for the caller to say.
  */
 import { corrections } from './limits.ts'
 
-/** Candidates measured letter by letter, the likeliest first. */
-const MEASURED_MAX = 4_000
 const CORRECTABLE_CHARS_MAX = 32
 
-export class Spelling {
-  readonly #words: string[] = []
-  readonly #known = new Set<string>()
-  readonly #byPair = new Map<string, number[]>()
-
-  add(word: string): void {
-    if (this.#known.has(word)) return
-    this.#known.add(word)
-    if (!isCorrectable(word)) return
-    const at = this.#words.push(word) - 1
-    for (const pair of new Set(pairsOf(word))) {
-      const list = this.#byPair.get(pair)
-      if (list) list.push(at)
-      else this.#byPair.set(pair, [at])
-    }
-  }
-
-  has(word: string): boolean {
-    return this.#known.has(word)
-  }
-
-  /** The nearest words that are `used`, ties by the alphabet, at most `corrections`. */
-  near(word: string, used: (word: string) => boolean): string[] {
-    if (!isCorrectable(word)) return []
-    const shared = new Uint8Array(this.#words.length)
-    const pairs = pairsOf(word)
-    for (const pair of pairs) {
-      for (const at of this.#byPair.get(pair) ?? []) shared[at] = (shared[at] as number) + 1
-    }
-    const allowed = editsAllowed(word)
-    // An edit touches three pairs at most (a swap does): a word within reach shares all the others.
-    const least = Math.max(1, pairs.length - 3 * allowed)
-    const candidates: number[] = []
-    for (let at = 0; at < shared.length; at++) {
-      const length = (this.#words[at] as string).length
-      if ((shared[at] as number) >= least && Math.abs(length - word.length) <= allowed) candidates.push(at)
-    }
-    candidates.sort((a, b) => (shared[b] as number) - (shared[a] as number) || a - b)
-    return nearest(
-      word,
-      candidates.slice(0, MEASURED_MAX).map((at) => this.#words[at] as string),
-      used,
-    )
-  }
-}
-
-/** The rule of `near` over any words: what the pairs only make fast. */
+/** The nearest of these that are `used`, ties by the alphabet, at most `corrections`. */
 export function nearest(word: string, candidates: Iterable<string>, used: (word: string) => boolean): string[] {
   const allowed = editsAllowed(word)
   const byEdits: string[][] = Array.from({ length: allowed + 1 }, () => [])
@@ -110,11 +59,4 @@ export function editDistance(a: string, b: string, most: number): number {
     back = row
   }
   return back[b.length] as number
-}
-
-function pairsOf(word: string): string[] {
-  const padded = `^${word}$`
-  const found: string[] = []
-  for (let i = 0; i + 2 <= padded.length; i++) found.push(padded.slice(i, i + 2))
-  return found
 }

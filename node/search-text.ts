@@ -5,7 +5,7 @@
  * also give their parts (`VirusTotal`: virus, total), neighbours inside one name also give their sum (`home-assistant`:
  * homeassistant), dotted numbers their number (`3.1`), and English words their stem. Scripts written without spaces
  * give single characters and pairs, since no dictionary is at hand. Nothing a user types is ever read as a search
- * operator.
+ * operator, but quotes around a phrase (search-phrase.ts).
  */
 import { queryTermsMax, searchWordCharsMax } from './limits.ts'
 
@@ -54,6 +54,18 @@ export function joined(text: string): string {
   return plain(text).toLowerCase().match(RUNS)?.join('') ?? ''
 }
 
+/** The runs of a text in order, lower case; characters of scripts without spaces one by one. What phrases compare. */
+export function tokensOf(text: string): string[] {
+  return (plain(text).match(RUNS) ?? []).flatMap((run) =>
+    ASCII.test(run)
+      ? [run.toLowerCase()]
+      : segments(run).flatMap((segment) => {
+          const lower = segment.text.toLowerCase()
+          return segment.unspaced ? [...lower] : [lower]
+        }),
+  )
+}
+
 /** The common beginning of a word's English forms, or the word itself when it has none worth the name. */
 export function stem(word: string): string {
   if (!STEMMED.test(word)) return word
@@ -67,11 +79,14 @@ export function stem(word: string): string {
   return word
 }
 
+/** Where words go: a set of them, or anything that counts them as one does. */
+export type WordSink = { readonly size: number; add(word: string): unknown }
+
 /**
  * Adds the words of `text` to `into`, until it holds `max`. With `names`, also the sums of neighbours, which let
  * other spacings of a name match.
  */
-export function addWords(text: string, into: Set<string>, max: number, names = false): void {
+export function addWords(text: string, into: WordSink, max: number, names = false): void {
   let before = ''
   let beforeEnd = -2
   let numberBefore = ''

@@ -1,26 +1,29 @@
 /**
- * The thread in which the index lives (search-fts.ts is its other side). Questions are answered in the order in which
- * they come, changes one after the other in slices, so that a search waits for one slice at most.
+ * The thread in which the index lives (search-index.ts is its other side). Questions are answered in the order in
+ * which they come; everything else goes in pieces of `indexSliceMs`, so that a question waits for one piece at most:
+ * taking in changes, joining segments, reading and writing files.
  *
- * An index that fails in any way is closed and deleted, and the other side is told: it is derived, and an index that
- * may be wrong is worth less than none.
+ * An index that fails in any way is thrown away and the other side is told: it is derived, and an index that may be
+ * wrong is worth less than none.
  */
-import { statSync } from 'node:fs'
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Kind } from '../crdt/index.ts'
-import { indexCheckBytesMax, indexSliceRecords } from './limits.ts'
-import type { FieldFacts, IndexEntry, QueryProblem, SearchQuery, SearchResult } from './search.ts'
-import { SearchEngine } from './search-engine.ts'
+import { fieldsWorkMs, indexKeptMs, indexSliceMs } from './limits.ts'
+import type { FieldFacts, QueryProblem, SearchQuery, SearchResult } from './search.ts'
+import { type Change, madeBy, SearchEngine } from './search-engine.ts'
 import { tablesOf } from './search-fields.ts'
-import { deleteIndex } from './search-store.ts'
+import { deleteIndex, IndexFolder } from './search-files.ts'
+import { IndexDamage } from './search-texts.ts'
+import { WorkBudget } from './search-work.ts'
 
 /** What the thread is started with. The tables come along, since they are all that it needs of crdt/. */
-export type Start = { readonly path: string; readonly kinds: Readonly<Record<string, Kind>> }
-export type Change = {
-  readonly seq: number
-  readonly entries: readonly IndexEntry[]
-  readonly removed: readonly string[]
+export type Start = {
+  readonly path: string
+  readonly kinds: Readonly<Record<string, Kind>>
+  /** Of the hashes of values: by chance, so that nobody can prepare collisions. */
+  readonly seed: number
+  readonly keptRecords: number
 }
 export type Job =
   | { readonly job: number; readonly do: 'search'; readonly query: SearchQuery }
@@ -39,16 +42,31 @@ export type Told =
   /** The index was lost before or under the job. */
   | { readonly told: 'failed'; readonly job: number; readonly reason: string }
 
-const LOADED_AT_ONCE = 250
+/** One state of the index, from open or reset to loss or close. */
+type Open = {
+  readonly engine: SearchEngine
+  readonly folder: IndexFolder
+  readonly epoch: string
+  /** What is on disk is behind by so much, records and changes together; 0 = it is all there. */
+  unkept: number
+}
+
+/** Between looks at how much there is to keep. */
+const indexLookMs = 50
 
 const port = parentPort!
-const { path, kinds } = workerData as Start
+const { path, kinds, seed, keptRecords } = workerData as Start
 const tables = tablesOf(kinds)
+const made = madeBy(tables)
 
-let engine: SearchEngine | undefined
+let current: Open | undefined
 let loading: Promise<void> = Promise.resolve()
 /** Jobs that change the index wait for each other; searches do not wait for them. */
 let changes: Promise<void> = Promise.resolve()
+let upkeep: Promise<void> | undefined
+let keeping: Promise<void> | undefined
+let isLoaded = true
+let isClosing = false
 
 function tell(message: Told): void {
   port.postMessage(message)
@@ -56,12 +74,7 @@ function tell(message: Told): void {
 
 function lose(error: unknown): void {
   const reason = error instanceof Error ? error.message : String(error)
-  try {
-    engine?.close()
-  } catch {
-    // It is thrown away all the same.
-  }
-  engine = undefined
+  forget()
   try {
     deleteIndex(path)
   } catch {
@@ -70,103 +83,169 @@ function lose(error: unknown): void {
   tell({ told: 'lost', reason })
 }
 
-/** Reads the stored entries into memory, a slice a turn. */
-async function load(from: SearchEngine): Promise<void> {
-  try {
-    while (engine === from && from.load(LOADED_AT_ONCE)) await nextTurn()
-  } catch (error) {
-    if (engine === from) lose(error)
-  }
+function forget(): void {
+  for (const { texts } of current?.engine.segments ?? []) texts.close()
+  current = undefined
 }
 
-/** What can wait until the first searches are answered. */
-async function afterLoad(from: SearchEngine): Promise<void> {
-  await loading
-  await nextTurn()
-  try {
-    if (engine === from) from.learnWords()
+/** Runs steps, a slice a turn, as long as this index is the one in use. Undefined when it was not to the end. */
+async function run<T>(of: Open, steps: Generator<undefined, T>): Promise<{ value: T } | undefined> {
+  for (;;) {
+    const end = performance.now() + indexSliceMs
+    do {
+      const step = steps.next()
+      if (step.done) return { value: step.value }
+    } while (performance.now() < end)
     await nextTurn()
-    if (engine !== from || statSync(path).size > indexCheckBytesMax) return
-    const damage = from.damage()
-    if (damage !== undefined) lose(new Error(damage))
-  } catch (error) {
-    if (engine === from) lose(error)
+    if (current !== of) return undefined
   }
 }
 
 function open(): void {
   try {
-    engine = new SearchEngine(path, tables)
-    tell({ told: 'open', seq: engine.seq, epoch: engine.epoch })
-    loading = load(engine)
-    void afterLoad(engine)
+    const folder = new IndexFolder(path, made)
+    const manifest = folder.manifest()
+    const opened: Open = { engine: new SearchEngine(tables, seed), folder, epoch: manifest?.epoch ?? '', unkept: 0 }
+    current = opened
+    opened.engine.seq = manifest?.seq ?? 0
+    tell({ told: 'open', seq: opened.engine.seq, epoch: opened.epoch })
+    folder.clean(new Set(manifest?.segments.map(({ file }) => file)))
+    if (!manifest) return
+    isLoaded = false
+    loading = (async () => {
+      try {
+        const segments = await run(opened, folder.load(manifest, opened.engine.values))
+        if (segments) await run(opened, opened.engine.take(segments.value))
+        startUpkeep(opened)
+      } catch (error) {
+        if (current === opened) lose(error)
+      }
+      isLoaded = true
+    })()
   } catch (error) {
     lose(error)
   }
 }
 
-async function apply({ seq, entries, removed }: Change): Promise<void> {
+async function apply(change: Change): Promise<void> {
   await loading
-  const into = engine
-  if (!into) return
-  for (let at = 0; at < entries.length; at += indexSliceRecords) {
-    into.apply(entries.slice(at, at + indexSliceRecords), [])
-    await nextTurn()
-    if (engine !== into) return
-  }
-  into.apply([], removed, seq)
-  if (into.leftOut.length > 0) tell({ told: 'left-out', records: into.leftOut.splice(0) })
-  tell({ told: 'moved', seq, epoch: into.epoch })
+  const to = current
+  if (!to || !(await run(to, to.engine.apply(change)))) return
+  to.unkept += 1 + change.entries.length + change.removed.length
+  const { leftOut } = to.engine
+  if (leftOut.length > 0) tell({ told: 'left-out', records: leftOut.splice(0) })
+  tell({ told: 'moved', seq: change.seq, epoch: to.epoch })
+  startUpkeep(to)
+  startKeeping(to)
 }
 
 async function reset(epoch: string): Promise<void> {
   await loading
-  try {
-    engine?.close()
-  } catch {
-    // A new file follows.
-  }
-  engine = undefined
+  forget()
+  await Promise.all([upkeep, keeping])
   deleteIndex(path)
-  const made = new SearchEngine(path, tables)
-  made.reset(epoch)
-  while (made.load(LOADED_AT_ONCE));
-  engine = made
+  const folder = new IndexFolder(path, made)
+  // On disk with the first change: a kill before it leaves no index, which is as good as an empty one.
+  current = { engine: new SearchEngine(tables, seed), folder, epoch, unkept: 0 }
   tell({ told: 'moved', seq: 0, epoch })
 }
 
-/** What is being loaded or applied stops at its next slice; its seq has not moved, so it comes again. */
+/** Joins segments until there is nothing to join; one at a time. */
+function startUpkeep(of: Open): void {
+  upkeep ??= (async () => {
+    try {
+      while (current === of && !isClosing) {
+        const did = await run(
+          of,
+          of.engine.upkeep((documents) => of.folder.sink(documents)),
+        )
+        if (!did?.value) return
+      }
+    } catch (error) {
+      if (current === of) lose(error)
+    } finally {
+      upkeep = undefined
+    }
+  })()
+}
+
+/** Brings what came to disk, when it is much or after a while. */
+function startKeeping(of: Open): void {
+  keeping ??= (async () => {
+    try {
+      for (let waited = 0; of.unkept < keptRecords && waited < indexKeptMs && !isClosing; waited += indexLookMs) {
+        await delay(indexLookMs, undefined, { ref: false })
+        if (current !== of) return
+      }
+      if (!isClosing) await keep(of)
+    } catch (error) {
+      if (current === of) lose(error)
+    } finally {
+      keeping = undefined
+      if (current === of && of.unkept > 0 && !isClosing) startKeeping(of)
+    }
+  })()
+}
+
+async function keep(of: Open): Promise<void> {
+  const { engine, folder } = of
+  for (;;) {
+    const { segments } = engine
+    if (!(await run(of, folder.file(segments, engine.values)))) return
+    if (engine.segments !== segments) {
+      // Joined or joined by others meanwhile: what is filed now is not all, and some of it is no more.
+      for (const segment of segments) if (!engine.segments.includes(segment)) segment.texts.close()
+      continue
+    }
+    const { unkept } = of
+    const kept = new Set(segments.flatMap(({ file }) => file ?? []))
+    await folder.keep(segments, engine.seq, of.epoch)
+    of.unkept -= unkept
+    for (const { file } of engine.segments) if (file !== undefined) kept.add(file)
+    // A segment that is being made has a file that nobody names yet.
+    if (current === of && upkeep === undefined) folder.clean(kept)
+    return
+  }
+}
+
+/** Loading stops at its next slice; a change that is being taken in is finished, and all that is held goes to disk. */
 async function close(): Promise<void> {
-  const open = engine
-  engine = undefined
+  isClosing = true
+  if (!isLoaded) forget()
   await Promise.all([loading, changes])
-  open?.close()
-  // A reset that was under way has made another.
-  ;(engine as SearchEngine | undefined)?.close()
+  await Promise.all([upkeep, keeping])
+  const last = current
+  try {
+    if (last && last.unkept > 0) await keep(last)
+  } catch {
+    // What is on disk is older then, and whole.
+  }
+  forget()
   port.close()
 }
 
-async function run(job: Job, work: () => Promise<JobAnswer | undefined>): Promise<void> {
+async function answer(job: Job, work: () => Promise<JobAnswer | undefined>): Promise<void> {
   try {
-    const answer = await work()
-    if (engine) tell({ told: 'done', job: job.job, answer })
+    const found = await work()
+    if (current) tell({ told: 'done', job: job.job, ...(found !== undefined && { answer: found }) })
     else tell({ told: 'failed', job: job.job, reason: 'there is no index' })
   } catch (error) {
-    // A search that fails by itself says nothing about the index.
-    if ((job.do !== 'search' && job.do !== 'fields') || isOfDatabase(error)) lose(error)
+    // A question that fails by itself says nothing about the index.
+    if ((job.do !== 'search' && job.do !== 'fields') || isOfDisk(error)) lose(error)
     tell({ told: 'failed', job: job.job, reason: error instanceof Error ? error.message : String(error) })
   }
 }
 
-function isOfDatabase(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ERR_SQLITE_ERROR'
+function isOfDisk(error: unknown): boolean {
+  return error instanceof IndexDamage || (error instanceof Error && 'syscall' in error)
 }
 
 port.on('message', (job: Job) => {
   if (job.do === 'search' || job.do === 'fields') {
-    void run(job, async () => {
+    void answer(job, async () => {
       await loading
-      return job.do === 'search' ? engine?.search(job.query) : engine?.fields(job.kinds)
+      if (job.do === 'search') return current?.engine.search(job.query)
+      return current?.engine.fields(job.kinds, new WorkBudget(fieldsWorkMs))
     })
     return
   }
@@ -175,7 +254,7 @@ port.on('message', (job: Job) => {
     return
   }
   changes = changes.then(() =>
-    run(job, async () => {
+    answer(job, async () => {
       if (job.do === 'apply') await apply(job.change)
       else await reset(job.epoch)
       return undefined

@@ -1,10 +1,11 @@
 /**
  * The search index as the node sees it: derived, rebuildable, and never in the way of an acknowledgement.
  *
- * Two implementations: search-fts.ts (node:sqlite in a worker thread) and search-scan.ts (a linear scan, the oracle).
+ * Two implementations: search-index.ts (segments in a thread of their own) and search-scan.ts (a linear scan, the oracle).
  */
 import type { Doc, Value } from '../crdt/index.ts'
 import type { Expression } from './search-expression.ts'
+import type { Parts, Weights } from './search-rank.ts'
 
 export type IndexEntry = {
   readonly id: string
@@ -16,6 +17,10 @@ export type IndexEntry = {
   readonly doc: Doc
   readonly registeredAt: number
   readonly changedAt: number
+  /** Open conflicts of the record. */
+  readonly conflicts?: number
+  /** Its owner is this node's own key. */
+  readonly isOwn?: boolean
 }
 
 export type SearchQuery = {
@@ -31,11 +36,21 @@ export type SearchQuery = {
   readonly sort?: string
   readonly limit: number
   readonly cursor?: string
+  /** Copies of one thing under the one that is meant (search-copies.ts); total and cursor count those. */
+  readonly collapse?: boolean
+  /** Hits say what their score is made of. */
+  readonly explain?: boolean
+  /** What the parts of a score are worth; the others are as in search-rank.ts. */
+  readonly weights?: Partial<Weights>
 }
 
 export type SearchHit = {
   readonly id: string
   readonly score: number
+  /** With `collapse`: how many other records that were found are copies of it. */
+  readonly copies?: number
+  /** With `explain` and a text: what adds up to the score. */
+  readonly parts?: Parts
   readonly highlights?: Readonly<Record<string, string>>
 }
 
@@ -44,6 +59,8 @@ export type SearchResult = {
   readonly facets: Readonly<Record<string, readonly { value: Value; count: number }[]>>
   readonly total: number
   readonly totalCapped?: true
+  /** The query was cut when it had cost too much: all that is here is right, and not all is here. */
+  readonly partial?: true
   readonly nextCursor?: string
 }
 
@@ -77,7 +94,8 @@ export interface SearchIndex extends AsyncDisposable {
   /** The arrival log that `seq` counts in; '' = none yet: the index must be reset before it takes anything. */
   readonly epoch: string
   /**
-   * Queues entries and removals; resolves when they are searchable. `seq` moves with them, also across a kill.
+   * Queues entries and removals; resolves when they are searchable. `seq` moves with them. After a kill it may be that
+   * of some seconds before, with exactly the records of that time.
    * Rejects with NodeError('search-unavailable') when the index was lost: it is empty then, with epoch ''.
    */
   apply(change: {

@@ -3,15 +3,15 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { FtsIndex } from '../../node/search-fts.ts'
+import { SegmentIndex } from '../../node/search-index.ts'
 import { type HttpNode, jsonOf, startHttpNode } from '../support/http-node.ts'
 
 let http: HttpNode
 let folder: string
-let index: FtsIndex
+let index: SegmentIndex
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'peerage-filter-'))
-  index = await FtsIndex.open(join(folder, 'search.db'))
+  index = await SegmentIndex.open(join(folder, 'search'))
   http = await startHttpNode({ index })
   const models = [
     {

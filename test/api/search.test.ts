@@ -2,16 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { FtsIndex } from '../../node/search-fts.ts'
+import { SegmentIndex } from '../../node/search-index.ts'
 import { ScanIndex } from '../../node/search-scan.ts'
 import { type HttpNode, jsonOf, startHttpNode } from '../support/http-node.ts'
 
 let http: HttpNode
 let folder: string
-let index: FtsIndex
+let index: SegmentIndex
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'peerage-search-'))
-  index = await FtsIndex.open(join(folder, 'index.sqlite'))
+  index = await SegmentIndex.open(join(folder, 'index.sqlite'))
   http = await startHttpNode({ index })
   const models = Array.from({ length: 12 }, (_, n) => ({
     kind: 'model',

@@ -1,8 +1,7 @@
 /** The indexer over a real replica: whatever happens, the index ends up saying what the replica says. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { access, mkdtemp, readdir, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import type { Op } from '../../crdt/index.ts'
@@ -11,7 +10,7 @@ import { entryOf, Indexer } from '../../node/indexer.ts'
 import { indexRetryMs, searchWaitMsMax } from '../../node/limits.ts'
 import type { Replica } from '../../node/replica.ts'
 import type { SearchIndex, SearchQuery, SearchResult } from '../../node/search.ts'
-import { FtsIndex } from '../../node/search-fts.ts'
+import { SegmentIndex } from '../../node/search-index.ts'
 import { ScanIndex } from '../../node/search-scan.ts'
 import { entry } from '../support/index-entries.ts'
 import { manualEnvironment } from '../support/manual-clock.ts'
@@ -219,13 +218,12 @@ test('an index that is lost in use is filled anew by itself', async () => {
   try {
     const { replica } = await openReplica()
     await admit(replica, geneses(0, 30))
-    const path = join(folder, 'search.db')
-    await using index = await FtsIndex.open(path)
+    const path = join(folder, 'search')
+    await using index = await SegmentIndex.open(path, { keptRecords: 1 })
     await using indexer = (await start(replica, index)).indexer
     expect(await found(indexer, { query: 'name' })).toEqual(await live(replica))
-    const other = new DatabaseSync(path)
-    other.exec('DROP TABLE word')
-    other.close()
+    await vi.waitFor(() => access(join(path, 'manifest')))
+    for (const file of await readdir(path)) if (file.startsWith('segment-')) await truncate(join(path, file), 0)
     const lost = Promise.withResolvers<void>()
     index.onLost(() => lost.resolve())
     await expect(indexer.search({ limit: 1, query: 'name' })).rejects.toMatchObject({ code: 'search-unavailable' })

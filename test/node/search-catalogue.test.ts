@@ -7,7 +7,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { fitting, kindOf } from '../../crdt/index.ts'
 import { indexBatchRecords } from '../../node/limits.ts'
 import type { IndexEntry, SearchQuery, SearchResult } from '../../node/search.ts'
-import { FtsIndex } from '../../node/search-fts.ts'
+import { SegmentIndex } from '../../node/search-index.ts'
 import { ScanIndex } from '../../node/search-scan.ts'
 import { catalogueFiles, leftOut, readCatalogue } from '../support/catalogue-files.ts'
 import { entry } from '../support/index-entries.ts'
@@ -24,7 +24,7 @@ type Query = {
 
 const whenThere = test.skipIf(catalogueFiles === undefined)
 let folder: string
-let fts: FtsIndex
+let fts: SegmentIndex
 let scan: ScanIndex
 let queries: readonly Query[]
 const byId = new Map<string, IndexEntry>()
@@ -32,7 +32,7 @@ const byId = new Map<string, IndexEntry>()
 beforeAll(async () => {
   if (catalogueFiles === undefined) return
   folder = await mkdtemp(join(tmpdir(), 'peerage-catalogue-'))
-  fts = await FtsIndex.open(join(folder, 'search.db'))
+  fts = await SegmentIndex.open(join(folder, 'search'))
   scan = new ScanIndex()
   const { records } = await readCatalogue(catalogueFiles)
   const entries = records.map(({ kind, slug, doc }, at) => entry(kind, slug, fitting(kindOf(kind), doc), at))

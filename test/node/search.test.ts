@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { queryBytesMax, queryTermsMax, whereDepthMax, whereTestsMax } from '../../node/limits.ts'
 import type { IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from '../../node/search.ts'
 import type { Expression } from '../../node/search-expression.ts'
-import { FtsIndex } from '../../node/search-fts.ts'
+import { SegmentIndex } from '../../node/search-index.ts'
 import { ScanIndex } from '../../node/search-scan.ts'
 import { entry, entryArbitrary, queryArbitrary } from '../support/index-entries.ts'
 import { seeded } from '../support/seed.ts'
@@ -23,7 +23,7 @@ const indexes: [name: string, open: () => Promise<SearchIndex>][] = [
     async () => {
       const folder = await mkdtemp(join(tmpdir(), 'peerage-search-'))
       folders.push(folder)
-      return FtsIndex.open(join(folder, 'search.db'))
+      return SegmentIndex.open(join(folder, 'search'))
     },
   ],
   ['scan', async () => new ScanIndex()],

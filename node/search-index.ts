@@ -1,17 +1,26 @@
 /**
- * The search index of a node: SQLite's FTS5 and columns in memory, in a thread of its own, so that neither indexing
- * nor a dear query delays an acknowledgement.
+ * The search index of a node: segments in memory and on disk, in a thread of its own, so that neither indexing nor a
+ * dear query delays an acknowledgement.
  *
- * The index is derived. When its file is missing, damaged, from older tables or refused by the disk, it is thrown away
- * and says so (`onLost`, epoch ''); whoever feeds it fills it again after `reset`. A thread that dies counts as a loss.
+ * The index is derived. When its folder is missing, damaged, from older tables or refused by the disk, it is thrown
+ * away and says so (`onLost`, epoch ''); whoever feeds it fills it again after `reset`. A thread that dies counts as a
+ * loss. What came last is on disk a few seconds later: after a kill the index opens with an older seq.
  */
+import { randomInt } from 'node:crypto'
 import { Worker } from 'node:worker_threads'
 import { kinds } from '../crdt/index.ts'
 import { NodeError } from './errors.ts'
-import { searchesMax } from './limits.ts'
+import { indexKeptRecords, searchesMax } from './limits.ts'
 import type { Log } from './replica-types.ts'
 import type { FieldFacts, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
-import type { Change, Job, JobAnswer, Start, Told } from './search-worker.ts'
+import type { Change } from './search-engine.ts'
+import type { Job, JobAnswer, Start, Told } from './search-worker.ts'
+
+type Options = {
+  readonly log?: Log
+  /** Records that the files may lack; `indexKeptRecords` unless told. */
+  readonly keptRecords?: number
+}
 
 type Waiting = {
   readonly done: (answer: JobAnswer | undefined) => void
@@ -19,9 +28,10 @@ type Waiting = {
 }
 type Work<J> = J extends unknown ? Omit<J, 'job'> : never
 
-export class FtsIndex implements SearchIndex {
+export class SegmentIndex implements SearchIndex {
   readonly #path: string
   readonly #log: Log
+  readonly #keptRecords: number
   readonly #waiting = new Map<number, Waiting>()
   readonly #lost = new Set<(reason: string) => void>()
   #worker: Worker | undefined
@@ -35,15 +45,16 @@ export class FtsIndex implements SearchIndex {
    * Opens the index at `path` or begins one. Resolves when `seq` is known; what is stored is read into memory
    * afterwards, and searches wait for that. Never fails: an index that cannot be opened is one that was lost.
    */
-  static async open(path: string, options: { readonly log?: Log } = {}): Promise<FtsIndex> {
-    const index = new FtsIndex(path, options.log ?? (() => {}))
+  static async open(path: string, options: Options = {}): Promise<SegmentIndex> {
+    const index = new SegmentIndex(path, options)
     await index.#start()
     return index
   }
 
-  private constructor(path: string, log: Log) {
+  private constructor(path: string, { log = () => {}, keptRecords = indexKeptRecords }: Options) {
     this.#path = path
     this.#log = log
+    this.#keptRecords = keptRecords
   }
 
   get seq(): number {
@@ -100,7 +111,7 @@ export class FtsIndex implements SearchIndex {
   /** Resolves when the thread has opened the index or found that it cannot. */
   #start(): Promise<void> {
     return new Promise((resolve) => {
-      const workerData: Start = { path: this.#path, kinds }
+      const workerData: Start = { path: this.#path, kinds, seed: randomInt(2 ** 32), keptRecords: this.#keptRecords }
       const worker = new Worker(new URL('./search-worker.ts', import.meta.url), {
         workerData,
         // Most of what a query makes dies with it: more room only lets it lie about, a hundred MB of it.

@@ -1,23 +1,21 @@
 /** What the index on disk promises beyond answers: it survives, or knows that it did not. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, open, rm, stat, truncate, writeFile } from 'node:fs/promises'
+import { mkdtemp, open, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { createInterface } from 'node:readline'
-import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { searchesMax } from '../../node/limits.ts'
 import type { SearchResult } from '../../node/search.ts'
-import { FtsIndex } from '../../node/search-fts.ts'
+import { SegmentIndex } from '../../node/search-index.ts'
 import { entry } from '../support/index-entries.ts'
 
 let folder: string
 let path: string
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'peerage-fts-'))
-  path = join(folder, 'search.db')
+  folder = await mkdtemp(join(tmpdir(), 'peerage-index-'))
+  path = join(folder, 'search')
 })
 afterEach(() => rm(folder, { recursive: true, force: true }))
 
@@ -31,13 +29,13 @@ const entries = Array.from({ length: 600 }, (_, i) =>
 )
 
 async function made(): Promise<void> {
-  await using index = await FtsIndex.open(path)
+  await using index = await SegmentIndex.open(path)
   await index.reset('e')
   await index.apply({ seq: 600, entries, removed: [] })
 }
 
 /** Everything that a search can tell of an index, in a form to compare. */
-async function seen(index: FtsIndex): Promise<unknown> {
+async function seen(index: SegmentIndex): Promise<unknown> {
   const answers = []
   for (const query of [
     {},
@@ -52,9 +50,9 @@ async function seen(index: FtsIndex): Promise<unknown> {
 
 test('opens with the seq, epoch and answers that it was closed with', async () => {
   await made()
-  await using index = await FtsIndex.open(path)
+  await using index = await SegmentIndex.open(path)
   expect([index.seq, index.epoch]).toEqual([600, 'e'])
-  await using other = await FtsIndex.open(join(folder, 'other.db'))
+  await using other = await SegmentIndex.open(join(folder, 'other'))
   await other.reset('e')
   await other.apply({ seq: 600, entries, removed: [] })
   expect(await seen(index)).toEqual(await seen(other))
@@ -63,12 +61,12 @@ test('opens with the seq, epoch and answers that it was closed with', async () =
 test('numbers of removed records are used again and nothing of theirs comes back, also after opening', async () => {
   const ids = entries.map(({ id }) => id)
   {
-    await using index = await FtsIndex.open(path)
+    await using index = await SegmentIndex.open(path)
     await index.reset('e')
     await index.apply({ seq: 1, entries, removed: [] })
     await index.apply({ seq: 2, entries: [], removed: ids.slice(0, 300) })
   }
-  await using index = await FtsIndex.open(path)
+  await using index = await SegmentIndex.open(path)
   await index.apply({ seq: 3, entries: [entry('tool', 'one'), entry('tool', 'two')], removed: ids.slice(300, 400) })
   const all = (await index.search({ limit: 1_000 })) as SearchResult
   expect(all.total).toBe(202)
@@ -76,55 +74,71 @@ test('numbers of removed records are used again and nothing of theirs comes back
   expect(((await index.search({ limit: 10, filters: { size_lte: 399 } })) as SearchResult).total).toBe(0)
 })
 
+/** The files of the index, of which some are damaged. */
+async function files(prefix: string): Promise<string[]> {
+  return (await readdir(path)).filter((name) => name.startsWith(prefix)).map((name) => join(path, name))
+}
+
 test.each<[string, () => Promise<void>]>([
-  ['missing', () => rm(path)],
-  ['no database', () => writeFile(path, 'something else entirely, and long enough to look like a file')],
-  ['empty', () => truncate(path, 0)],
-  ['cut short', async () => truncate(path, Math.floor((await stat(path)).size / 2))],
-  ['overwritten in the middle', () => overwrite(0.3, 0.9)],
+  ['missing', () => rm(path, { recursive: true })],
   [
-    'a folder',
+    'a file',
     async () => {
-      await rm(path)
-      await mkdir(path)
+      await rm(path, { recursive: true })
+      await writeFile(path, 'something else entirely')
     },
   ],
+  ['without its manifest', async () => rm(join(path, 'manifest'))],
+  ['with a manifest that was changed', async () => overwrite(join(path, 'manifest'), 0.5, 0.6)],
+  ['with an empty manifest', async () => truncate(join(path, 'manifest'), 0)],
+  ['without a segment', async () => rm((await files('segment-'))[0] as string)],
+  ['with an empty segment', async () => truncate((await files('segment-'))[0] as string, 0)],
+  ['cut short', async () => cut((await files('segment-'))[0] as string)],
+  ...[0, 0.2, 0.4, 0.6, 0.8, 0.99].map((from): [string, () => Promise<void>] => [
+    `overwritten at ${from}`,
+    async () => overwrite((await files('segment-'))[0] as string, from, from + 0.01),
+  ]),
 ])('an index that is %s is begun anew and never answers from what is left', async (_name, damage) => {
   await made()
   await damage()
-  await using index = await FtsIndex.open(path)
-  // The damage may show only when the pages are read; then the index says so.
+  await using index = await SegmentIndex.open(path)
+  // The damage may show only when the segments are read; then the index says so.
   await new Promise<void>((lost) => {
     if (index.epoch === '') lost()
     else index.onLost(() => lost())
   })
   expect([index.seq, index.epoch]).toEqual([0, ''])
-  if (_name !== 'a folder') {
-    await index.reset('f')
-    await index.apply({ seq: 600, entries, removed: [] })
-    expect(((await index.search({ limit: 1 })) as SearchResult).total).toBe(600)
-  } else {
-    await expect(index.reset('f')).rejects.toMatchObject({ code: 'search-unavailable' })
-  }
+  await index.reset('f')
+  await index.apply({ seq: 600, entries, removed: [] })
+  expect(((await index.search({ limit: 1 })) as SearchResult).total).toBe(600)
 })
 
-async function overwrite(from: number, to: number): Promise<void> {
+test('a folder that cannot be made is a loss, again and again', async () => {
+  await writeFile(join(folder, 'file'), '')
+  await using index = await SegmentIndex.open(join(folder, 'file', 'search'))
+  expect([index.seq, index.epoch]).toEqual([0, ''])
+  await expect(index.reset('f')).rejects.toMatchObject({ code: 'search-unavailable' })
+})
+
+async function overwrite(path: string, from: number, to: number): Promise<void> {
   const { size } = await stat(path)
   const file = await open(path, 'r+')
-  await file.write(new Uint8Array(Math.floor(size * (to - from))).fill(0x5a), 0, undefined, Math.floor(size * from))
+  await file.write(new Uint8Array(Math.ceil(size * (to - from))).fill(0x5a), 0, undefined, Math.floor(size * from))
   await file.close()
+}
+
+async function cut(path: string): Promise<void> {
+  await truncate(path, Math.floor((await stat(path)).size / 2))
 }
 
 test('a loss while it is in use rejects what was asked and leaves an empty index that can be filled', async () => {
   await made()
-  await using index = await FtsIndex.open(path)
+  await using index = await SegmentIndex.open(path)
   await index.search({ limit: 1 })
   const reasons: string[] = []
   index.onLost((reason) => reasons.push(reason))
-  // Another hand drops the table under it.
-  const other = new DatabaseSync(path)
-  other.exec('DROP TABLE word')
-  other.close()
+  // Another hand empties the file under it.
+  for (const file of await files('segment-')) await truncate(file, 0)
   await expect(index.search({ limit: 1, query: 'model' })).rejects.toMatchObject({ code: 'search-unavailable' })
   expect(reasons.length).toBe(1)
   expect([index.seq, index.epoch]).toEqual([0, ''])
@@ -137,7 +151,7 @@ test('a loss while it is in use rejects what was asked and leaves an empty index
 
 test('a record that cannot be read is left out and reported, and the others are found', async () => {
   const logged: unknown[] = []
-  await using index = await FtsIndex.open(path, { log: (_level, message, facts) => logged.push([message, facts]) })
+  await using index = await SegmentIndex.open(path, { log: (_level, message, facts) => logged.push([message, facts]) })
   await index.reset('e')
   const broken = { ...entry('model', 'broken'), slug: 5 as unknown as string }
   await index.apply({ seq: 3, entries: [entry('model', 'a'), broken, entry('model', 'b')], removed: [] })
@@ -148,7 +162,7 @@ test('a record that cannot be read is left out and reported, and the others are 
 
 test('too many searches at once are answered busy, and the others all the same', async () => {
   await made()
-  await using index = await FtsIndex.open(path)
+  await using index = await SegmentIndex.open(path)
   const answers = await Promise.allSettled(
     Array.from({ length: searchesMax + 20 }, () => index.search({ limit: 1, query: 'model' })),
   )
@@ -159,7 +173,7 @@ test('too many searches at once are answered busy, and the others all the same',
 })
 
 test('highlights name the field and mark the words, in any script and spelling', async () => {
-  await using index = await FtsIndex.open(path)
+  await using index = await SegmentIndex.open(path)
   await index.reset('e')
   await index.apply({
     seq: 1,
@@ -179,39 +193,46 @@ test('highlights name the field and mark the words, in any script and spelling',
 })
 
 test('closing twice is closing once, and a closed index says so', async () => {
-  const index = await FtsIndex.open(path)
+  const index = await SegmentIndex.open(path)
   await index[Symbol.asyncDispose]()
   await index[Symbol.asyncDispose]()
   await expect(index.search({ limit: 1 })).rejects.toMatchObject({ code: 'closed' })
 })
 
-test('killed while it indexes, it opens with a seq whose records are all there', async () => {
+test('killed while it indexes, it opens with a seq whose records are all there, and no others', async () => {
   const script = join(folder, 'writer.ts')
   await writeFile(script, writerSource())
+  const reasons: unknown[] = []
+  let kept = 0
   for (let round = 0; round < 3; round++) {
     const child = spawn(process.execPath, [script, path], { stdio: ['ignore', 'pipe', 'inherit'] })
-    const acknowledged = await killAfter(child, 2 + round * 3)
-    await using index = await FtsIndex.open(path)
-    expect(index.epoch).toBe('e')
-    expect(index.seq).toBeGreaterThanOrEqual(acknowledged)
-    const { total } = (await index.search({ limit: 1, filters: { size_lte: index.seq } })) as SearchResult
+    await killAfter(child, 2 + round)
+    await using index = await SegmentIndex.open(path, { log: (...told) => reasons.push(told) })
+    expect([index.epoch, reasons]).toEqual(['e', []])
+    // What it said to have on disk is there.
+    expect(index.seq).toBeGreaterThan(kept)
+    kept = index.seq
+    const { total } = (await index.search({ limit: 1 })) as SearchResult
     expect(total).toBe(index.seq)
   }
-  expect(existsSync(path)).toBe(true)
 })
 
-/** Adds ten records at a time for ever, going on where the index stands, and prints each seq that is in. */
+/** Adds records for ever, going on where the index stands, and prints a line whenever the files have moved. */
 function writerSource(): string {
   const at = (file: string) => JSON.stringify(resolve(file))
   return `
-    import { FtsIndex } from ${at('node/search-fts.ts')}
+    import { statSync } from 'node:fs'
+    import { SegmentIndex } from ${at('node/search-index.ts')}
     import { entry } from ${at('test/support/index-entries.ts')}
-    const index = await FtsIndex.open(process.argv[2])
+    const index = await SegmentIndex.open(process.argv[2], { keptRecords: 400 })
     if (index.epoch === '') await index.reset('e')
-    for (let seq = index.seq + 10; ; seq += 10) {
-      const entries = Array.from({ length: 10 }, (_, i) => entry('model', 'r' + (seq - i), { size: seq - i }))
+    let kept = 0
+    for (let seq = index.seq + 200; ; seq += 200) {
+      const entries = Array.from({ length: 200 }, (_, i) => entry('model', 'r' + (seq - i), { size: seq - i }))
       await index.apply({ seq, entries, removed: [] })
-      console.log(seq)
+      const now = statSync(process.argv[2] + '/manifest', { throwIfNoEntry: false })?.mtimeMs ?? 0
+      if (now > kept) console.log(seq)
+      kept = now
     }`
 }
 

@@ -1,0 +1,16 @@
+/** The documents that a query found, segment by segment, in one ascending list. */
+import type { Segment } from './search-segment.ts'
+
+export type Part = {
+  readonly segment: Segment
+  /** What is added to the segment's numbers to make them the list's. */
+  readonly base: number
+  /** The segment's documents in the list. */
+  readonly from: number
+  readonly to: number
+}
+
+export type Found = {
+  readonly docs: Uint32Array
+  readonly parts: readonly Part[]
+}

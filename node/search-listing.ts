@@ -1,0 +1,29 @@
+/** What an index says of its fields: types, and the commonest values. */
+import { fieldsMax, fieldValuesMax } from './limits.ts'
+import type { FieldFacts } from './search.ts'
+import { type CodeCounts, facetOfCodes } from './search-facets.ts'
+import { type Leaf, PRESENT } from './search-fields.ts'
+import type { Values } from './search-values.ts'
+import type { WorkBudget } from './search-work.ts'
+
+type Type = FieldFacts['types'][number]
+
+export function typeOf(leaf: Leaf): Type {
+  if (leaf === null) return 'null'
+  return leaf === PRESENT ? 'other' : (typeof leaf as Type)
+}
+
+export function factsOf(counted: CodeCounts, values: Values, budget: WorkBudget): Pick<FieldFacts, 'types' | 'values'> {
+  const types = new Set<Type>()
+  for (const leaf of counted.others.keys()) types.add(typeOf(leaf))
+  for (const code of counted.codes) types.add(values.typeOf(code) ?? typeOf(values.leaf(code)))
+  return { types: [...types].sort(), values: facetOfCodes(counted, values, budget).slice(0, fieldValuesMax) }
+}
+
+/** By name, of too many those that most records have. */
+export function listed(found: readonly FieldFacts[]): readonly FieldFacts[] {
+  return [...found]
+    .sort((a, b) => b.records - a.records || (a.name < b.name ? -1 : 1))
+    .slice(0, fieldsMax)
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+}

@@ -1,0 +1,253 @@
+/**
+ * Several segments become one, without the documents that have left them. In pauses of a millisecond or two, so that
+ * searches come between; what leaves a segment meanwhile is for the caller to take out of the result.
+ */
+import { hasBit } from './search-bits.ts'
+import { type ColumnPart, mergeColumns } from './search-column.ts'
+import { type Arrays, type Segment, segmentOf, type Texts } from './search-segment.ts'
+import { textStart } from './search-texts.ts'
+import type { Values } from './search-values.ts'
+import { compareWords, readPostings, type Words, WordsMaker } from './search-words.ts'
+
+/** Where merged texts go, in order. */
+export interface TextSink {
+  write(bytes: Uint8Array): void
+  /** The texts as written. */
+  end(): Texts
+  /** Keeps the rest of the segment where the texts are, if that is a file. */
+  finish(segment: Segment, values: Values): Generator<undefined, void>
+}
+
+const WORDS_A_STEP = 400
+const POSTINGS_A_STEP = 100_000
+const DOCS_A_STEP = 20_000
+const TEXT_BYTES_A_STEP = 1 << 20
+
+export type Merged = {
+  readonly segment: Segment
+  /** By source, the new number of each document; -1 for one that was left out. */
+  readonly moved: readonly Int32Array[]
+}
+
+export function* merge(segments: readonly Segment[], values: Values, sink: TextSink): Generator<undefined, Merged> {
+  const { moved, size } = move(segments)
+  yield
+  const textEnds = yield* mergeTexts(segments, moved, size, sink)
+  const arrays = yield* mergeArrays(segments, moved, size, textEnds)
+  const columns = new Map<string, ReturnType<typeof mergeColumns>>()
+  const scratch = new Uint32Array(values.size)
+  for (const path of new Set(segments.flatMap((segment) => [...segment.columns.keys()]))) {
+    const parts = segments.flatMap((segment, at): ColumnPart[] => {
+      const column = segment.columns.get(path)
+      return column ? [{ column, docs: segment.size, moved: moved[at] as Int32Array }] : []
+    })
+    const column = mergeColumns(parts, size, scratch)
+    if (column.codes.length > 0) columns.set(path, column)
+    yield
+  }
+  const words = yield* mergeWords(segments, moved)
+  return { segment: segmentOf({ size, arrays, words, columns, texts: sink.end() }), moved }
+}
+
+/** Segments of about one size that are joined once there are so many. */
+const JOINED = 8
+
+/** What should be joined next; undefined when all is well. A segment that lost a third of its documents is rewritten. */
+export function nextMerge(segments: readonly Segment[]): readonly Segment[] | undefined {
+  const byLevel = new Map<number, Segment[]>()
+  for (const segment of segments) {
+    if (segment.liveCount * 3 < segment.size * 2) return [segment]
+    const level = Math.floor(Math.log(Math.max(1, segment.liveCount)) / Math.log(JOINED))
+    const same = byLevel.get(level)
+    if (same) same.push(segment)
+    else byLevel.set(level, [segment])
+  }
+  // Small ones first: they cost least and are most.
+  for (const level of [...byLevel.keys()].sort((a, b) => a - b)) {
+    const same = byLevel.get(level) as Segment[]
+    if (same.length >= JOINED) return same
+  }
+  return undefined
+}
+
+/** The new number of each document, -1 for one that is gone. */
+function move(segments: readonly Segment[]): { moved: readonly Int32Array[]; size: number } {
+  let size = 0
+  const moved = segments.map((segment) => {
+    const to = new Int32Array(segment.size)
+    for (let doc = 0; doc < segment.size; doc++) to[doc] = hasBit(segment.live, doc) ? size++ : -1
+    return to
+  })
+  return { moved, size }
+}
+
+function* mergeTexts(
+  segments: readonly Segment[],
+  moved: readonly Int32Array[],
+  size: number,
+  sink: TextSink,
+): Generator<undefined, Uint32Array> {
+  const textEnds = new Uint32Array(size)
+  let end = 0
+  for (const [at, segment] of segments.entries()) {
+    const to = moved[at] as Int32Array
+    let from = 0
+    const copy = (until: number) => {
+      if (until > from) sink.write(segment.texts.read(from, until))
+      from = until
+    }
+    for (let doc = 0; doc < segment.size; doc++) {
+      const start = textStart(segment, doc)
+      const docEnd = segment.arrays.textEnds[doc] as number
+      if ((to[doc] as number) < 0) {
+        copy(start)
+        from = docEnd
+        continue
+      }
+      end += docEnd - start
+      textEnds[to[doc] as number] = end
+      if (docEnd - from >= TEXT_BYTES_A_STEP) {
+        copy(docEnd)
+        yield
+      }
+    }
+    copy(segment.size === 0 ? 0 : (segment.arrays.textEnds[segment.size - 1] as number))
+    yield
+  }
+  return textEnds
+}
+
+function* mergeArrays(
+  segments: readonly Segment[],
+  moved: readonly Int32Array[],
+  size: number,
+  textEnds: Uint32Array,
+): Generator<undefined, Arrays> {
+  const merged = {
+    ids: new Uint8Array(size * 32),
+    registeredAt: new Float64Array(size),
+    changedAt: new Float64Array(size),
+    copyKeys: new Float64Array(size),
+    publishers: new Uint32Array(size),
+    originality: new Uint8Array(size),
+    nameWords: new Uint8Array(size),
+    popularity: new Uint8Array(size),
+    freshness: new Uint8Array(size),
+    completeness: new Uint8Array(size),
+    trust: new Uint8Array(size),
+  }
+  const single = Object.keys(merged).filter((name) => name !== 'ids') as Exclude<keyof typeof merged, 'ids'>[]
+  for (const [at, segment] of segments.entries()) {
+    const to = moved[at] as Int32Array
+    for (let doc = 0; doc < segment.size; doc++) {
+      const next = to[doc] as number
+      if (next >= 0) for (let i = 0; i < 32; i++) merged.ids[next * 32 + i] = segment.arrays.ids[doc * 32 + i] as number
+      if (doc % DOCS_A_STEP === DOCS_A_STEP - 1) yield
+    }
+    for (const name of single) {
+      const into = merged[name]
+      const out = segment.arrays[name]
+      for (let doc = 0; doc < segment.size; doc++) {
+        const next = to[doc] as number
+        if (next >= 0) into[next] = out[doc] as number
+      }
+      yield
+    }
+  }
+  const { hints, hintDocs } = yield* mergeHints(segments, moved)
+  return { ...merged, hints, hintDocs, textEnds }
+}
+
+function* mergeHints(
+  segments: readonly Segment[],
+  moved: readonly Int32Array[],
+): Generator<undefined, Pick<Arrays, 'hints' | 'hintDocs'>> {
+  const most = segments.reduce((sum, { arrays }) => sum + arrays.hints.length, 0)
+  const hints = new Uint32Array(most)
+  const hintDocs = new Uint32Array(most)
+  const next = segments.map(() => 0)
+  let count = 0
+  for (let step = 1; ; step++) {
+    let least = -1
+    let leastHint = Number.POSITIVE_INFINITY
+    for (let i = 0; i < segments.length; i++) {
+      const hint = (segments[i] as Segment).arrays.hints[next[i] as number]
+      if (hint !== undefined && hint < leastHint) {
+        least = i
+        leastHint = hint
+      }
+    }
+    if (least < 0) break
+    const at = next[least] as number
+    next[least] = at + 1
+    const doc = (moved[least] as Int32Array)[(segments[least] as Segment).arrays.hintDocs[at] as number] as number
+    if (doc >= 0) {
+      hints[count] = leastHint
+      hintDocs[count++] = doc
+    }
+    if (step % DOCS_A_STEP === 0) yield
+  }
+  return { hints: hints.slice(0, count), hintDocs: hintDocs.slice(0, count) }
+}
+
+function* mergeWords(segments: readonly Segment[], moved: readonly Int32Array[]): Generator<undefined, Words> {
+  const maker = new WordsMaker()
+  const next = segments.map(() => 0)
+  const largest = Math.max(1, ...segments.map(({ size }) => size))
+  const read = new Uint32Array(largest)
+  let docs = new Uint32Array(1_024)
+  let marks = new Uint8Array(1_024)
+  let done = 0
+  let postings = 0
+  for (;;) {
+    let least = -1
+    for (let i = 0; i < segments.length; i++) {
+      const { words } = segments[i] as Segment
+      if ((next[i] as number) >= words.docs.length) continue
+      if (
+        least < 0 ||
+        compareWords(words, next[i] as number, (segments[least] as Segment).words, next[least] as number) < 0
+      ) {
+        least = i
+      }
+    }
+    if (least < 0) return maker.make()
+    const from = (segments[least] as Segment).words
+    const word = next[least] as number
+    let count = 0
+    for (let i = least; i < segments.length; i++) {
+      const { words } = segments[i] as Segment
+      const number = next[i] as number
+      if (number >= words.docs.length || (i !== least && compareWords(words, number, from, word) !== 0)) continue
+      next[i] = number + 1
+      const size = words.docs[number] as number
+      if (count + size > docs.length) {
+        const room = (count + size) * 2
+        docs = copied(new Uint32Array(room), docs)
+        marks = copied(new Uint8Array(room), marks)
+      }
+      const markAt = readPostings(words, number, read)
+      const to = moved[i] as Int32Array
+      for (let j = 0; j < size; j++) {
+        const doc = to[read[j] as number] as number
+        if (doc < 0) continue
+        docs[count] = doc
+        marks[count++] = words.postings[markAt + j] as number
+      }
+      postings += size
+    }
+    if (count > 0) {
+      maker.addWord(from, word)
+      maker.addPostings(docs, marks, count)
+    }
+    if (++done % WORDS_A_STEP === 0 || postings > POSTINGS_A_STEP) {
+      postings = 0
+      yield
+    }
+  }
+}
+
+function copied<T extends Uint8Array | Uint32Array>(to: T, from: T): T {
+  to.set(from as never)
+  return to
+}

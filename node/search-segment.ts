@@ -1,0 +1,131 @@
+/**
+ * A part of the index that never changes but for documents that leave it: the records that one batch brought, or what
+ * several smaller segments became. Everything is in flat arrays by document number, so that a segment is the same in
+ * memory and in a file (search-files.ts), and two become one by copying (search-merge.ts).
+ */
+import { bitsOf, clearBit, fullBits, hasBit } from './search-bits.ts'
+import type { Column } from './search-column.ts'
+import type { Words } from './search-words.ts'
+
+/** The flat arrays, by name as in the file. One entry a document unless it says otherwise. */
+export type Arrays = {
+  /** 32 bytes each. */
+  readonly ids: Uint8Array
+  readonly registeredAt: Float64Array
+  readonly changedAt: Float64Array
+  /** Equal for copies of one thing (search-copies.ts). */
+  readonly copyKeys: Float64Array
+  /** Marks of who publishes it: the namespace in its name, or else its provider. */
+  readonly publishers: Uint32Array
+  /** How likely it is the original of its copies. */
+  readonly originality: Uint8Array
+  readonly nameWords: Uint8Array
+  /** 0..255: how known, how new, how full, how well vouched for. */
+  readonly popularity: Uint8Array
+  readonly freshness: Uint8Array
+  readonly completeness: Uint8Array
+  readonly trust: Uint8Array
+  /** Ascending marks of exact names and the documents that bear them; several a document. */
+  readonly hints: Uint32Array
+  readonly hintDocs: Uint32Array
+  /** Where each document's texts end. */
+  readonly textEnds: Uint32Array
+}
+
+/** The names and texts of each document, for highlights and phrases. */
+export interface Texts {
+  /** Throws when they cannot be read. */
+  read(from: number, to: number): Uint8Array
+  close(): void
+}
+
+export type Segment = {
+  readonly size: number
+  readonly arrays: Arrays
+  readonly words: Words
+  /** By path. */
+  readonly columns: ReadonlyMap<string, Column>
+  /** Numbers by the first bytes of the ids. */
+  readonly table: Uint32Array
+  texts: Texts
+  /** Its file's name; undefined while it is only in memory. */
+  file: string | undefined
+  readonly live: Uint32Array
+  liveCount: number
+  /** 0..255: popularity, and what others refer to by its slug. */
+  readonly fame: Uint8Array
+  /** Orders by path that were asked for (search-order.ts). */
+  readonly orders: Map<string, Float64Array>
+}
+
+export function segmentOf(
+  parts: Pick<Segment, 'size' | 'arrays' | 'words' | 'columns' | 'texts'> & { file?: string },
+): Segment {
+  const { size, arrays } = parts
+  return {
+    ...parts,
+    file: parts.file,
+    table: tableOf(arrays.ids, size),
+    live: fullBits(size),
+    liveCount: size,
+    fame: arrays.popularity.slice(),
+    orders: new Map(),
+  }
+}
+
+export function idAt({ arrays }: Segment, doc: number): string {
+  return Buffer.from(arrays.ids.buffer, arrays.ids.byteOffset + doc * 32, 32).toString('hex')
+}
+
+/** The number of a live document, or -1. `id` is 64 hex digits. */
+export function docOf(segment: Segment, id: string): number {
+  const wanted = Buffer.from(id, 'hex')
+  if (wanted.length !== 32) return -1
+  const { table, arrays } = segment
+  const mask = table.length - 1
+  for (let slot = wanted.readUInt32LE(0) & mask; table[slot] !== 0; slot = (slot + 1) & mask) {
+    const doc = (table[slot] as number) - 1
+    if (!hasBit(segment.live, doc)) continue
+    let same = 0
+    while (same < 32 && arrays.ids[doc * 32 + same] === wanted[same]) same++
+    if (same === 32) return doc
+  }
+  return -1
+}
+
+export function removeDoc(segment: Segment, doc: number): void {
+  if (!hasBit(segment.live, doc)) return
+  clearBit(segment.live, doc)
+  segment.liveCount--
+}
+
+/** The documents that bear an exact name, by its mark. */
+export function bearersOf({ arrays: { hints, hintDocs } }: Segment, hint: number): Uint32Array {
+  let low = 0
+  let high = hints.length
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if ((hints[middle] as number) < hint) low = middle + 1
+    else high = middle
+  }
+  const from = low
+  while (low < hints.length && hints[low] === hint) low++
+  return hintDocs.subarray(from, low)
+}
+
+/** A column that no document has answers like one that is not there; this is it for the time of a query. */
+export function noDocs(segment: Segment): Uint32Array {
+  return bitsOf(segment.size)
+}
+
+function tableOf(ids: Uint8Array, size: number): Uint32Array {
+  const table = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(2, size * 1.5 + 1))))
+  const mask = table.length - 1
+  const view = new DataView(ids.buffer, ids.byteOffset, ids.byteLength)
+  for (let doc = 0; doc < size; doc++) {
+    let slot = view.getUint32(doc * 32, true) & mask
+    while (table[slot] !== 0) slot = (slot + 1) & mask
+    table[slot] = doc + 1
+  }
+  return table
+}

@@ -1,0 +1,34 @@
+/**
+ * How much a query may cost. Once its budget is spent a query goes no further and answers with what it has: a stalled
+ * thread would be worse for everybody, and a cut answer says that it is one.
+ *
+ * Counted is the thread's own time on the processor where Node tells it, so that a busy machine cuts nothing.
+ */
+
+/** ms. */
+export function threadMs(): number {
+  const usage = process.threadCpuUsage?.()
+  return usage ? (usage.user + usage.system) / 1_000 : performance.now()
+}
+
+export class WorkBudget {
+  readonly #end: number
+  readonly #now: () => number
+  #spent = false
+
+  constructor(ms: number, now: () => number = threadMs) {
+    this.#now = now
+    this.#end = now() + ms
+  }
+
+  /** Looks at the clock; true from then on. */
+  isSpent(): boolean {
+    if (!this.#spent && this.#now() > this.#end) this.#spent = true
+    return this.#spent
+  }
+
+  /** Was anything left undone? */
+  get wasSpent(): boolean {
+    return this.#spent
+  }
+}
