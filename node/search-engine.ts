@@ -90,7 +90,9 @@ export class SearchEngine {
   #remove(id: string): void {
     for (const segment of this.segments) {
       const doc = docOf(segment, id)
-      if (doc >= 0) return removeDoc(segment, doc)
+      if (doc < 0) continue
+      removeDoc(segment, doc)
+      return
     }
   }
 

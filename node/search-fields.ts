@@ -164,11 +164,18 @@ export function textsOf(table: Table | undefined, entry: IndexEntry): Texts {
   return { names: by.names, tags: by.tags, texts: by.texts, shown }
 }
 
-export type Role = 'names' | 'tags' | 'texts'
+type Role = 'names' | 'tags' | 'texts'
 
 /** The distinct words of one weight. Names and tags give the sums of neighbours too (search-text.ts). */
 export function addWordsOf(texts: Texts, role: Role, into: WordSink): void {
   for (const text of texts[role]) addWords(text, into, WORDS_MAX[role], role !== 'texts')
+}
+
+/** The distinct words of each weight. */
+export function wordsOf(texts: Texts): Readonly<Record<Role, ReadonlySet<string>>> {
+  const words = { names: new Set<string>(), tags: new Set<string>(), texts: new Set<string>() }
+  for (const role of ['names', 'tags', 'texts'] as const) addWordsOf(texts, role, words[role])
+  return words
 }
 
 const WORDS_MAX: Readonly<Record<Role, number>> = {

@@ -11,7 +11,7 @@ import type { FieldFacts, IndexEntry, QueryProblem, SearchIndex, SearchQuery, Se
 import { readText, relaxed } from './search-engine.ts'
 import * as expression from './search-expression.ts'
 import { facetOf } from './search-facets.ts'
-import { addWordsOf, type Leaf, leavesOf, type Role, type Texts, tablesOf, textsOf } from './search-fields.ts'
+import { type Leaf, leavesOf, tablesOf, textsOf, wordsOf } from './search-fields.ts'
 import { isProblem, lastSegment, planOf, type Want } from './search-filter.ts'
 import { listed, typeOf } from './search-listing.ts'
 import { comparePositions, decodeCursor, encodeCursor, queryMark, type SortKey, sortKeyOf } from './search-order.ts'
@@ -156,18 +156,10 @@ export class ScanIndex implements SearchIndex {
     return {
       entry,
       leaves: leavesOf(entry),
-      names: wordsIn(texts, 'names'),
-      tags: wordsIn(texts, 'tags'),
-      texts: wordsIn(texts, 'texts'),
+      ...wordsOf(texts),
       stored: [shown, texts.tags],
     }
   }
-}
-
-function wordsIn(texts: Texts, role: Role): ReadonlySet<string> {
-  const words = new Set<string>()
-  addWordsOf(texts, role, words)
-  return words
 }
 
 function meets(leaves: Leaves, want: Want): boolean {
