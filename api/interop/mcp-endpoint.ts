@@ -52,6 +52,10 @@ export function mcpRoutes(node: NodeFace, make: McpServerFactory): Route[] {
         {
           ...theirs('A JSON-RPC response'),
           202: { description: 'A notification was taken' },
+          406: {
+            description: 'Accept has to name application/json and text/event-stream, says a JSON-RPC error',
+            content: { 'application/json': { schema: { type: 'object' } } },
+          },
           ...problems('bad-request', 'too-large', 'unsupported-type'),
         },
         requestBody({ type: 'object' }, JSON_TYPES),
