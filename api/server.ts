@@ -14,6 +14,7 @@ import {
   httpHeaderTimeoutMs,
   httpKeepAliveMs,
   httpRequestTimeoutMs,
+  httpStallMs,
   httpTimeoutCheckMs,
   NodeError,
   type NodeFace,
@@ -31,6 +32,8 @@ export type ListenOptions = Omit<AppOptions, 'closing' | 'anyAddress'> & {
   /** Until the header fields, and until the whole request, must have arrived. */
   readonly headerTimeoutMs?: number
   readonly requestTimeoutMs?: number
+  /** How long nothing may move while an answer is on its way. */
+  readonly stallMs?: number
 }
 
 export type HttpServer = AsyncDisposable & {
@@ -49,6 +52,7 @@ export async function listen(node: NodeFace, options: ListenOptions): Promise<Ht
     hosts = [],
     headerTimeoutMs = httpHeaderTimeoutMs,
     requestTimeoutMs = httpRequestTimeoutMs,
+    stallMs = httpStallMs,
   } = options
   const closing = new AbortController()
   const anyAddress = host === '0.0.0.0' || host === '::'
@@ -75,6 +79,7 @@ export async function listen(node: NodeFace, options: ListenOptions): Promise<Ht
     },
   )
   server.maxConnections = httpConnectionsMax
+  server.timeout = stallMs
   const subnetMax = (options.trustedProxies ?? []).length > 0 ? Number.POSITIVE_INFINITY : httpConnectionsPerSubnetMax
   connections.watch(server, { perSubnetMax: subnetMax, local: options.limitLocal ?? false })
   server.on('clientError', refuseClient)

@@ -95,6 +95,8 @@ export const httpHeaderTimeoutMs = 10_000
 export const httpRequestTimeoutMs = 30_000
 /** How often time-outs are looked for; a slow client is cut this much later at most. */
 export const httpTimeoutCheckMs = 1_000
+/** A connection on which nothing moves while an answer is due is cut: who asks and does not read holds memory. */
+export const httpStallMs = 60_000
 export const httpConnectionsMax = 4_096
 /** Connections that wait to be taken: clients that come at once are not turned away while we are busy. */
 export const httpBacklog = 2_048
