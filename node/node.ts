@@ -244,7 +244,7 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
     peers: network.peers().length,
     damagedOps: replica.health().damagedOps,
   })
-  metrics.follow(() => [network.counters, sync.counters, gossip.counters])
+  metrics.follow(() => [network.counters, sync.counters, gossip.counters, webhooks.counters])
   return new Node({
     options,
     replica,

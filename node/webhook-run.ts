@@ -63,10 +63,14 @@ export type RunOptions = {
   readonly network: WebhookNetwork
   readonly secret: string
   readonly log: Log
+  readonly counts: Record<WebhookCount, number>
   readonly save: (progress: Progress) => Promise<void>
   /** Whether the token that made it is still good. */
   readonly allowed: (hook: Hook) => Promise<boolean>
 }
+
+export const WEBHOOK_COUNTS = ['taken', 'failed', 'given_up'] as const
+type WebhookCount = (typeof WEBHOOK_COUNTS)[number]
 
 type Attempt = { readonly taken: boolean; readonly status?: number; readonly error?: string; readonly waitMs?: number }
 
@@ -191,6 +195,7 @@ export class WebhookRun {
 
   async #giveUp(changes: readonly Change[], attempts: number, { status, error }: Attempt): Promise<void> {
     const { progress } = this
+    this.#options.counts.given_up++
     const letter: DeadLetter = {
       n: progress.next,
       from: (changes[0] as Change).seq,
@@ -212,6 +217,12 @@ export class WebhookRun {
   }
 
   async #post(changes: readonly Change[]): Promise<Attempt> {
+    const attempt = await this.#send(changes)
+    this.#options.counts[attempt.taken ? 'taken' : 'failed']++
+    return attempt
+  }
+
+  async #send(changes: readonly Change[]): Promise<Attempt> {
     const { environment, network, replica, secret } = this.#options
     const [first, last] = [changes[0] as Change, changes.at(-1) as Change]
     const id = `${this.hook.id}.${replica.epoch.slice(0, 8)}.${first.seq}-${last.seq}`

@@ -6,11 +6,12 @@
  * (webhook-sign.ts).
  */
 import { randomUUID } from 'node:crypto'
+import { countsOf } from './counters.ts'
 import type { Environment } from './environment.ts'
 import { NodeError } from './errors.ts'
 import { webhooksMax } from './limits.ts'
 import type { Log, ReplicaFace } from './replica-types.ts'
-import { type DeadLetter, type Hook, type Progress, WebhookRun } from './webhook-run.ts'
+import { type DeadLetter, type Hook, type Progress, WEBHOOK_COUNTS, WebhookRun } from './webhook-run.ts'
 import { webhookSecret } from './webhook-sign.ts'
 import type { WebhookNetwork } from './webhook-target.ts'
 
@@ -59,6 +60,8 @@ export type Redelivered = { readonly taken: boolean; readonly status?: number; r
 const LIST = 'webhooks'
 
 export class Webhooks implements WebhooksFace, AsyncDisposable {
+  /** Attempts, for the metrics page. */
+  readonly counters = { webhook_deliveries: countsOf(WEBHOOK_COUNTS) }
   readonly #options: WebhookOptions
   readonly #runs = new Map<string, WebhookRun>()
   readonly #unsubscribe: () => void
@@ -153,6 +156,7 @@ export class Webhooks implements WebhooksFace, AsyncDisposable {
       network,
       secret: webhookSecret(master, hook.id),
       log,
+      counts: this.counters.webhook_deliveries,
       save: (now) => replica.setNote(noteOf(hook.id), noteBytes(now)),
       allowed: ({ owner, kinds }) => allowed(owner, kinds),
     })

@@ -12,7 +12,7 @@ export type Request = {
   readonly type?: string
   readonly accept?: string
   readonly headers?: Readonly<Record<string, string>>
-  /** Send the token. Only writes that the node signs need it, and nothing else carries it. */
+  /** Send the token. Nothing else carries it, except at a node that has said that its reads need one. */
   readonly token?: boolean
   readonly signal?: AbortSignal
 }
@@ -21,6 +21,8 @@ export class Http {
   readonly url: string
   readonly #token: string | undefined
   readonly #fetch: Fetch
+  /** The node answered a read with 401. */
+  #readsNeedToken = false
 
   constructor(url: string, token: string | undefined, fetch: Fetch) {
     this.url = url.replace(/\/+$/, '')
@@ -41,7 +43,8 @@ export class Http {
       body = plain ? (request.body as string | Uint8Array<ArrayBuffer>) : JSON.stringify(request.body)
       headers['content-type'] = request.type ?? 'application/json'
     }
-    if (request.token && this.#token !== undefined) headers['authorization'] = `Bearer ${this.#token}`
+    const sendsToken = this.#token !== undefined && (request.token === true || this.#readsNeedToken)
+    if (sendsToken) headers['authorization'] = `Bearer ${this.#token}`
     let response: Response
     try {
       response = await this.#fetch(this.url + path, {
@@ -53,6 +56,11 @@ export class Http {
     } catch (cause) {
       if (request.signal?.aborted) throw request.signal.reason
       throw new ClientError('unreachable', `no node answers at ${this.url} (${reasonOf(cause)})`, { cause })
+    }
+    if (response.status === 401 && this.#token !== undefined && !sendsToken) {
+      this.#readsNeedToken = true
+      await response.body?.cancel()
+      return this.send(path, request)
     }
     if (!response.ok) throw await errorOf(response)
     return response

@@ -134,6 +134,9 @@ test('what is never taken becomes a dead letter, and the next goes on', async ()
   expect(await hooks.redeliver(id, 1)).toMatchObject({ taken: true })
   expect(seqs().at(-1)).toBe(1)
   expect(hooks.deadLetters(id)).toEqual([])
+  const failed = webhookAttemptsMax + 1
+  expect(hooks.counters.webhook_deliveries).toMatchObject({ given_up: 1, failed: expect.any(Number) })
+  expect(hooks.counters.webhook_deliveries.failed).toBeGreaterThanOrEqual(failed)
   expect(await hooks.redeliver(id, 1)).toBeUndefined()
 })
 

@@ -57,6 +57,16 @@ test('new, list and revoke, seen by the running node at once', async () => {
   expect((await tokens('new', 'reader')).code).toBe(5)
 })
 
+test('commands show the token to a node whose reads need one', async () => {
+  const read = async (...more: string[]) => {
+    const [stdout, stderr] = [new PassThrough(), new PassThrough()]
+    const env = { PEERAGE_DATA: data }
+    return run(['list', 'models', '-q', ...more], { stdin: process.stdin, stdout, stderr, env })
+  }
+  expect(await read()).toBe(0)
+  expect(await read('--url', node.http, '--token-file', '/dev/null')).not.toBe(0)
+})
+
 test.each([
   [['new', 'a/b'], 2],
   [['new', 'x', '--read', '--write'], 2],
