@@ -76,8 +76,8 @@ const position = fc.oneof(
 
 /** A splice names a text by number: of those in its op's past, now and then of all. */
 type SpliceStep = { epochOf: number; stray: boolean; at: number; del: number; ins: string }
-type VerbStep = Verb | SpliceStep | { raw: Value }
-const verb: fc.Arbitrary<VerbStep> = fc.oneof(
+export type VerbStep = Verb | SpliceStep | { raw: Value }
+export const verb: fc.Arbitrary<VerbStep> = fc.oneof(
   { weight: 5, arbitrary: fc.tuple(fc.constant('set' as const), path, value) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('set' as const), path, value, fc.constant('reg' as const)) },
   { weight: 2, arbitrary: fc.tuple(fc.constant('del' as const), path) },
@@ -133,7 +133,7 @@ const verb: fc.Arbitrary<VerbStep> = fc.oneof(
       .map((raw) => ({ raw })),
   },
 )
-const entries = fc.record({
+export const entries = fc.record({
   slug: fc.option(fc.constantFrom(SLUG, SLUG, 'acme/other'), { nil: undefined }),
   f: fc.array(
     fc.tuple(fc.oneof({ weight: 9, arbitrary: path }, { weight: 1, arbitrary: fc.constant<Path>([]) }), value),
@@ -153,7 +153,7 @@ const badBody = fc.constantFrom<Uint8Array>(
   encode('v'),
 )
 
-type Said =
+export type Said =
   | { type: 'genesis' | 'put'; body: { slug?: string; f: [Path, Value][]; s: [Path, Scalar[]][]; t: [Path, string][] } }
   | { type: 'patch'; verbs: VerbStep[] }
   | { type: 'delete' }
@@ -265,7 +265,12 @@ function build(steps: readonly Step[], salt: number): Op[] {
   return ops
 }
 
-function bodyOf(said: Said, texts: readonly { epoch: string; path: Path }[], past: ReadonlySet<string>): Uint8Array {
+/** `texts`: what a splice may name; `past` of those, what its op has seen. */
+export function bodyOf(
+  said: Said,
+  texts: readonly { epoch: string; path: Path }[],
+  past: ReadonlySet<string>,
+): Uint8Array {
   if ('bad' in said) return said.bad
   if ('body' in said) {
     // Not by encodeBody, which refuses to write what readers take for inert.

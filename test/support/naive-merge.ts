@@ -1,11 +1,13 @@
 /**
  * The stupid merge: SPEC.md, "Merge", written down definition by definition, with every pair of ops and of writes
- * looked at. It shares with crdt/merge.ts the codec and nothing else: it reads bodies itself and merges text itself.
+ * looked at. It shares with crdt/merge.ts the codec and nothing else: it reads bodies itself and merges text itself. Who
+ * may write is for naive-authority.ts.
  */
 
 import { sha256 } from '@noble/hashes/sha2.js'
 import type { Alternative, Conflict, Merged, Op, Path, Value } from '../../crdt/index.ts'
 import { decode, encode, toHex, utf8 } from '../../crdt/index.ts'
+import type { NaiveAuthority } from './naive-authority.ts'
 import { naiveText } from './naive-text.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what strangers say has any shape; to name each would hide the rules.
@@ -15,21 +17,30 @@ type Splice = { path: Path; epoch: string; at: number; del: number; ins: string 
 type Placed<T> = T & { op: Op; index: number }
 type Said = { effective: boolean; slug?: string; writes: (Write | Splice)[] }
 
-export function naiveMerge(input: readonly Op[]): Merged {
+/** The valid ops of one record; without `authority` all are the owner's. */
+export function naiveMerge(input: readonly Op[], authority: NaiveAuthority = OWNER_ALONE): Merged {
   const ops = [...new Map(input.map((op) => [op.id, op])).values()]
   const pasts = pastsOf(ops)
   const inPast = (x: Op, y: Op) => pasts.get(y.id)!.has(x.id)
-  const said = new Map(ops.map((op) => [op.id, read(op)]))
+  const isVoided = (op: Op) => authority.voided.has(op.id)
+  const said = new Map(ops.map((op) => [op.id, readBy(op, authority)]))
+  const inOrder = (a: Placed<unknown>, b: Placed<unknown>) => {
+    if (a.op === b.op) return b.index - a.index
+    const ranks = authority.chain(a.op).length - authority.chain(b.op).length
+    return ranks || b.op.header.w - a.op.header.w || (a.op.id < b.op.id ? -1 : 1)
+  }
   const sees = (later: Placed<unknown>, earlier: Placed<unknown>) =>
     inPast(earlier.op, later.op) || (earlier.op === later.op && earlier.index < later.index)
 
-  const effective = ops.filter((op) => said.get(op.id)!.effective)
+  const effective = ops.filter((op) => said.get(op.id)!.effective && !isVoided(op))
   const deletes = effective.filter((op) => op.header.type === 4)
   const contributing = effective.filter((op) => deletes.every((d) => d === op || inPast(d, op)))
-  const all = contributing.flatMap((op) => said.get(op.id)!.writes.map((write, index) => ({ ...write, op, index })))
+  const placed = (op: Op) => said.get(op.id)!.writes.map((write, index) => ({ ...write, op, index }))
+  const all = contributing.flatMap(placed)
   const writes = all.filter((write): write is Placed<Write> => !('epoch' in write))
   const covers = (later: Placed<Write>, earlier: Placed<Write>) =>
     sees(later, earlier) &&
+    authority.mayWrite(later.op, earlier.path) &&
     (samePlace(later, earlier) || (contains(earlier, later) ? isPresent(later) : contains(later, earlier)))
 
   // Texts.
@@ -37,7 +48,10 @@ export function naiveMerge(input: readonly Op[]): Merged {
     (write) => write.text !== undefined && !writes.some((w) => w.op === write.op && covers(w, write)),
   )
   const splices: Placed<Splice & { of: Placed<Write> }>[] = []
-  const waiting = all.filter((write): write is Placed<Splice> => 'epoch' in write)
+  // What the voided spliced holds its place.
+  const waiting = [...all, ...ops.filter(isVoided).flatMap(placed)].filter(
+    (write): write is Placed<Splice> => 'epoch' in write,
+  )
   waiting.sort((a, b) => pasts.get(a.op.id)!.size - pasts.get(b.op.id)!.size || byBytes(a.op.id, b.op.id))
   for (const splice of waiting) {
     const of = epochs.find((e) => e.op.id === splice.epoch && samePath(e.path, splice.path) && inPast(e.op, splice.op))
@@ -51,6 +65,7 @@ export function naiveMerge(input: readonly Op[]): Merged {
       op: op.id,
       splices: mine.filter((splice) => splice.op === op).sort((a, b) => a.index - b.index),
       past: pasts.get(op.id)!,
+      voided: isVoided(op),
     }))
     return naiveText(epoch.text!, edits)
   }
@@ -77,7 +92,9 @@ export function naiveMerge(input: readonly Op[]): Merged {
   }
   const lostOf = (epoch: Placed<Write>) => {
     const covering = writes.filter((write) => covers(write, epoch))
-    const lost = splices.filter(({ of, ...splice }) => of === epoch && !covering.some((write) => sees(write, splice)))
+    const lost = splices.filter(
+      ({ of, ...splice }) => of === epoch && !isVoided(splice.op) && !covering.some((write) => sees(write, splice)),
+    )
     return covering.length > 0 ? lost.sort(inOrder) : []
   }
   const orphanCovers: Placed<Write>[] = []
@@ -196,11 +213,6 @@ function pastsOf(ops: readonly Op[]): Map<string, Set<string>> {
   return pasts
 }
 
-function inOrder(a: Placed<unknown>, b: Placed<unknown>): number {
-  if (a.op === b.op) return b.index - a.index
-  return b.op.header.w - a.op.header.w || (a.op.id < b.op.id ? -1 : 1)
-}
-
 function isPresent(write: Write): boolean {
   return write.value !== undefined || write.text !== undefined
 }
@@ -230,7 +242,25 @@ function byBytes(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
+const OWNER_ALONE: NaiveAuthority = {
+  voided: new Map(),
+  inert: new Set(),
+  erased: new Set(),
+  kept: new Set(),
+  saved: false,
+  chain: () => [],
+  mayWrite: () => true,
+  answers: 1,
+}
+
 // Bodies.
+
+/** Inert by authority or erased: nothing. Writes and splices where the op may not write: left out. */
+function readBy(op: Op, authority: NaiveAuthority): Said {
+  if (authority.erased.has(op.id) || authority.inert.has(op.id)) return { effective: false, writes: [] }
+  const said = read(op)
+  return { ...said, writes: said.writes.filter(({ path }) => authority.mayWrite(op, path)) }
+}
 
 function read(op: Op): Said {
   const inert = { effective: false, writes: [] }

@@ -17,6 +17,8 @@ export type NaiveEdit = {
   readonly splices: readonly { readonly at: number; readonly del: number; readonly ins: string }[]
   /** Ops of other edits that this one has seen. */
   readonly past: ReadonlySet<string>
+  /** Held its place while others wrote; in the end what it typed is taken out and what it deleted is put back. */
+  readonly voided?: boolean
 }
 
 /** `edits` in any order. */
@@ -34,8 +36,12 @@ export function naiveText(start: string, edits: readonly NaiveEdit[]): string {
     const seen = bySeen.filter(({ op }) => edit.past.has(op)).map(({ op }) => changes.get(op) as Change)
     changes.set(edit.op, change([begin, ...seen], edit, clients.get(edit.op) as number))
   }
-  const { list, gone } = replay([begin, ...changes.values()])
+  const { list } = replay([begin, ...changes.values()])
+  const standing = bySeen.filter(({ voided }) => !voided).map(({ op }) => changes.get(op) as Change)
+  const stays = new Set([begin, ...standing].flatMap(({ units }) => units.map(({ id }) => id)))
+  const gone = new Set(standing.flatMap(({ deleted }) => deleted))
   return visible(list, gone)
+    .filter(({ id }) => stays.has(id))
     .map(({ unit }) => unit)
     .join('')
 }
