@@ -1,7 +1,7 @@
 /**
  * Finding records: the index says which and in what order, the replica says what they are now.
  */
-import type { Kind, Merged, Value } from '../crdt/index.ts'
+import { decimalOf, type Kind, type Merged, type Value } from '../crdt/index.ts'
 import { facetSearches } from './facets.ts'
 import { type Mention, readFilter } from './filter.ts'
 import { fieldsNamed, kindsMeant, nearestField } from './filter-fields.ts'
@@ -91,9 +91,10 @@ type Understood = {
   explain(problem: QueryProblem, search: SearchQuery): QueryProblem
 }
 
-function understand({ filter, sort, ...rest }: ListQuery): Understood | QueryProblem {
+function understand({ filter, sort, filters, ...others }: ListQuery): Understood | QueryProblem {
   const order = SORTS.has(sort) ? SORTS.get(sort) : sort
-  const meant = kindsMeant(rest.kinds)
+  const meant = kindsMeant(others.kinds)
+  const rest = { ...others, ...(filters && { filters: decimalsRead(filters, meant) }) }
   const read = filter === undefined ? undefined : readFilter(filter, (name) => fieldsNamed(meant, name))
   if (read && 'problem' in read) return { ...read, pointer: '/filter' }
   const parts = [read?.expression, rest.where].filter((part) => part !== undefined)
@@ -114,6 +115,16 @@ function understand({ filter, sort, ...rest }: ListQuery): Understood | QueryPro
       return { ...problem, pointer: `/facets/${rest.facets?.indexOf(facets[Number(facet)] as string)}` }
     },
   }
+}
+
+/** A price may be asked for as the text that a record shows. */
+function decimalsRead(filters: NonNullable<SearchQuery['filters']>, meant: readonly Kind[]): SearchQuery['filters'] {
+  const read: Record<string, Value> = Object.create(null)
+  for (const [name, value] of Object.entries(filters)) {
+    const isDecimal = typeof value === 'string' && fieldsNamed(meant, name).some(({ type }) => type === 'decimal')
+    read[name] = (isDecimal ? decimalOf(value) : undefined) ?? value
+  }
+  return read
 }
 
 /** Orders by other names. */

@@ -6,7 +6,7 @@
  * allows, the notes are dropped and read back from the replica. `seq` of the index says how far it is, so a kill at
  * any moment costs only the repetition of what it was doing.
  */
-import { fitting, kindOf, type Merged, ownerToDid, type RecordId } from '../crdt/index.ts'
+import { fitting, kindOf, type Merged, ownerToDid, type RecordId, withNumbers } from '../crdt/index.ts'
 import type { Environment } from './environment.ts'
 import { sleep } from './environment.ts'
 import { NodeError } from './errors.ts'
@@ -256,14 +256,15 @@ export class Indexer implements AsyncDisposable {
   }
 }
 
-/** A record as the index takes it: without the fields that do not fit its table. */
+/** A record as the index takes it: without the fields that do not fit its table, and with decimals as numbers. */
 export function entryOf(merged: Merged): IndexEntry {
+  const kind = kindOf(merged.kind)
   return {
     id: merged.record,
     kind: merged.kind,
     owner: ownerToDid(merged.owner),
     slug: merged.slug ?? '',
-    doc: fitting(kindOf(merged.kind), merged.doc),
+    doc: withNumbers(kind, fitting(kind, merged.doc)),
     registeredAt: merged.registeredAt,
     changedAt: merged.changedAt,
   }

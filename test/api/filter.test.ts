@@ -216,3 +216,17 @@ test.each<[string, string[]]>([
   // All were registered in one batch: which of them is the newest is for their ids to say.
   if (!sort.endsWith('updated')) expect(listed.slice(0, expected.length)).toEqual(expected)
 })
+
+test('a price that is written as a text is compared, sorted and counted by size', async () => {
+  const prices = ['0.00003', '3e-8', 2]
+  for (const [at, prompt] of prices.entries())
+    await http.call('POST', '/v1/models', { name: `priced-${at}`, cost: { prompt } })
+  const named = async (query: string) => names(await jsonOf<Found>(await http.call('GET', `/v1/models?${query}`)))
+  expect(await named('filter=cost.prompt+%3C+0.001')).toEqual(['priced-0', 'priced-1'])
+  expect(await named('filter=cost.prompt+%3D+0.00003')).toEqual(['priced-0'])
+  expect(await named('cost.prompt=0.00003')).toEqual(['priced-0'])
+  const sorted = await jsonOf<Found>(await http.call('GET', '/v1/models?sort=cost.prompt&filter=cost.prompt+exists'))
+  expect(sorted.items.map(({ name }) => name)).toEqual(['priced-1', 'priced-0', 'priced-2'])
+  const asText = await http.call('POST', '/v1/models/search', { filters: { 'cost.prompt': '0.00003' } })
+  expect(names(await jsonOf<Found>(asText))).toEqual(['priced-0'])
+})
