@@ -190,6 +190,11 @@ function schemas(): Record<string, unknown> {
   const paging = {
     total: COUNT,
     total_capped: { type: 'boolean', const: true },
+    partial: {
+      type: 'boolean',
+      const: true,
+      description: 'It had cost too much and was cut: what is here is right, and not all is here.',
+    },
     next_cursor: TEXT,
     index_behind: COUNT,
   }
@@ -222,6 +227,12 @@ function schemas(): Record<string, unknown> {
       sort: { ...TEXT, description: SORT_NOTE },
       limit: { type: 'integer', minimum: 1, maximum: pageItemsMax, default: pageItemsDefault },
       cursor: TEXT,
+      collapse: {
+        type: 'boolean',
+        default: false,
+        description: 'Copies of one thing are shown under the one that is meant; total and cursor count those.',
+      },
+      explain: { type: 'boolean', default: false, description: 'Each item says what its score is made of.' },
     },
     [],
   )
@@ -229,6 +240,12 @@ function schemas(): Record<string, unknown> {
     {
       record: { anyOf: names.map((name) => schema(`${name}_record`)) },
       score: { type: 'number' },
+      copies: { ...COUNT, description: 'With collapse: other records found that are copies of this one.' },
+      parts: {
+        type: 'object',
+        description: 'With explain and words: what adds up to the score.',
+        additionalProperties: { type: 'number' },
+      },
       highlights: { type: 'object', additionalProperties: TEXT },
     },
     ['record', 'score'],

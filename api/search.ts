@@ -126,11 +126,7 @@ async function search(node: NodeFace, only: readonly string[] | undefined, c: Co
   if (isProblem(query)) return query
   const found = await find(node, query, '/filters')
   if (isProblem(found)) return found
-  const items = found.items.map(({ record, score, highlights }) => ({
-    record: toJson(record, kindOf(record.kind)),
-    score,
-    ...(highlights && { highlights }),
-  }))
+  const items = found.items.map(({ record, ...hit }) => ({ record: toJson(record, kindOf(record.kind)), ...hit }))
   return jsonAnswer(JSON.stringify({ items, facets: facetsToJson(found), ...tail(found) }))
 }
 
@@ -147,6 +143,7 @@ function tail(found: Listed) {
   return {
     total: found.total,
     ...(found.totalCapped && { total_capped: true }),
+    ...(found.partial && { partial: true }),
     ...(found.nextCursor !== undefined && { next_cursor: found.nextCursor }),
     ...(found.indexBehind > 0 && { index_behind: found.indexBehind }),
   }
@@ -170,7 +167,7 @@ export function queryProblem({ problem, pointer = '', position, hint }: QueryPro
   }
 }
 
-const MEMBERS = new Set(['query', 'filters', 'facets', 'sort', 'limit', 'cursor', 'kinds'])
+const MEMBERS = new Set(['query', 'filters', 'facets', 'sort', 'limit', 'cursor', 'kinds', 'collapse', 'explain'])
 
 /** A search as JSON: what a body says. `only`: the kinds, where the path says them. */
 export function readQuery(body: unknown, only: readonly string[] | undefined): ListQuery | Problem {
@@ -185,6 +182,10 @@ export function readQuery(body: unknown, only: readonly string[] | undefined): L
     return badQuery('the text holds half a surrogate pair', '/query')
   if (sort !== undefined && typeof sort !== 'string') return badQuery('expected field or -field', '/sort')
   if (facets !== undefined && !isTexts(facets)) return badQuery('expected a list of field names', '/facets')
+  const notSwitch = ['collapse', 'explain'].find(
+    (name) => given[name] !== undefined && typeof given[name] !== 'boolean',
+  )
+  if (notSwitch !== undefined) return badQuery('expected true or false', `/${notSwitch}`)
   const limit = readLimit(
     given['limit'] === undefined ? undefined : typeof given['limit'] === 'number' ? String(given['limit']) : 'no',
   )
@@ -208,6 +209,8 @@ export function readQuery(body: unknown, only: readonly string[] | undefined): L
     ...(facets !== undefined && { facets }),
     ...(typeof sort === 'string' && { sort }),
     ...(cursor !== undefined && { cursor }),
+    ...(given['collapse'] === true && { collapse: true }),
+    ...(given['explain'] === true && { explain: true }),
   }
 }
 

@@ -10,6 +10,7 @@ import type { ReplicaFace } from './replica-types.ts'
 import { type Matcher, matcherOf } from './saved-match.ts'
 import type { FieldFacts, QueryProblem, SearchQuery, SearchResult } from './search.ts'
 import type { Expression } from './search-expression.ts'
+import type { Parts } from './search-rank.ts'
 
 /** The part of the indexer that a search needs (node/indexer.ts). */
 export interface SearchFace {
@@ -33,10 +34,16 @@ export type Listed = {
     readonly record: Merged
     readonly score: number
     readonly highlights?: Readonly<Record<string, string>>
+    /** With `collapse`: how many others that were found are copies of it. */
+    readonly copies?: number
+    /** With `explain` and words: what adds up to the score. */
+    readonly parts?: Parts
   }[]
   readonly facets: Readonly<Record<string, readonly { readonly value: Value; readonly count: number }[]>>
   readonly total: number
   readonly totalCapped?: true
+  /** The search was cut when it had cost too much: all that is here is right, and not all is here. */
+  readonly partial?: true
   readonly nextCursor?: string
   /** Arrivals that the answer does not know of; 0 as a rule. */
   readonly indexBehind: number
@@ -55,16 +62,17 @@ export async function find(replica: ReplicaFace, index: SearchFace, asked: ListQ
   const found = answers[0] as SearchResult
   const records = await replica.records(found.items.map((item) => item.id))
   const items: Listed['items'][number][] = []
-  for (const [at, { score, highlights }] of found.items.entries()) {
+  for (const [at, { id: _id, ...hit }] of found.items.entries()) {
     const record = records[at]
     // Deleted since the index saw it.
-    if (record?.live) items.push(highlights === undefined ? { record, score } : { record, score, highlights })
+    if (record?.live) items.push({ record, ...hit })
   }
   return {
     items,
     facets: facetsOf(asked.facets, answers),
     total: found.total,
     ...(found.totalCapped && { totalCapped: true }),
+    ...(answers.some(({ partial }) => partial) && { partial: true }),
     ...(found.nextCursor !== undefined && { nextCursor: found.nextCursor }),
     indexBehind: index.behind,
   }

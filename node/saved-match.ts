@@ -7,11 +7,12 @@
  */
 import { kinds, type Merged } from '../crdt/index.ts'
 import { entryOf } from './indexer.ts'
-import { queryTermsMax } from './limits.ts'
+import { queryTermsMax, searchShownCharsMax } from './limits.ts'
 import type { IndexEntry, QueryProblem, SearchQuery } from './search.ts'
 import { meets } from './search-expression.ts'
 import { type Leaf, leavesOf, tablesOf, textsOf, wordsOf } from './search-fields.ts'
 import { isProblem, planOf, type Want } from './search-filter.ts'
+import { hasPhrases, phrasesOf } from './search-phrase.ts'
 import { type Term, termsOf } from './search-text.ts'
 
 export type Watched = Pick<SearchQuery, 'kinds' | 'query' | 'filters' | 'where'>
@@ -35,6 +36,7 @@ export function entryMatcher(watched: Watched): ((entry: IndexEntry) => boolean)
   const terms = termsOf(watched.query ?? '')
   if (terms === undefined) return { problem: `expected at most ${queryTermsMax} words`, pointer: '/query' }
   const { where, kinds: only, query = '' } = watched
+  const phrases = phrasesOf(query)
   const isNothing = terms.length === 0 && query.trim() !== ''
   return (entry) => {
     if (isNothing || !(only?.includes(entry.kind) ?? true)) return false
@@ -44,9 +46,16 @@ export function entryMatcher(watched: Watched): ((entry: IndexEntry) => boolean)
     if (!plan.wants.every((want) => meetsWant(valuesAt, want))) return false
     if (where !== undefined && !meets(where, valuesOf)) return false
     if (terms.length === 0) return true
-    const { names, tags, texts } = wordsOf(textsOf(TABLES.get(entry.kind), entry))
+    const found = textsOf(TABLES.get(entry.kind), entry)
+    if (!hasPhrases([[...found.shown].map(shortened), found.tags], phrases)) return false
+    const { names, tags, texts } = wordsOf(found)
     return terms.every((term, at) => hasTerm(term, [names, tags, texts], pairsOf(terms, at)))
   }
+}
+
+/** As much of a text as an index keeps for phrases. */
+function shortened([path, text]: readonly [string, string]): readonly [string, string] {
+  return [path, text.slice(0, searchShownCharsMax)]
 }
 
 function meetsWant(valuesAt: (path: string) => readonly Leaf[], want: Want): boolean {

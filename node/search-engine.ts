@@ -195,7 +195,7 @@ export class SearchEngine {
 
     const filter = new Filter(this.values, query.kinds, plan, query.where)
     const weights = { ...WEIGHTS, ...query.weights }
-    const matched = text.trim() === '' ? undefined : this.#match(text, terms, filter, weights, budget)
+    const matched = text.trim() === '' ? undefined : this.#match(text, terms, filter, weights, budget, after?.rarities)
     const all = matched ? matched.found : this.#list(this.segments.map((segment) => filter.match(segment, budget)))
     const collapsed = query.collapse === true ? collapse(all) : undefined
     const found = collapsed?.found ?? all
@@ -224,7 +224,10 @@ export class SearchEngine {
       facets,
       total: found.docs.length,
       ...(budget.wasSpent && { totalCapped: true as const, partial: true as const }),
-      ...(more && last && { nextCursor: encodeCursor(mark, last) }),
+      ...(more &&
+        last && {
+          nextCursor: encodeCursor(mark, plan.sort || !matched ? last : { ...last, rarities: matched.rarities }),
+        }),
     }
   }
 
@@ -265,9 +268,18 @@ export class SearchEngine {
     return { docs, parts }
   }
 
-  #match(text: string, terms: readonly Term[], filter: Filter, weights: Weights, budget: WorkBudget): Matched {
+  /** `rarities`: of the first page, for those that follow it. */
+  #match(
+    text: string,
+    terms: readonly Term[],
+    filter: Filter,
+    weights: Weights,
+    budget: WorkBudget,
+    rarities: readonly number[] = [],
+  ): Matched {
     const { segments } = this
-    const { terms: looked, words } = lookUp(terms, segments, budget)
+    const { terms: now, words } = lookUp(terms, segments, budget)
+    const looked = now.map((term, at) => ({ ...term, rarity: rarities[at] ?? term.rarity }))
     const matches = this.#matches
     const bases: number[] = []
     let base = 0
@@ -305,6 +317,7 @@ export class SearchEngine {
       ] as const
     return {
       found: this.#list(sets),
+      rarities: looked.map(({ rarity }) => rarity),
       words,
       beginning: last?.prefix ? last.text : undefined,
       score: ({ arrays, fame }, base, doc) =>
@@ -360,6 +373,8 @@ const OWN_PATHS: ReadonlySet<string> = new Set(['id', 'registered_at', 'changed_
 
 type Matched = {
   readonly found: Found
+  /** By term: how much it says. */
+  readonly rarities: readonly number[]
   readonly words: ReadonlySet<string>
   readonly beginning: string | undefined
   readonly score: (segment: Segment, base: number, doc: number) => number

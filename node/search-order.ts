@@ -12,6 +12,11 @@ import type { Values } from './search-values.ts'
 /** Numbers come before strings; a missing key comes last in both directions. */
 export type SortKey = number | string | undefined
 export type Position = { readonly key: SortKey; readonly id: string }
+/**
+ * Where a page ends. `rarities`: how much each word said when the first page was made; the pages that follow go by the
+ * same, or what others write meanwhile would shift every score and records would be shown twice or never.
+ */
+export type Place = Position & { readonly rarities?: readonly number[] }
 
 /** Negative when `a` comes first. Equal keys are ordered by id, so that no two records tie. */
 export function comparePositions(a: Position, b: Position, descending: boolean): number {
@@ -133,16 +138,23 @@ function swap<T>(items: T[], a: number, b: number): void {
 export function queryMark(query: SearchQuery): string {
   const filters = Object.entries(query.filters ?? {}).sort(([a], [b]) => (a < b ? -1 : 1))
   return shortHash(
-    JSON.stringify([query.kinds && [...query.kinds].sort(), query.query ?? '', filters, query.sort, query.where]),
+    JSON.stringify([
+      query.kinds && [...query.kinds].sort(),
+      query.query ?? '',
+      filters,
+      query.sort,
+      query.where,
+      ...(query.collapse ? ['collapse'] : []),
+    ]),
   ).slice(0, 12)
 }
 
-export function encodeCursor(mark: string, { key, id }: Position): string {
-  const body = JSON.stringify([mark, key ?? null, id])
+export function encodeCursor(mark: string, { key, id, rarities }: Place): string {
+  const body = JSON.stringify([mark, key ?? null, id, ...(rarities ? [rarities] : [])])
   return Buffer.from(shortHash(body).slice(0, 8) + body).toString('base64url')
 }
 
-export function decodeCursor(mark: string, cursor: string): Position | QueryProblem {
+export function decodeCursor(mark: string, cursor: string): Place | QueryProblem {
   const bad = { problem: 'not a cursor of this query: start again without it', pointer: '/cursor' }
   if (cursor.length > CURSOR_CHARS_MAX) return bad
   const text = Buffer.from(cursor, 'base64url').toString()
@@ -155,9 +167,10 @@ export function decodeCursor(mark: string, cursor: string): Position | QueryProb
     return bad
   }
   if (!Array.isArray(parts) || parts[0] !== mark || typeof parts[2] !== 'string') return bad
-  const key: unknown = parts[1]
-  if (key === null) return { key: undefined, id: parts[2] }
-  return typeof key === 'number' || typeof key === 'string' ? { key, id: parts[2] } : bad
+  const [, key, id, rarities] = parts as [string, unknown, string, unknown]
+  const more = Array.isArray(rarities) && rarities.every(Number.isFinite) ? { rarities: rarities as number[] } : {}
+  if (key === null) return { key: undefined, id, ...more }
+  return typeof key === 'number' || typeof key === 'string' ? { key, id, ...more } : bad
 }
 
 const CURSOR_CHARS_MAX = 4_096
