@@ -43,10 +43,10 @@ ${emblem(record, title)}
 <h3><a href="${recordPath(record)}">${named(title)}</a></h3>
 <p class="slug">${slug !== undefined && slug !== title && isolated(slug)}</p>
 </div>
-${kindBadge(kind)}
 </div>
 ${aboutOf(record, highlights)}
 <ul class="facts">
+<li class="kind">${kind}</li>
 ${facts.map((fact) => html`<li>${fact}</li>`)}
 ${license !== undefined && html`<li class="license"><span class="unseen">Licence </span>${isolated(license, 40)}</li>`}
 ${status !== undefined && html`<li class="status">${isolated(status, 24)}</li>`}

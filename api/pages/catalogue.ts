@@ -18,7 +18,7 @@ import { attribute, compact, count, type Html, isolated, label, plural, shortDid
 export async function cataloguePage(node: NodeFace, c: Context, fixed?: Kind): Promise<Answer> {
   const state = readState(new URL(c.req.url).searchParams, fixed)
   if (isProblem(state)) return state
-  const found = await findPage(node, state)
+  const found = await findPage(node, { ...state, sort: orderOf(state) })
   if (isProblem(found)) return found
   const name = state.kind === undefined ? 'Catalogue' : label(state.kind.plural)
   const title = state.text === '' ? name : `${state.text.slice(0, 60)} · ${name}`
@@ -36,10 +36,19 @@ export async function cataloguePage(node: NodeFace, c: Context, fixed?: Kind): P
 /** Links and forms below this replace the part under the search box, and put where they lead into the address bar. */
 const REPLACES = raw(' hx-boost="true" hx-target="#catalogue" hx-select="#catalogue" hx-swap="outerHTML show:none"')
 
+/** Nothing asked for yet. */
+function isFront({ kind, text, chosen }: CatalogueState): boolean {
+  return kind === undefined && text === '' && chosen.length === 0
+}
+
+/** Who asks for nothing sees first what most people use; a list that was narrowed begins with what is new in it. */
+function orderOf(state: CatalogueState): string | undefined {
+  return state.sort ?? (isFront(state) ? '-downloads' : undefined)
+}
+
 function catalogue(state: CatalogueState, found: Found, now: number): Html {
-  const isFront = state.kind === undefined && state.text === '' && state.chosen.length === 0
   return html`<div class="hero"><div class="wide">
-<h1>${isFront ? 'Models, agents and tools, signed by who registers them' : 'Catalogue'}</h1>
+<h1>${isFront(state) ? 'Models, agents and tools, signed by who registers them' : 'Catalogue'}</h1>
 ${searchForm(state)}
 </div></div>
 <div id="catalogue" class="wide catalogue">
@@ -90,7 +99,9 @@ function kindTabs(state: CatalogueState, { kinds }: Found): Html {
 }
 
 function facetsPart(state: CatalogueState, { facets }: Found): Html {
-  const shown = facets.filter(({ name, values }) => values.length > 1 || isChosen(state, name))
+  const shown = facets
+    .filter(({ name, values }) => values.length > 1 || isChosen(state, name))
+    .sort((a, b) => Number(isChosen(state, b.name)) - Number(isChosen(state, a.name)))
   return html`<details class="filters"><summary>Filters</summary>
 ${shown.length === 0 && html`<p class="quiet">Nothing to filter by.</p>`}
 ${shown.map((facet) => facetGroup(state, facet))}
@@ -149,7 +160,7 @@ ${indexBehind > 0 && html`<p class="note">${plural(indexBehind, 'newer change is
 function sortForm(state: CatalogueState): Html {
   const sizes = state.kind?.card?.size ?? []
   const orders: readonly (readonly [string, string])[] = [
-    ['', state.text === '' ? 'Newest' : 'Best match'],
+    state.text === '' ? ['-registered_at', 'Newest'] : ['', 'Best match'],
     ['-changed_at', 'Last changed'],
     ['-downloads', 'Most downloads'],
     ['-likes', 'Most likes'],
@@ -161,16 +172,16 @@ function sortForm(state: CatalogueState): Html {
         [path, `${label(path)}, smallest first`] as const,
       ]),
   ]
-  const known = orders.some(([value]) => value === (state.sort ?? ''))
+  const order = orderOf(state) ?? (state.text === '' ? '-registered_at' : '')
+  const known = orders.some(([value]) => value === order)
   return html`<form class="sort" action="/" hx-get="/" hx-trigger="change, submit" hx-push-url="true"${REPLACES}>
 ${state.kind !== undefined && html`<input type="hidden" name="kind" value="${state.kind.name}">`}
 ${state.text !== '' && html`<input type="hidden" name="q" value="${state.text}">`}
 ${state.chosen.map(({ name, text }) => html`<input type="hidden" name="${name}" value="${text}">`)}
 <label for="sort">Sort</label>
 <select id="sort" name="sort">${orders.map(
-    ([value, word]) =>
-      html`<option value="${value}"${value === (state.sort ?? '') ? html` selected` : ''}>${word}</option>`,
-  )}${!known && html`<option value="${state.sort}" selected>${state.sort}</option>`}</select>
+    ([value, word]) => html`<option value="${value}"${value === order ? html` selected` : ''}>${word}</option>`,
+  )}${!known && html`<option value="${order}" selected>${order}</option>`}</select>
 <button class="plain" type="submit">Apply</button>
 </form>`
 }

@@ -86,7 +86,7 @@ function marksOf(record: Merged, op: Op): string[] {
   if (record.erased?.includes(op.id)) marks.push('erased')
   else if (op.withheld) marks.push('what it says is not held here')
   else if (!readBody(op).effective && op.header.type <= DELETE) marks.push('without effect')
-  if (record.equivocations?.some((pair) => pair.includes(op.id))) marks.push('one of two histories that one key signed')
+  if (record.equivocations?.some((pair) => pair.includes(op.id))) marks.push('signed beside another by the same key')
   return marks
 }
 

@@ -117,7 +117,7 @@ function badgesHtml(record: Merged, invalid: number, others: number): Html | und
     record.heads.length > 1 && html`<a class="badge" href="#signature">${plural(record.heads.length, 'head')}</a>`,
     invalid > 0 && html`<a class="badge warn" href="#fields">${plural(invalid, 'invalid field')}</a>`,
     record.equivocations !== undefined &&
-      html`<a class="badge warn" href="${recordPath(record)}/history">one key signed two histories</a>`,
+      html`<a class="badge warn" href="${recordPath(record)}/history">one key signed ops beside each other</a>`,
     record.erased !== undefined && html`<span class="badge">${plural(record.erased.length, 'op')} erased</span>`,
     record.incomplete !== undefined &&
       html`<span class="badge warn">${plural(record.incomplete.length, 'op')} without its text on this node</span>`,

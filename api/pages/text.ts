@@ -108,7 +108,7 @@ export function shortId(id: string, start = 8, end = 6): string {
 /** `did:key:z6Mk` begins every key; what differs comes after it. */
 export function shortDid(did: string): string {
   const last = did.slice(did.lastIndexOf(':') + 1)
-  return shortId(last, 10, 6)
+  return shortId(last, 8, 4)
 }
 
 /** An address that may be followed: http, https, nothing else and no credentials in it. */
