@@ -14,6 +14,7 @@ import { refusedIdsMax, verifiedBatchesMax } from './limits.ts'
 import { Lru } from './lru.ts'
 import { type Parking, Pending } from './pending.ts'
 import type { SignatureChecker, Source } from './replica-types.ts'
+import type { Scope } from './scope.ts'
 import { type Refused, type Settled, Settling } from './settle.ts'
 
 export type AdmissionOptions = {
@@ -24,6 +25,7 @@ export type AdmissionOptions = {
   /** Which of these ops are held in a good copy. */
   readonly held: (ids: readonly OpId[]) => Promise<readonly boolean[]>
   readonly parking?: Parking
+  readonly scope: Scope
 }
 
 /** Frames that could be read. Those with nothing new were not verified, and nothing is taken from them. */
@@ -85,8 +87,8 @@ export class Admission {
   }
 
   #settling(group: Group): Settling {
-    const { clock, net, sha256 } = this.#options
-    return new Settling({ group, pending: this.pending, refused: this.#refused, clock, net, sha256 })
+    const { clock, net, sha256, scope } = this.#options
+    return new Settling({ group, pending: this.pending, refused: this.#refused, clock, net, sha256, scope })
   }
 
   async #verify(frames: readonly ParsedFrame[]): Promise<Set<ParsedFrame>> {

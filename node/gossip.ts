@@ -43,7 +43,18 @@ export type GossipOptions = {
 }
 
 /** Why a message was not accepted, and that it was: the labels of the counter. */
-const OUTCOMES = ['accepted', 'known', 'pending', 'refused', 'rate', 'busy', 'late', 'rejected', 'failed'] as const
+const OUTCOMES = [
+  'accepted',
+  'outside',
+  'known',
+  'pending',
+  'refused',
+  'rate',
+  'busy',
+  'late',
+  'rejected',
+  'failed',
+] as const
 type Outcome = (typeof OUTCOMES)[number]
 
 const IDS = 2
@@ -175,7 +186,7 @@ export class Gossip implements AsyncDisposable {
       })
       const outcome = await Promise.race([work, late])
       if (outcome === undefined) return this.#count('late', 'ignore')
-      if (outcome === 'accepted') return this.#count(outcome, 'accept')
+      if (outcome === 'accepted' || outcome === 'outside') return this.#count(outcome, 'accept')
       return this.#count(outcome, outcome === 'rejected' ? 'reject' : 'ignore')
     } catch (error) {
       log?.('error', "couldn't admit gossip", { error: String(error) })
@@ -196,9 +207,11 @@ export class Gossip implements AsyncDisposable {
     // Its ops are held, its signatures are anybody's: passed on, they would make a liar of us.
     if (!admitted.verified) return 'known'
     let outcome: Outcome = unpacked.frames.length > 0 ? 'accepted' : 'refused'
-    for (const { verdict } of admitted.results) {
-      if (verdict === 'refused') return 'refused'
-      if (verdict === 'pending') outcome = 'pending'
+    for (const { verdict, reason } of admitted.results) {
+      // Not for us, and good: others may want it.
+      if (reason === 'outside') outcome = outcome === 'accepted' ? 'outside' : outcome
+      else if (verdict === 'refused') return 'refused'
+      else if (verdict === 'pending') outcome = 'pending'
     }
     return outcome
   }

@@ -35,7 +35,8 @@ const REASONS = [
   'bad-parents',
   'wrong-record',
   'not-authorised',
-] as const satisfies readonly (FrameReason | OpReason)[]
+  'outside', // of a kind or owner that this node takes no part in
+] as const satisfies readonly (FrameReason | OpReason | 'outside')[]
 
 export class Metrics {
   readonly #registry = new Registry()

@@ -6,7 +6,7 @@
  */
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { keyToDid, networkId } from '../crdt/index.ts'
+import { keyToDid, networkId, ownerOfKey } from '../crdt/index.ts'
 import { Authorities } from './authorities.ts'
 import { Catalogue } from './catalogue.ts'
 import { LevelDisk } from './disk-level.ts'
@@ -22,6 +22,7 @@ import { type Network, openNetwork } from './network.ts'
 import { Replica } from './replica.ts'
 import type { Log } from './replica-types.ts'
 import { SegmentIndex } from './search-index.ts'
+import { ownerSet } from './sets.ts'
 import { readStatus } from './status.ts'
 import { storageOf } from './storage.ts'
 import { Sync } from './sync.ts'
@@ -42,6 +43,8 @@ export type NodeOptions = {
   readonly mdns: boolean
   /** Neither listens nor dials. */
   readonly offline: boolean
+  /** Kinds and owners that this node takes part in (sets.ts); none = everything. Its own records are always among them. */
+  readonly sets?: readonly string[]
   /** Webhooks may lead to this machine and its private networks. */
   readonly webhooksLocal?: boolean
   readonly version: string
@@ -193,6 +196,7 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
       net: networkId(options.network),
       signer,
       journal,
+      ...(options.sets?.length && { sets: [...options.sets, ownerSet(ownerOfKey(signer.key))] }),
       codec: zstdCodec,
       log,
       onAdmitted: (admitted, source) => metrics.admitted(admitted, source.via),

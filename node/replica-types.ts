@@ -64,6 +64,8 @@ export type ReplicaOptions = {
   readonly net: NetworkId
   readonly signer?: Signer
   readonly journal?: Journal
+  /** What this replica takes part in (sets.ts); left out, everything. */
+  readonly sets?: readonly string[]
   /** Left out: frames are stored as they are. */
   readonly codec?: Codec
   readonly log?: Log
@@ -203,8 +205,14 @@ export interface ReplicaFace extends AsyncDisposable {
   withhold(ops: readonly ({ readonly id: OpId } & Withheld)[]): Promise<void>
   /** Takes that back; those not held are then asked of peers again. */
   release(ids: readonly OpId[]): Promise<void>
-  /** The ids of a set as it is compared with peers (sets.ts); undefined when this replica does not hold that set. */
+  /** What this replica takes part in, by name: `all`, or `authority` and some kinds and owners. */
+  readonly sets: readonly string[]
+  /**
+   * The ids of a set as it is compared with peers; undefined for what is no set. `keeps` says whether they are at hand:
+   * else all ids are read for it. NodeError('busy') while they are still being sorted.
+   */
   reconciled(set: string): Promise<ReconciledSet | undefined>
+  keeps(set: string): boolean
   op(id: OpId): Promise<Op | undefined>
   /** Frames that carry exactly these ops (those of them we hold), re-hashed; at most `bytesMax` in all, the rest in `left`. */
   frames(ids: readonly OpId[], bytesMax?: number): Promise<{ frames: Uint8Array[]; left: OpId[] }>

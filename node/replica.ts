@@ -48,6 +48,7 @@ import type {
   WriteOutcome,
 } from './replica-types.ts'
 
+import { Scope } from './scope.ts'
 import { isSetName } from './sets.ts'
 import { statesAt, touchedAt } from './states-at.ts'
 
@@ -64,6 +65,7 @@ export class Replica implements ReplicaFace {
   readonly #admitted: (admitted: Admitted, source: Source) => void
   readonly #store: Store
   readonly #set: OpSet
+  readonly #scope: Scope
   readonly #admission: Admission
   readonly #writer: Writer
   /** Own ops that the journal knows and the store lacks, with their records. */
@@ -101,7 +103,8 @@ export class Replica implements ReplicaFace {
       unpark: (id: OpId) => this.#set.unpark(id),
     }
     const held = (ids: readonly OpId[]) => this.has(ids)
-    this.#admission = new Admission({ net, sha256: suite.sha256, clock, checker, held, parking })
+    this.#scope = new Scope(options.sets)
+    this.#admission = new Admission({ net, sha256: suite.sha256, clock, checker, held, parking, scope: this.#scope })
     const isForked = (record: RecordId) => this.#forked.size > 0 && [...this.#forked.values()].includes(record)
     const author = signer && { net, sha256: suite.sha256, clock, signer, isForked }
     const appended = (change: Appended) => this.#appended(change)
@@ -258,6 +261,14 @@ export class Replica implements ReplicaFace {
   async reconciled(name: string): Promise<ReconciledSet | undefined> {
     await this.ready
     return isSetName(name) ? this.#set.part(name) : undefined
+  }
+
+  keeps(name: string): boolean {
+    return this.#set.isKept(name)
+  }
+
+  get sets(): readonly string[] {
+    return this.#scope.sets
   }
 
   async op(id: OpId): Promise<Op | undefined> {

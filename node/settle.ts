@@ -17,6 +17,7 @@ import {
   ownerOfKey,
   type ParsedFrame,
   parseFrame,
+  type RecordId,
   type Sha256,
   selectFromFrame,
 } from '../crdt/index.ts'
@@ -27,6 +28,7 @@ import { clockAheadMsMax } from './limits.ts'
 import type { Lru } from './lru.ts'
 import type { Pending, Waiting } from './pending.ts'
 import type { Admitted, OpResult, Source } from './replica-types.ts'
+import type { Scope } from './scope.ts'
 
 /** Authentic ops that can never go in, and whether only a dishonest peer sends them. */
 export type Refused = Lru<OpId, { readonly reason: string; readonly dishonest: boolean }>
@@ -56,6 +58,7 @@ type Parts = {
   readonly clock: Clock
   readonly net: NetworkId
   readonly sha256: Sha256
+  readonly scope: Scope
 }
 
 export class Settling {
@@ -66,6 +69,8 @@ export class Settling {
   /** One carrier for each parcel, so that what waited together is stored together. */
   readonly #parcels = new Map<ParsedFrame, Carrier>()
   readonly #final: OpId[] = []
+  /** Whose genesis is among the candidates. */
+  readonly #records = new Set<RecordId>()
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -78,7 +83,8 @@ export class Settling {
       const carrier = carry(frame, source.peer)
       for (const { id, op, reason } of inOrder(frame)) {
         if (op !== undefined) {
-          answers.push(this.#known(op, authentic, source) ?? this.#candidate(op, carrier, source.peer ?? source.via))
+          const known = this.#known(op, authentic, source) ?? this.#outside(op, source)
+          answers.push(known ?? this.#candidate(op, carrier, source.peer ?? source.via))
           continue
         }
         if (authentic) this.#refuse(id, reason!)
@@ -115,9 +121,17 @@ export class Settling {
     return undefined
   }
 
+  /** Not for this node, which takes part in some kinds or owners only. Said of an op, not remembered of it. */
+  #outside(op: Op, source: Source): OpResult | undefined {
+    const { scope, group } = this.#parts
+    const isHeld = (record: RecordId) => group.genesisOf(record) !== undefined || this.#records.has(record)
+    return scope.isOutside(op, isHeld, source) ? { op: op.id, verdict: 'refused', reason: 'outside' } : undefined
+  }
+
   #candidate(op: Op, carrier: Carrier, peer: string): Candidate {
     const candidate: Candidate = { op, carrier, peer, missing: [] }
     this.#candidates.set(op.id, candidate)
+    if (op.header.genesis !== undefined) this.#records.add(op.header.record)
     return candidate
   }
 

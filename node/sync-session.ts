@@ -11,7 +11,7 @@
  */
 import { type OpId, SEM } from '../crdt/index.ts'
 import type { Clock } from './environment.ts'
-import { syncFewOps, syncIdleTimeoutMs, syncIdsPerMessageMax, syncOfferedMax } from './limits.ts'
+import { syncFewOps, syncIdleTimeoutMs, syncIdsPerMessageMax, syncOfferedMax, syncSetsMax } from './limits.ts'
 import type { PacketCodec } from './packet.ts'
 import { SYNC_VERSION } from './protocols.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
@@ -34,8 +34,6 @@ export type SessionOptions = {
   readonly inbound: boolean
   /** What a session that we open is about (sets.ts); all ops unless named. */
   readonly set?: string
-  /** What we hold ourselves of sets: told to who asks for another. */
-  readonly holds?: readonly string[]
   /** The peer has said hello on this connection and can take a root instead. */
   readonly brief?: boolean
   /** Only fetch these, without a comparison. */
@@ -180,7 +178,7 @@ export class Session {
     const { inbound, replica, set = ALL, brief = false } = this.#options
     if (!inbound) {
       this.#set = await replica.reconciled(set)
-      if (this.#set === undefined) throw new TypeError(`expected a set that we hold, got ${set}`)
+      if (this.#set === undefined) throw new TypeError(`expected the name of a set, got ${set}`)
       if (!brief || this.#wants !== undefined) await this.#hello(undefined)
       else await this.#sayRoot()
     }
@@ -190,13 +188,9 @@ export class Session {
     const theirs = first?.m === 'root' && inbound ? await this.#next() : first
     if (theirs?.m !== 'hello') throw this.#link.fail('misbehaved', 'no hello', 'protocol')
     this.#theirs = theirs
-    this.#set ??= theirs.only ? undefined : await replica.reconciled(theirs.set ?? ALL)
+    this.#set ??= theirs.only ? undefined : await this.#wished(theirs.set ?? ALL)
     const refusal = this.#refusal(theirs)
-    if (refusal) {
-      const sets = refusal === 'set' ? this.#options.holds : undefined
-      await this.#send({ m: 'bye', reason: refusal, ...(sets && { sets }) })
-      throw this.#link.fail(refusal === 'busy' ? 'busy' : 'refused', `we refused: ${refusal}`)
-    }
+    if (refusal) throw await this.#refuse(refusal)
     this.#set ??= await replica.reconciled(ALL)
     if (this.#mine === undefined) await this.#hello(theirs)
     const mine = this.#mine!
@@ -218,16 +212,32 @@ export class Session {
 
   /** Answers a root: that it is ours too, or else with our hello, as if theirs had come. */
   async #isSame({ set = ALL, root, ops, seq }: Root): Promise<boolean> {
-    this.#set = await this.#options.replica.reconciled(set)
+    this.#set = await this.#wished(set)
     const { root: mine, ops: mineOps, seq: mineSeq } = this.#set === undefined ? noState : this.#state()
     if (mine === root && mineOps === ops) {
       await this.#send({ m: 'same', seq: mineSeq })
       await this.#same(seq)
       return true
     }
-    if (this.#set !== undefined) await this.#hello(undefined)
-    else throw this.#link.fail('misbehaved', 'a root of a set that we do not hold', 'protocol')
+    if (this.#set === undefined) throw await this.#refuse('set')
+    await this.#hello(undefined)
     return false
+  }
+
+  /** What the peer wants to talk about, when we take part in it. To make a part costs as much as to read the log. */
+  async #wished(name: string): Promise<ReconciledSet | undefined> {
+    const { replica, mayReadAll } = this.#options
+    const { sets } = replica
+    if (sets[0] !== ALL && !sets.includes(name)) return undefined
+    if (!replica.keeps(name) && !mayReadAll()) throw await this.#refuse('busy')
+    return replica.reconciled(name)
+  }
+
+  /** Says why and ends the session. */
+  async #refuse(reason: string): Promise<Error> {
+    const { sets } = this.#options.replica
+    await this.#send({ m: 'bye', reason, ...(reason === 'set' && { sets: sets.slice(0, syncSetsMax) }) })
+    return this.#link.fail(reason === 'busy' ? 'busy' : 'refused', `we refused: ${reason}`)
   }
 
   #refusal(theirs: Hello): string | undefined {

@@ -59,8 +59,9 @@ type PeerState = {
   running?: Session
   /** Connected, and since then no session has ended well. */
   isNew: boolean
-  /** What the peer has said since it connected that it can. */
+  /** What the peer has said since it connected that it can, and of which of our sets that it takes no part in them. */
   can: readonly string[]
+  readonly lacks: Set<string>
   /** A session is wanted as soon as the one under way, or the back-off, is over. */
   wanted: boolean
   cancelTimer?: () => void
@@ -213,6 +214,7 @@ export class Sync implements AsyncDisposable {
     state.isNew = true
     // It may be another program than before, and its log another log.
     state.can = []
+    state.lacks.clear()
   }
 
   #left(peer: string): void {
@@ -247,8 +249,18 @@ export class Sync implements AsyncDisposable {
     try {
       const deep =
         clock.monotonic() < state.deepNotBefore ? 'no' : state.unequal >= syncUnequalMax ? 'now' : 'when-quiet'
-      const brief = state.can.includes('root')
-      const result = await this.#session(peer, state, { inbound: false, deep, brief })
+      const ended: SessionResult[] = []
+      for (const set of this.#options.replica.sets) {
+        if (state.lacks.has(set)) continue
+        const brief = state.can.includes('root')
+        const result = await this.#session(peer, state, { inbound: false, deep, brief, set })
+        // It takes part in other sets than we do. What it has of ours it asks about itself.
+        if (result.sets !== undefined) state.lacks.add(set)
+        ended.push(result)
+        if (result.end !== 'done' && result.sets === undefined) break
+      }
+      const result = together(ended, peer)
+      if (result.rootEqual !== undefined) state.rootEqual = result.rootEqual
       this.#judge(result, state)
       return result
     } finally {
@@ -269,20 +281,7 @@ export class Sync implements AsyncDisposable {
     } catch (error) {
       const end = error instanceof NodeError && error.code === 'peer-misbehaved' ? 'unsupported' : 'gone'
       const why = error instanceof Error ? error.message : String(error)
-      return this.#ended({
-        peer,
-        inbound: false,
-        opsIn: 0,
-        opsOut: 0,
-        bytesIn: 0,
-        bytesOut: 0,
-        ms: 0,
-        end,
-        why,
-        deep: false,
-        set: options.set ?? ALL,
-        rounds: 0,
-      })
+      return this.#ended({ ...NOTHING, peer, end, why, set: options.set ?? ALL })
     }
     return this.#run(channel, state, options)
   }
@@ -323,7 +322,7 @@ export class Sync implements AsyncDisposable {
     this.#ops.in += result.opsIn
     this.#ops.out += result.opsOut
     const state = this.#state(result.peer)
-    if (result.theirs) state.theirOps = result.theirs.ops
+    if (result.theirs && result.set === ALL) state.theirOps = result.theirs.ops
     if (result.rootEqual !== undefined) state.rootEqual = result.rootEqual
     if (result.can !== undefined) state.can = result.can
     if (result.by !== undefined) this.#foundBy[result.by]++
@@ -440,6 +439,7 @@ export class Sync implements AsyncDisposable {
     state = {
       isNew: false,
       can: [],
+      lacks: new Set(),
       wanted: false,
       notBefore: 0,
       lastStart: Number.NEGATIVE_INFINITY,
@@ -465,4 +465,40 @@ export class Sync implements AsyncDisposable {
       return
     }
   }
+}
+
+/** Of sessions about several sets, one after the other: how the last that mattered ended, and sums. */
+function together(ended: readonly SessionResult[], peer: string): SessionResult {
+  const shared = ended.filter(({ sets }) => sets === undefined)
+  const last = shared.at(-1)
+  if (last === undefined) return { ...NOTHING, peer }
+  const sum = (of: (result: SessionResult) => number) => ended.reduce((total, result) => total + of(result), 0)
+  const { rootEqual: _, ...rest } = last
+  return {
+    ...rest,
+    opsIn: sum(({ opsIn }) => opsIn),
+    opsOut: sum(({ opsOut }) => opsOut),
+    bytesIn: sum(({ bytesIn }) => bytesIn),
+    bytesOut: sum(({ bytesOut }) => bytesOut),
+    ms: sum(({ ms }) => ms),
+    rounds: sum(({ rounds }) => rounds),
+    ...(shared.every(({ rootEqual }) => rootEqual !== undefined) && {
+      rootEqual: shared.every(({ rootEqual }) => rootEqual === true),
+    }),
+    deep: shared.some(({ deep }) => deep),
+  }
+}
+
+/** A peer that shares no set with us: nothing to say, and nothing wrong. */
+const NOTHING: Omit<SessionResult, 'peer'> = {
+  inbound: false,
+  opsIn: 0,
+  opsOut: 0,
+  bytesIn: 0,
+  bytesOut: 0,
+  ms: 0,
+  end: 'done',
+  deep: false,
+  set: ALL,
+  rounds: 0,
 }

@@ -81,6 +81,8 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .option('--network <name>', 'network to belong to: name, or name#salt')
     .option('--no-mdns', 'do not look for nodes on the local network')
     .option('--offline', 'neither listen for nodes nor dial any')
+    .option('--kinds <kinds>', 'hold records of these kinds only, comma between them')
+    .option('--owners <dids>', 'hold records of these owners only, comma between them')
     .option('--sample', 'load the small sample catalogue')
     .option('--log-level <level>', 'debug, info, warn, error or silent')
     .action(does(async () => (await import('./cli/start.ts')).run))

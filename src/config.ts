@@ -78,6 +78,18 @@ export const SETTINGS = {
     note: 'Find nodes on the local network, once `listen` names an address of it.',
   },
   offline: { type: 'switch', default: false, note: 'Neither listen for nodes nor dial any.' },
+  kinds: {
+    type: 'list',
+    default: [],
+    unit: 'kind',
+    note: "Hold records of these kinds only (and one's own): models, agents, ...",
+  },
+  owners: {
+    type: 'list',
+    default: [],
+    unit: 'did',
+    note: "Hold records of these owners only (and one's own), beside those of `kinds`.",
+  },
   sample: { type: 'switch', default: false, note: 'Load the small sample catalogue at start.' },
   log_level: {
     type: 'text',

@@ -13,6 +13,7 @@ import { type Settings, splitHostPort } from './config.ts'
 import { mcpServer } from './mcp-server.ts'
 import { type NodeFile, nodeFile } from './node-file.ts'
 import { loadSample } from './sample/load.ts'
+import { setsOf } from './sets.ts'
 import { programVersion } from './version.ts'
 
 export type StartOptions = { readonly json: boolean; readonly warnings?: readonly string[] }
@@ -83,6 +84,7 @@ async function openWhenFree(settings: Settings, log: pino.Logger): Promise<Node>
         join: settings.join,
         mdns: settings.mdns,
         offline: settings.offline,
+        sets: setsOf(settings),
         webhooksLocal: settings.webhooks_local,
         version,
         log: (level, message, facts) => log[level](facts ?? {}, message),

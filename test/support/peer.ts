@@ -41,6 +41,8 @@ export type PeerOptions = {
   readonly net?: NetworkId
   /** The seed byte of the peer's own key. */
   readonly key?: number
+  /** What it takes part in; everything unless named. */
+  readonly sets?: readonly string[]
   /** False: ops move by sessions alone. */
   readonly gossip?: boolean
 }
@@ -78,6 +80,7 @@ export class TestPeer implements AsyncDisposable {
       checker: inlineChecker,
       net: options.net ?? NET,
       ...(options.key === undefined ? {} : { signer: signerOf(options.key) }),
+      ...(options.sets && { sets: options.sets }),
     })
     const peer = new TestPeer(replica, disk, options)
     await replica.ready
@@ -119,16 +122,16 @@ export type Made = { readonly frames: Uint8Array[]; readonly ids: OpId[]; readon
 export function geneses(
   key: number,
   count: number,
-  options: { from?: number; batch?: number; pad?: number; net?: NetworkId } = {},
+  options: { from?: number; batch?: number; pad?: number; net?: NetworkId; kind?: string } = {},
 ): Made {
-  const { from = 0, batch = 256, pad = 0, net = NET } = options
+  const { from = 0, batch = 256, pad = 0, net = NET, kind = 'model' } = options
   const signer = signerOf(key)
   const owner = ownerOfKey(signer.key)
   const made: Made = { frames: [], ids: [], records: [] }
   for (let at = 0; at < count; at += batch) {
     const drafts = Array.from({ length: Math.min(batch, count - at) }, (_, i) => {
       const slug = `record-${key}-${from + at + i}`
-      made.records.push(recordId({ net, owner, kind: 'model', slug }, nativeSuite.sha256))
+      made.records.push(recordId({ net, owner, kind, slug }, nativeSuite.sha256))
       const text = `a model of number ${from + at + i}${'x'.repeat(pad)}`
       const body = encodeBody({
         slug,
@@ -139,7 +142,7 @@ export function geneses(
         s: [],
         t: [],
       })
-      return { type: 'genesis', owner, kind: 'model', slug, w: 1_700_000_000_000 + at + i, body } as const
+      return { type: 'genesis', owner, kind, slug, w: 1_700_000_000_000 + at + i, body } as const
     })
     for (const { frame } of signBatch(drafts, {
       net,
