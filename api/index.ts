@@ -3,7 +3,8 @@
  * JSON; nothing is decided here that another face would have to decide again.
  *
  * Reading order: app.ts lists the routes; route.ts is what all of them go through; records.ts is the register itself;
- * problem.ts says what an error looks like; server.ts listens. pages/ is what browsers get: routes.ts lists it.
+ * problem.ts says what an error looks like; server.ts listens. interop/ is the same register for the clients of others;
+ * pages/ is what browsers get: routes.ts lists it.
  */
 export { type AppOptions, createApp } from './app.ts'
 export type { McpBackend, McpSearch, McpServerFactory } from './interop/index.ts'

@@ -122,7 +122,8 @@ function recordsOf(
       refuse({ ...where, reason: reasonOf(errors) })
       continue
     }
-    const refused = grouping.add({ ...where, json: entryOf(found, format) })
+    const { slug } = found
+    const refused = grouping.add({ ...where, json: entryOf(found, format), ...(slug !== undefined && { slug }) })
     if (refused !== undefined) refuse({ ...refused, ...where })
   }
   const { records } = grouping.catalogue()

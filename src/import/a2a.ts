@@ -29,16 +29,25 @@ function agentOf({ at, value, raw }: Part, from: From): Found {
   const facts = cardFacts(value, shape)
   const name = typeof value['name'] === 'string' ? value['name'] : undefined
   if (shape.errors.length > 0 || name === undefined) return { at, ...(name && { name }), errors: shape.errors }
+  const slug = slugOf(name, facts)
   return {
     at,
     name,
     original: raw,
+    ...(slug !== undefined && { slug }),
     entry: said({
       kind: kindServing('a2a').name,
       ...facts,
       _source: { source: 'a2a', path: from.path, key: name },
     }),
   }
+}
+
+/** Names of agents are short and common: one whose maker is not named is told from others by the host it answers at. */
+function slugOf(name: string, { owner, endpoints }: Json): string | undefined {
+  const [first] = endpoints as readonly Json[]
+  const url = String(first?.['url'] ?? '')
+  return owner === undefined && URL.canParse(url) ? `${new URL(url).host}/${name}` : undefined
 }
 
 /** A card as fields of a record. What the protocol requires and is not there is noted in `shape`. */

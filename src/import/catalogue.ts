@@ -26,7 +26,11 @@ export type EntryPlace = {
   readonly at?: string
 }
 /** An entry as read, or why it could not be. */
-export type Entry = EntryPlace & ({ readonly json: unknown } | { readonly unreadable: string })
+export type Entry = EntryPlace &
+  (
+    | { readonly json: unknown /** What it is called, when that is not owner/name. */; readonly slug?: string }
+    | { readonly unreadable: string }
+  )
 export type RefusedEntry = EntryPlace & { readonly reason: string; readonly kind?: string; readonly name?: string }
 
 export type CatalogueRecord = {
@@ -140,7 +144,7 @@ function readEntry(entry: Entry): Read | RefusedEntry {
   if (name.trim() === '') return refuse('the name is blank')
   if (owner !== undefined && owner !== null && typeof owner !== 'string') return refuse('the owner is not a text')
   const hasOwner = typeof owner === 'string' && owner.trim() !== ''
-  const slug = hasOwner ? `${owner}/${name}` : name
+  const slug = entry.slug ?? (hasOwner ? `${owner}/${name}` : name)
   if (!isSlug(slug)) return refuse('owner/name is longer than 256 bytes')
 
   const fields = fieldsOf({ name, ...(hasOwner ? { provider: owner } : {}) })

@@ -12,7 +12,13 @@ export type Found = {
   /** What it calls itself. */
   readonly name?: string
 } & (
-  | { readonly entry: Json /** Its own text, kept with the record. */; readonly original?: string }
+  | {
+      readonly entry: Json
+      /** Its own text, kept with the record. */
+      readonly original?: string
+      /** What it is called, when owner/name would not tell it from others. */
+      readonly slug?: string
+    }
   | { readonly errors: readonly FieldError[] }
   | { /** Left out on purpose. */ readonly skipped: string }
 )

@@ -127,6 +127,29 @@ describe(`@huggingface/hub${leftOut}`, () => {
     expect(await all(listModels({ hubUrl, search: { owner: 'nobody at all' } }))).toEqual([])
   }, 30_000)
 
+  test('pages are joined by Link, each model on one of them', async () => {
+    const names: string[] = []
+    let url: string | undefined = `${http.url}/api/models?author=maker&limit=3`
+    while (url !== undefined) {
+      const answer: Response = await fetch(url)
+      names.push(...(await jsonOf<{ id: string }[]>(answer)).map(({ id }) => id))
+      url = /^<([^>]+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1]
+    }
+    expect(names).toEqual([0, 1, 2, 3, 4, 5, 6].map((n) => `maker/teenymade-${n}`))
+    for (const query of ['limit=0', 'cursor=x', 'sort=taste', 'num_parameters=6B'])
+      expect((await fetch(`${http.url}/api/models?${query}`)).status, query).toBe(400)
+  })
+
+  test('of two models with one id the older registration answers', async () => {
+    for (const [n, slug] of ['first', 'second', 'third'].entries()) {
+      const doc = { name: 'twin', provider: 'pair', downloads: n }
+      await http.node.catalogue.batch([{ kind: 'model', slug: `pair/${slug}`, doc }])
+    }
+    expect(await modelInfo({ hubUrl: http.url, name: 'pair/twin' })).toMatchObject({ downloads: 0 })
+    await http.call('DELETE', `/v1/models/${await idOf('models', 'pair/first')}`)
+    expect(await modelInfo({ hubUrl: http.url, name: 'pair/twin' })).toMatchObject({ downloads: 1 })
+  })
+
   test('reads a model by its id, however many slashes, at the revisions there are', async () => {
     const hubUrl = http.url
     expect(await modelInfo({ hubUrl, name: 'a/b/c' })).toMatchObject({ name: 'a/b/c', task: 'fill-mask', likes: 3 })

@@ -220,7 +220,8 @@ test('models of a hub, by Link; agents, OASF records and models.dev from files; 
   const agents = await peerage('import', 'a2a', files)
   expect(agents.stdout).toContain('1 record of 3 entries')
   expect(agents.stderr).toContain('latin.json: refused: cannot be read')
-  const id = (await jsonOf(await fetch(`${node.url}/v1/agents`))).items[0].id
+  const { id, slug } = (await jsonOf(await fetch(`${node.url}/v1/agents`))).items[0]
+  expect(slug).toBe('old.example/Old agent')
   const served = await jsonOf(await fetch(`${node.url}/a2a/${id}/.well-known/agent-card.json`))
   expect(served['supportedInterfaces']).toEqual([
     { url: 'https://old.example/a2a', protocolBinding: 'JSONRPC', protocolVersion: '0.3.0' },
