@@ -142,13 +142,14 @@ export class WebhookRun {
   async #run(): Promise<void> {
     while (!this.#stopping.signal.aborted) {
       this.#hasNews = false
+      const version = this.#version
       try {
-        if (!(await this.#mayRun())) await this.#wait(webhookPausedMs, false)
-        else if (!(await this.#deliverNext())) await this.#wait(undefined, true)
+        if (!(await this.#mayRun())) await this.#wait(version, webhookPausedMs)
+        else if (!(await this.#deliverNext(version))) await this.#wait(version)
       } catch (error) {
         // The log or the disk; the delivery is made again.
         this.#options.log('error', 'a webhook cannot go on', { webhook: this.hook.id, error: String(error) })
-        await this.#wait(webhookPausedMs, false)
+        await this.#wait(version, webhookPausedMs)
       }
     }
   }
@@ -158,7 +159,7 @@ export class WebhookRun {
   }
 
   /** False when there is nothing to deliver. */
-  async #deliverNext(): Promise<boolean> {
+  async #deliverNext(version: number): Promise<boolean> {
     const { epoch } = this.#options.replica
     // A log that began anew has other numbers, and perhaps other ops: all of it is told.
     if (this.progress.epoch !== epoch) await this.#save({ ...this.progress, epoch, cursor: 0 })
@@ -167,28 +168,26 @@ export class WebhookRun {
     const last = page.at(-1)
     if (last === undefined) return false
     const changes = page.filter((change) => this.#wants(change))
-    if (changes.length > 0 && !(await this.#deliver(changes))) return true
+    if (changes.length > 0 && !(await this.#deliver(changes, version))) return true
     // Meanwhile it may have been sent elsewhere by a replay.
     if (this.progress.cursor === cursor) await this.#save({ ...this.progress, cursor: last.seq })
     return true
   }
 
   /** Until it is taken or given up; false when something about the hook has changed in between. */
-  async #deliver(changes: readonly Change[]): Promise<boolean> {
-    const version = this.#version
+  async #deliver(changes: readonly Change[], version: number): Promise<boolean> {
     for (let attempts = 1; ; attempts++) {
       const attempt = await this.#post(changes)
-      if (this.#version !== version) return false
-      this.failing = undefined
+      if (attempt.taken || this.#version === version) this.failing = undefined
       if (attempt.taken) return true
+      if (this.#version !== version) return false
       const { status, error, waitMs } = attempt
       if (attempts >= webhookAttemptsMax) {
         await this.#giveUp(changes, attempts, attempt)
         return true
       }
       this.failing = { attempts, ...(status !== undefined && { status }), ...(error !== undefined && { error }) }
-      // Further news is no reason to try again sooner.
-      await this.#wait(waitMs ?? this.#backoff(attempts), false)
+      await this.#wait(version, waitMs ?? this.#backoff(attempts))
       if (this.#version !== version || !(await this.#mayRun())) return false
     }
   }
@@ -268,9 +267,13 @@ export class WebhookRun {
     this.#waiter?.done()
   }
 
-  /** Until the time is over (for ever, when there is none), the hook is changed or, when `news` counts, there is some. */
-  #wait(ms: number | undefined, news: boolean): Promise<void> {
-    if (this.#stopping.signal.aborted || (news && this.#hasNews)) return Promise.resolve()
+  /**
+   * Until the time is over or the hook is another than in that version. Without a time, until there is news: to a
+   * delivery that failed, further news is no reason to try again sooner.
+   */
+  #wait(version: number, ms?: number): Promise<void> {
+    const news = ms === undefined
+    if (this.#version !== version || (news && this.#hasNews)) return Promise.resolve()
     return new Promise((resolve) => {
       const done = () => {
         cancel?.()

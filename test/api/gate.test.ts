@@ -217,6 +217,19 @@ test('a key belongs to one token and one path; what was refused may be corrected
   expect((await http.call('POST', '/v1/models', '{}', { ...key('k7'), 'content-type': 'text/plain' })).status).toBe(415)
 })
 
+test('of writes that expect the same tag at the same time, one is done', async () => {
+  const made = await http.call('POST', '/v1/models', { name: 'raced' })
+  const match = { 'if-match': made.headers.get('etag') as string }
+  const { ops } = http.replica.counts()
+  const answers = await Promise.all(
+    Array.from({ length: 10 }, (_, n) =>
+      http.call('PATCH', made.headers.get('location') as string, { version: String(n) }, match),
+    ),
+  )
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, ...Array(9).fill(412)])
+  expect(http.replica.counts().ops).toBe(ops + 1)
+})
+
 test('the token is in no answer', async () => {
   const answer = await http.call('POST', '/v1/models', { name: 'k8' }, { authorization: `Bearer ${TOKEN}x` })
   expect(await answer.text()).not.toContain(TOKEN)
