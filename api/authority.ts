@@ -91,6 +91,17 @@ export function authorityRoutes(node: NodeFace): Route[] {
     },
     {
       method: 'GET',
+      path: '/v1/authority/{owner}/done',
+      handle: (c) => doneUnder(node, c),
+      operation: about(
+        'get_done',
+        'Lists what was done under a grant or a key, as far as this node has seen it: what a revoke or rotate signed elsewhere is to keep',
+        [parameters.owner, parameters.under, parameters.sinceOp],
+        { ...ok('Op ids', schema('Done')), ...problems('not-found', 'bad-query') },
+      ),
+    },
+    {
+      method: 'GET',
       path: '/v1/authority/{owner}',
       handle: (c) => ofOwner(node, c),
       operation: about(
@@ -210,6 +221,20 @@ async function ofOwner(node: NodeFace, c: Context): Promise<Answer> {
       grants: node.authorities.grants(authority).map(grantJson),
     }),
   )
+}
+
+async function doneUnder(node: NodeFace, c: Context): Promise<Answer> {
+  const owner = didToOwner(segmentsOf(c)?.[2] ?? '')
+  const query = new URL(c.req.url).searchParams
+  const under = cidToOpId(query.get('under') ?? '')
+  const named = query.get('since')
+  const since = named === null ? undefined : cidToOpId(named)
+  if (under === undefined || (named !== null && since === undefined)) {
+    return { problem: 'bad-query', detail: 'under is the id of a grant, rotate or identity, since of an op' }
+  }
+  const ops = owner === undefined ? undefined : await node.authorities.done(owner, under, since)
+  if (ops === undefined) return { problem: 'not-found', detail: 'there is no such op here' }
+  return jsonAnswer(JSON.stringify({ ops: ops.map(opIdToCid) }))
 }
 
 function grantJson({ op, to, by, rights, kinds, records, paths, expiry, chain, takenBy }: GrantStatus) {

@@ -82,6 +82,8 @@ export const parameters = {
   owner: ref('owner'),
   slug: ref('slug'),
   op: ref('op'),
+  under: ref('under'),
+  sinceOp: ref('sinceOp'),
   code: ref('code'),
   webhook: ref('webhook'),
   letter: ref('letter'),

@@ -129,6 +129,8 @@ const parameters = {
   owner: parameter('owner', 'path', 'DID of the owner.', DID),
   slug: parameter('slug', 'path', 'What the owner calls it, percent-encoded, `/` as `%2F`.', TEXT),
   op: parameter('op', 'path', 'Op id.', CID),
+  under: { ...parameter('under', 'query', 'A grant, rotate or identity.', CID), required: true },
+  sinceOp: parameter('since', 'query', 'Only what was held before this op came.', CID),
   webhook: parameter('webhook', 'path', 'Id of a webhook.', TEXT),
   letter: parameter('letter', 'path', 'Which dead letter.', COUNT),
   code: parameter('code', 'path', 'Code of a problem.', { type: 'string', enum: Object.keys(PROBLEMS) }),
@@ -381,6 +383,7 @@ function schemas(): Record<string, unknown> {
       ['to', 'rights'],
     ),
     Granted: object({ grants: list(CID) }),
+    Done: object({ ops: list(CID) }),
     RevokeWish: object(
       {
         keep: { type: 'string', enum: ['seen', 'nothing'], description: 'What outlives the grant; seen unless told.' },

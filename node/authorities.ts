@@ -155,6 +155,19 @@ export class Authorities {
     return { record, authority, grants: grantsOf(authority, record), ops }
   }
 
+  /**
+   * What was done under a grant, or by the key that relies on an identity or rotate, as far as it is held here: ops of the
+   * authority record, and of each record those that no other of them builds on. Undefined when the owner has no such op,
+   * or `since` is not held.
+   */
+  async done(owner: Owner, under: OpId, since?: OpId): Promise<readonly OpId[] | undefined> {
+    const authority = await this.#replica.authority(owner)
+    const until = await this.#arrival(since === undefined ? 'seen' : { since })
+    return until === null || authority.relied(under) === undefined
+      ? undefined
+      : this.#doneUnder(authority, under, until)
+  }
+
   /** All grants of an owner. */
   grants(authority: OwnerAuthority): readonly GrantStatus[] {
     return grantsOf(authority)
@@ -172,9 +185,14 @@ export class Authorities {
     return arrival ?? null
   }
 
-  /** Ops under the grant that arrived before `until`: of each record those that no other of them builds on. */
-  async #doneUnder(authority: OwnerAuthority, grant: OpId, until: number): Promise<OpId[]> {
-    const under = new Set(authority.vias().filter((via) => authority.relied(via)?.standing.chain.includes(grant)))
+  /** Ops that rest on `on` and arrived before `until`: of each record those that no other of them builds on. */
+  async #doneUnder(authority: OwnerAuthority, on: OpId, until: number): Promise<OpId[]> {
+    const { chain, step } = authority.relied(on)!.standing
+    const rests = (via: OpId) => {
+      const { standing } = authority.relied(via)!
+      return chain.length > 0 ? standing.chain.includes(on) : standing.chain.length === 0 && standing.step === step
+    }
+    const under = new Set(authority.vias().filter(rests))
     const early = async (ops: readonly Op[]): Promise<Op[]> => {
       const relying = ops.filter(({ header }) => header.via !== undefined && under.has(header.via))
       if (until === Number.POSITIVE_INFINITY) return relying

@@ -120,3 +120,45 @@ export type Status = {
   readonly epoch: string
   readonly state_hash?: string
 }
+
+/** One grant of an owner. */
+export type GrantStatus = {
+  readonly op: string
+  readonly to: string
+  readonly by: string
+  readonly rights: readonly string[]
+  readonly kinds?: readonly string[]
+  readonly records?: readonly string[]
+  /** JSON Pointers; missing: all. */
+  readonly fields?: readonly string[]
+  /** ms since 1970. */
+  readonly expires_at?: number
+  readonly chain: readonly string[]
+  readonly holds: boolean
+  readonly taken_by?: readonly string[]
+}
+
+/** GET /v1/authority/{owner} */
+export type OwnerAuthority = {
+  readonly owner: string
+  readonly authority: string
+  readonly ops: readonly string[]
+  readonly grants: readonly GrantStatus[]
+}
+
+/** GET .../authority of a record. */
+export type RecordAuthority = Omit<OwnerAuthority, 'ops'> & {
+  readonly ops: readonly {
+    readonly op: string
+    readonly actor: string
+    readonly chain: readonly string[]
+    readonly rank?: number
+    readonly voided_by?: readonly string[]
+    readonly erased?: true
+    readonly inert?: true
+  }[]
+  readonly equivocations: readonly (readonly string[])[]
+}
+
+export type Revoked = { readonly revoke: string; readonly keeps: readonly string[]; readonly kept: number }
+export type Rotated = { readonly rotate: string; readonly keeps: readonly string[]; readonly kept: number }

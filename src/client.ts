@@ -18,16 +18,18 @@ import {
   decideReplace,
   type JsonObject,
   type Kind,
-  keyToDid,
   kinds,
   type Merged,
+  type Owner,
   ownerOfKey,
+  ownerToDid,
   pureSuite,
   type Rules,
   type Suite,
   type Verb,
 } from '../crdt/index.ts'
 import type * as Answer from './answers.ts'
+import { ClientAuthority } from './client-authority.ts'
 import { ClientError } from './client-error.ts'
 import { type Change, type FollowOptions, followLog, linesOf, type MatchChange } from './feed.ts'
 import { type Fetch, Http, query } from './http.ts'
@@ -75,13 +77,14 @@ export type Written = {
 
 export class Client {
   readonly url: string
-  /** The did:key of the key on this side. */
+  /** Whose records the key on this side writes: the did:key of it, or of its identity. */
   readonly did: string | undefined
   readonly #http: Http
   readonly #prover: Prover
   readonly #writer: SignedWriter | undefined
   readonly #names: Names
-  readonly #key: Signer | undefined
+  readonly #owner: Owner | undefined
+  #authority: ClientAuthority | undefined
 
   constructor(options: ClientOptions) {
     if (!URL.canParse(options.url))
@@ -91,11 +94,11 @@ export class Client {
     const net = async () => (await this.#names.about()).network_id
     this.url = http.url
     this.#http = http
-    this.#key = signer
-    this.#names = new Names(http, signer === undefined ? undefined : ownerOfKey(signer.key))
+    this.#owner = signer && (signer.owner ?? ownerOfKey(signer.key))
+    this.#names = new Names(http, this.#owner)
     this.#prover = new Prover(http, net, suite)
     if (signer !== undefined) {
-      this.did = keyToDid(signer.key)
+      this.did = ownerToDid(this.#owner as Owner)
       this.#writer = new SignedWriter({ http, prover: this.#prover, net, signer, suite, now })
     }
   }
@@ -340,6 +343,19 @@ export class Client {
     return answers
   }
 
+  // ---- who may write
+
+  /** Grants, revokes, rotations and erases, signed where the client's writes are signed. */
+  get authority(): ClientAuthority {
+    this.#authority ??= new ClientAuthority({
+      http: this.#http,
+      prover: this.#prover,
+      names: this.#names,
+      writer: this.#writer,
+    })
+    return this.#authority
+  }
+
   // ---- for open-record.ts
 
   /** Decides on the proven record and signs what comes out. */
@@ -415,7 +431,7 @@ export class Client {
         },
       ])
     }
-    const id = await this.#names.idOf(ownerOfKey((this.#key as Signer).key), kind, named.slug)
+    const id = await this.#names.idOf(this.#owner as Owner, kind, named.slug)
     const target = { kind, id, slug: named.slug, ownerDid: this.did as string }
     const json = entry.doc as JsonObject
     const rules: Rules = options.lenient ? { lenient: true } : {}

@@ -5,9 +5,9 @@
  * The seed stays inside the returned signer; nothing here prints it or puts it into an error.
  */
 import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } from 'node:crypto'
-import { mkdir, open, readdir } from 'node:fs/promises'
+import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { type ActorKey, keyToDid } from '../crdt/index.ts'
+import { type ActorKey, didToOwner, keyToDid, type Owner, ownerToDid } from '../crdt/index.ts'
 import type { Signer } from './signed-write.ts'
 
 export type PublisherKey = Signer & { readonly did: string }
@@ -32,7 +32,39 @@ const FILE_BYTES_MAX = 4096
 export async function newKeyFile(path: string): Promise<PublisherKey> {
   const seed = randomBytes(SEED_BYTES)
   const key = signerFromSeed(seed)
-  const text = `${JSON.stringify({ peerage_key: 1, did: key.did, seed: seed.toString('base64url') }, null, 2)}\n`
+  await writeSecretFile(path, { peerage_key: 1, did: key.did, seed: seed.toString('base64url') })
+  return key
+}
+
+/** The key of today of an identity, with what a node must know of it. `replace`: over the key of yesterday. */
+export async function writeIdentityKey(
+  path: string,
+  { seed, owner, founding }: { seed: Uint8Array; owner: Owner; founding: Uint8Array },
+  replace = false,
+): Promise<PublisherKey> {
+  const { did } = signerFromSeed(seed)
+  const base64 = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url')
+  const content = {
+    peerage_key: 1,
+    did,
+    seed: base64(seed),
+    identity: ownerToDid(owner),
+    founding: base64(founding),
+  }
+  if (!replace) await writeSecretFile(path, content)
+  else {
+    // Old or new, never none: the new file is whole before it takes the name.
+    const next = `${path}.next`
+    await rm(next, { force: true })
+    await writeSecretFile(next, content)
+    await rename(next, path)
+  }
+  return readKeyFile(path)
+}
+
+/** Writes a secret as JSON, mode 0600, into a new file. */
+export async function writeSecretFile(path: string, content: object): Promise<void> {
+  const text = `${JSON.stringify(content, null, 2)}\n`
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const file = await open(path, 'wx', 0o600).catch((cause: NodeJS.ErrnoException) => {
     if (cause.code !== 'EEXIST') throw cause
@@ -44,7 +76,6 @@ export async function newKeyFile(path: string): Promise<PublisherKey> {
   } finally {
     await file.close()
   }
-  return key
 }
 
 /** Reads a file that `newKeyFile` wrote, or a bare seed: 32 bytes, or 64 hex digits. */
@@ -60,14 +91,18 @@ export async function readKeyFile(path: string): Promise<PublisherKey> {
     // The parser's message would quote the file.
     throw new KeyError('malformed', `${path} is not a key file: expected JSON with a seed, 32 bytes or 64 hex digits`)
   }
-  const { peerage_key: version, did, seed } = (content ?? {}) as Record<string, unknown>
+  const { peerage_key: version, did, seed, identity, founding } = (content ?? {}) as Record<string, unknown>
   if (version !== 1) throw new KeyError('malformed', `${path}: expected peerage_key 1, got ${JSON.stringify(version)}`)
   const decoded = typeof seed === 'string' ? Buffer.from(seed, 'base64url') : Buffer.alloc(0)
   if (decoded.length !== SEED_BYTES) throw new KeyError('malformed', `${path}: the seed is not 32 bytes in base64url`)
   const key = signerFromSeed(decoded)
   if (did !== key.did)
     throw new KeyError('malformed', `${path}: the seed belongs to ${key.did}, the file says ${String(did)}`)
-  return key
+  if (identity === undefined) return key
+  const owner = typeof identity === 'string' ? didToOwner(identity) : undefined
+  if (owner === undefined || typeof founding !== 'string')
+    throw new KeyError('malformed', `${path}: expected the DID of an identity, and what began it`)
+  return { ...key, owner, founding: new Uint8Array(Buffer.from(founding, 'base64url')) }
 }
 
 /** The bytes of a file that only its owner may read. */
@@ -132,7 +167,7 @@ export async function listKeys(folder: string): Promise<ListedKey[]> {
 /** The fixed start of an Ed25519 private key in PKCS #8; the seed follows it. */
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex')
 
-function signerFromSeed(seed: Uint8Array): PublisherKey {
+export function signerFromSeed(seed: Uint8Array): PublisherKey {
   const privateKey = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' })
   const key = publicKeyOf(privateKey)
   return { key, did: keyToDid(key), sign: (message) => new Uint8Array(sign(null, message, privateKey)) }

@@ -5,20 +5,30 @@
 import {
   cidToOpId,
   extend,
+  isAuthorityType,
   type Merged,
   merge,
   type Op,
   type OpId,
+  type Owner,
+  OwnerAuthority,
   openFrame,
   opIdToCid,
-  ownerOfKey,
+  ownerToDid,
   type Suite,
   toHex,
   type Verify,
 } from '../crdt/index.ts'
 import { ClientError } from './client-error.ts'
 import { type Http, query } from './http.ts'
-import { pageItems, provenOpsMax, provenRecordsMax, provenSignaturesMax, requestsInFlightMax } from './limits.ts'
+import {
+  pageItems,
+  provenOpsMax,
+  provenOwnersMax,
+  provenRecordsMax,
+  provenSignaturesMax,
+  requestsInFlightMax,
+} from './limits.ts'
 
 /** A record's place on a node: /v1/{plural}/{id}. */
 export type Place = { readonly plural: string; readonly id: string }
@@ -30,6 +40,7 @@ export class Prover {
   readonly #suite: Suite
   /** Oldest use first. */
   readonly #records = new Map<string, { ops: Map<OpId, Op>; merged: Merged }>()
+  readonly #authorities = new Map<Owner, OwnerAuthority>()
 
   constructor(http: Http, net: () => Promise<string>, suite: Suite) {
     this.#http = http
@@ -43,10 +54,38 @@ export class Prover {
     const missing: OpId[] = []
     for await (const id of this.#opIds(place, signal)) if (!known?.ops.has(id)) missing.push(id)
     if (known === undefined && missing.length === 0) return undefined
-    if (missing.length === 0) return known
     const fetched = await inParallel(missing, requestsInFlightMax, (id) => this.#op(id, place.id, signal))
+    if (known?.merged.judged !== undefined || fetched.some(({ header }) => header.via !== undefined)) {
+      const owner = known?.merged.owner ?? ownerIn(fetched)
+      if (owner !== undefined) await this.authority(owner, signal)
+    }
     this.add(place.id, fetched)
     return this.#records.get(place.id)
+  }
+
+  /** Who may write an owner's records, from authority ops that were fetched and checked here. */
+  async authority(owner: Owner, signal?: AbortSignal): Promise<OwnerAuthority> {
+    const known = this.#authorities.get(owner)
+    const authority = known?.clone() ?? new OwnerAuthority(await this.#net(), owner, this.#suite.sha256)
+    const { ops } = await this.#http.json<{ ops: string[] }>(
+      `/v1/authority/${encodeURIComponent(ownerToDid(owner))}`,
+      signal ? { signal } : {},
+    )
+    if (ops.length > provenOpsMax)
+      throw new ClientError('failed', `the owner has more than ${provenOpsMax} authority ops`)
+    const ids = ops.flatMap((cid) => cidToOpId(cid) ?? []).filter((id) => !authority.has(id))
+    const fetched = await inParallel(ids, requestsInFlightMax, (id) => this.#op(id, authority.record, signal))
+    for (const op of sortedByParents(fetched, new Map(authority.ops().map((held) => [held.id, held])))) {
+      const { parents, via } = op.header
+      const lacking = [...parents, ...(via === undefined ? [] : [via])].find((id) => !authority.has(id))
+      const wrong =
+        lacking === undefined ? authority.check(op) : `it names ${opIdToCid(lacking)}, which the node holds back`
+      if (wrong !== undefined) throw new ClientError('integrity', `${opIdToCid(op.id)} gives no authority: ${wrong}`)
+      authority.add(op)
+    }
+    if (this.#authorities.size >= provenOwnersMax) this.#authorities.clear()
+    this.#authorities.set(owner, authority)
+    return authority
   }
 
   /** The record as last proven here, without asking. */
@@ -57,6 +96,8 @@ export class Prover {
   /** Takes an op that was just signed here, where what it builds on is known here too. */
   note(op: Op): void {
     const known = this.#records.get(op.header.record)
+    for (const authority of this.#authorities.values()) if (authority.record === op.header.record) authority.add(op)
+    if (isAuthorityType(op.header.type)) return
     if (op.header.parents.every((parent) => known?.ops.has(parent))) this.add(op.header.record, [op])
   }
 
@@ -64,24 +105,30 @@ export class Prover {
   add(record: string, fetched: readonly Op[]): void {
     const known = this.#records.get(record)
     const ops = new Map<OpId, Op>(known?.ops)
+    const owner = known?.merged.owner ?? ownerIn(fetched)
+    if (owner === undefined) throw new ClientError('integrity', 'the node shows a record without a beginning')
+    const authority = this.#authorities.get(owner)
     let merged = known?.merged
-    let folded = true
+    let folded = merged?.judged === undefined || authority?.stamp(merged.judged.vias) === merged.judged.stamp
     for (const op of sortedByParents(fetched, ops)) {
       const held = op.header.parents.find((parent) => !ops.has(parent))
       if (held !== undefined) {
         throw new ClientError('integrity', `the node holds back ${opIdToCid(held)}, a parent of an op it showed`)
       }
       ops.set(op.id, op)
-      const next: Merged | undefined = folded ? extend(merged, op) : undefined
+      const next: Merged | undefined = folded ? extend(merged, op, this.#suite.sha256, authority) : undefined
       if (next === undefined) folded = false
       else merged = next
     }
-    if (!folded || merged === undefined) merged = merge([...ops.values()], this.#suite.sha256)
-    // While only an owner's own key may write (SPEC.md, section 9), a good signature by another proves nothing.
-    for (const { id, header } of fetched) {
-      if (ownerOfKey(header.actor) === merged.owner) continue
-      throw new ClientError('integrity', `${opIdToCid(id)} is not signed by the record's owner`)
+    // A good signature by somebody who may not write there proves nothing.
+    const kind = known?.merged.kind ?? fetched.find(({ header }) => header.genesis !== undefined)?.header.genesis?.kind
+    for (const op of fetched) {
+      const wrong = op.header.via === undefined ? signedByOwner(op, owner) : (authority?.check(op, kind) ?? undefined)
+      const unknown = op.header.via !== undefined && authority?.has(op.header.via) !== true
+      if (wrong === undefined && !unknown) continue
+      throw new ClientError('integrity', `${opIdToCid(op.id)} is signed by nobody who may write there`)
     }
+    if (!folded || merged === undefined) merged = merge([...ops.values()], this.#suite.sha256, authority)
     this.#records.delete(record)
     this.#records.set(record, { ops, merged })
     if (this.#records.size > provenRecordsMax) this.#records.delete(this.#records.keys().next().value as string)
@@ -137,7 +184,15 @@ function remembering(verify: Verify): Verify {
   }
 }
 
-/** Parents before children, as far as the given ops go. */
+function ownerIn(ops: readonly Op[]): Owner | undefined {
+  return ops.find(({ header }) => header.genesis !== undefined)?.header.genesis?.owner
+}
+
+function signedByOwner({ header }: Op, owner: Owner): string | undefined {
+  return owner === `01${header.actor}` ? undefined : 'not-authorised'
+}
+
+/** Parents, and what is relied on, before those who name them, as far as the given ops go. */
 function sortedByParents(ops: readonly Op[], known: ReadonlyMap<OpId, Op>): Op[] {
   const waiting = new Map(ops.map((op) => [op.id, op]))
   const sorted: Op[] = []
@@ -147,7 +202,9 @@ function sortedByParents(ops: readonly Op[], known: ReadonlyMap<OpId, Op>): Op[]
   while (stack.length > 0) {
     const op = stack.pop() as Op
     if (known.has(op.id) || !waiting.has(op.id)) continue
-    const open = opened.has(op.id) ? [] : op.header.parents.flatMap((parent) => waiting.get(parent) ?? [])
+    const { parents, via } = op.header
+    const named = via === undefined ? parents : [...parents, via]
+    const open = opened.has(op.id) ? [] : named.flatMap((id) => waiting.get(id) ?? [])
     opened.add(op.id)
     if (open.length > 0) {
       stack.push(op, ...open)

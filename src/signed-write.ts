@@ -17,8 +17,11 @@ import {
   type Kind,
   type Merged,
   type Objection,
+  OP_TYPES,
   type Op,
   type OpId,
+  type Owner,
+  type OwnerAuthority,
   opIdToCid,
   ownerOfKey,
   PARENTS_MAX,
@@ -34,7 +37,14 @@ import { clockAheadMsMax, opsRequestBytesMax, requestsInFlightMax, signedEntries
 import { inParallel, type Place, type Prover } from './proof.ts'
 
 /** Anything that holds an Ed25519 key; keys.ts reads one from a file. */
-export type Signer = { readonly key: ActorKey; sign(message: Uint8Array): Uint8Array | Promise<Uint8Array> }
+export type Signer = {
+  readonly key: ActorKey
+  /** Whose records it writes unless told otherwise: an identity; the key's own when left out. */
+  readonly owner?: Owner
+  /** The frame that began the identity, for a node that has not seen it yet. */
+  readonly founding?: Uint8Array
+  sign(message: Uint8Array): Uint8Array | Promise<Uint8Array>
+}
 
 /** What is wrong with one place of a document. */
 export type FieldError = Invalid
@@ -44,6 +54,8 @@ export type SignedWrite = {
   readonly kind: Kind
   /** Of a record that is to be created. */
   readonly slug: string
+  /** Whose it is to be; the signer's own when left out. */
+  readonly owner?: Owner
   readonly decide: (before: Merged | undefined) => Decision
   /**
    * Whether a record as the node shows it says all that is to be written. Then nothing is proven or signed: a node
@@ -116,10 +128,18 @@ export class SignedWriter {
 
   /** One patch above given parents; an error unless the node takes it. */
   async patch(record: string, parents: readonly OpId[], after: number, verbs: readonly Verb[]): Promise<void> {
+    const known = this.#prover.known(record)
+    const via = known && (await this.#via(known.owner, 'patch', record, known.kind))
+    if (known !== undefined && via === undefined) throw new ClientError('refused', NO_GRANT)
     const [posted] = await this.signAndPost([
-      { type: 'patch', record, parents, w: this.#time(after), body: encodeVerbs(verbs) },
+      { type: 'patch', record, parents, w: this.#time(after), body: encodeVerbs(verbs), ...relied(via) },
     ])
     accepted(posted ? [posted] : [])
+  }
+
+  /** Whose records it writes unless told otherwise. */
+  get owner(): Owner {
+    return this.#signer.owner ?? ownerOfKey(this.#signer.key)
   }
 
   /** Signs drafts whose parents are known, posts them, and answers with a verdict for each, in order. */
@@ -167,7 +187,12 @@ export class SignedWriter {
       const decision: Decision = state.same ? { do: 'nothing' } : write.decide(before)
       if (decision.do === 'nothing') outcomes[at] = { outcome: 'unchanged', after: before }
       else if (decision.do === 'refuse') outcomes[at] = refusedFrom(decision, write, before)
-      else signing.push({ at, draft: this.#draft(write, decision, before) })
+      else {
+        const owner = before?.owner ?? write.owner ?? this.owner
+        const via = await this.#via(owner, decision.do, write.place.id, write.kind.name)
+        if (via === undefined) outcomes[at] = refused('refused', NO_GRANT)
+        else signing.push({ at, draft: this.#draft(write, decision, before, owner, via) })
+      }
     }
     if (signing.length === 0) return
     const drafts = signing.map(({ draft }) => draft)
@@ -206,14 +231,76 @@ export class SignedWriter {
     if (verdict === 'refused') return refused('refused', `the node refused the op: ${reason ?? 'no reason given'}`)
     const after = this.#prover.known(place.id) ?? (await this.#prover.record(place, signal))?.merged
     if (after === undefined) throw new ClientError('failed', `the node took ${opIdToCid(op)} and does not show it`)
-    const outcome = draft.type === 'delete' ? 'removed' : draft.type === 'patch' ? 'changed' : 'created'
+    const changes = draft.type === 'patch' || draft.type === 'erase'
+    const outcome = draft.type === 'delete' ? 'removed' : changes ? 'changed' : 'created'
     return { outcome, op, after }
   }
 
-  #draft({ place, kind, slug }: SignedWrite, { do: type, body }: ToWrite, before: Merged | undefined): Draft {
+  #draft(
+    { place, kind, slug }: SignedWrite,
+    { do: type, body }: ToWrite,
+    before: Merged | undefined,
+    owner: Owner,
+    via: OpId | null,
+  ): Draft {
     const w = this.#time(before?.changedAt)
-    if (type === 'genesis') return { type, owner: ownerOfKey(this.#signer.key), kind: kind.name, slug, w, body }
-    return { type, record: place.id, parents: [...(before as Merged).heads], w, body }
+    if (type === 'genesis') return { type, owner, kind: kind.name, slug, w, body, ...relied(via) }
+    return { type, record: place.id, parents: [...(before as Merged).heads], w, body, ...relied(via) }
+  }
+
+  /**
+   * What the key relies on for an op of this type; null: nothing is needed; undefined: it may not. A node that has never
+   * heard of our identity is told.
+   */
+  async #via(owner: Owner, type: Draft['type'], record: string, kind?: string): Promise<OpId | null | undefined> {
+    const { key, founding } = this.#signer
+    if (owner === ownerOfKey(key)) return null
+    let authority = await this.#prover.authority(owner)
+    if (authority.size === 0 && owner === this.owner && founding !== undefined) {
+      await this.#http.send('/v1/ops', { method: 'POST', body: founding, type: 'application/cbor' })
+      authority = await this.#prover.authority(owner)
+    }
+    return authority.viaFor(key, { type: OP_TYPES.indexOf(type) + 1, record, w: this.#now() }, kind)
+  }
+
+  /** Signs authority ops of an owner, each on top of the ones before, and posts them; their ids in order. */
+  async authorise(
+    owner: Owner,
+    make: (authority: OwnerAuthority) => readonly AuthorityDraft[],
+  ): Promise<readonly OpId[]> {
+    await this.#via(owner, 'grant', '')
+    const authority = (await this.#prover.authority(owner)).clone()
+    const ids: OpId[] = []
+    const options = { net: await this.#net(), key: this.#signer.key, sha256: this.#suite.sha256 }
+    for (const { type, body, parents, via } of make(authority)) {
+      const w = this.#time()
+      const header = { type: OP_TYPES.indexOf(type) + 1, record: authority.record, w }
+      const relies = via ?? authority.viaFor(this.#signer.key, header)
+      if (relies === undefined) throw new ClientError('refused', NO_GRANT)
+      const draft: Draft = {
+        type,
+        record: authority.record,
+        parents: parents ?? authority.heads().slice(0, PARENTS_MAX),
+        w,
+        body: typeof body === 'function' ? body(ids) : body,
+        ...relied(relies),
+      }
+      authority.add(draftOp(draft, options))
+      const [posted] = await this.signAndPost([draft])
+      accepted(posted ? [posted] : [])
+      ids.push((posted as { op: Op }).op.id)
+    }
+    return ids
+  }
+
+  /** Erases ops of a record; the erase's id. */
+  async erase(place: Place, kind: Kind, body: Uint8Array): Promise<OpId> {
+    const decide = (before: Merged | undefined): Decision =>
+      before === undefined ? { do: 'refuse', why: 'missing' } : { do: 'erase', body }
+    const [outcome] = (await this.write([{ place, kind, slug: '', decide }])) as [SignedOutcome]
+    if (outcome.outcome === 'refused') throw new ClientError('refused', outcome.errors[0]?.message ?? NO_GRANT)
+    if (outcome.outcome === 'unchanged') throw new ClientError('failed', 'nothing was erased')
+    return outcome.op
   }
 
   /**
@@ -232,18 +319,43 @@ export class SignedWriter {
     signal: AbortSignal | undefined,
   ): Promise<Merged | undefined> {
     let now = before
+    const many = now !== undefined && now.heads.length > PARENTS_MAX
+    const via = many ? await this.#via((now as Merged).owner, 'patch', place.id, (now as Merged).kind) : null
+    if (via === undefined) throw new ClientError('refused', NO_GRANT)
     while (now !== undefined && now.heads.length > PARENTS_MAX) {
       const drafts: Draft[] = []
       for (let from = 0; from < now.heads.length; from += PARENTS_MAX) {
         const parents = now.heads.slice(from, from + PARENTS_MAX)
         if (parents.length > 1)
-          drafts.push({ type: 'patch', record: place.id, parents, w: this.#time(now.changedAt), body: encodeVerbs([]) })
+          drafts.push({
+            type: 'patch',
+            record: place.id,
+            parents,
+            w: this.#time(now.changedAt),
+            body: encodeVerbs([]),
+            ...relied(via),
+          })
       }
       accepted(await this.signAndPost(drafts, signal))
       now = this.#prover.known(place.id)
     }
     return now
   }
+}
+
+/** An authority op to be signed; `via` where the writer is not to look for it. */
+export type AuthorityDraft = {
+  readonly type: 'grant' | 'revoke' | 'keep' | 'rotate'
+  /** Or what makes it from the ids of the ops before it in the same list. */
+  readonly body: Uint8Array | ((before: readonly OpId[]) => Uint8Array)
+  readonly parents?: readonly OpId[]
+  readonly via?: OpId
+}
+
+const NO_GRANT = 'this key may not write there: the record belongs to another, who gave it no grant for it'
+
+function relied(via: OpId | null | undefined): { via?: OpId } {
+  return via === null || via === undefined ? {} : { via }
 }
 
 function refusedFrom(objection: Objection, { kind, slug }: SignedWrite, before: Merged | undefined): Refused {

@@ -8,6 +8,7 @@ import { Client } from '../client.ts'
 import { keysFolder, type Origin, type Resolved, type Settings } from '../config.ts'
 import { keyPath, readKeyFile, readSecretFile } from '../keys.ts'
 import { type NodeFile, nodeFile } from '../node-file.ts'
+import type { Signer } from '../signed-write.ts'
 import { EXIT, Failure, type Output } from './output.ts'
 
 export type Context = {
@@ -23,14 +24,19 @@ export type Context = {
 
 /** A client of the node that flags, environment and configuration mean. With a key, writes are signed on this side. */
 export async function connect(context: Context): Promise<Client> {
+  const { settings } = context.resolved
+  const keyFile = (context.options.key as string | undefined) ?? settings.key_file
+  return connectAs(context, keyFile === undefined ? undefined : await readKeyFile(keyPath(keyFile, keysFolder)))
+}
+
+/** The same with this key, whatever the settings name. */
+export async function connectAs(context: Context, key: Signer | undefined): Promise<Client> {
   const { settings, origins } = context.resolved
   const byUrl = usesUrl(settings, origins)
   const url = byUrl ? (settings.url as string) : await urlOf(settings.data)
   const tokenFile =
     settings.token_file ?? (byUrl && origins.data === 'default' ? undefined : join(settings.data, 'token'))
   const token = tokenFile === undefined ? undefined : await readToken(tokenFile, settings.token_file !== undefined)
-  const keyFile = (context.options.key as string | undefined) ?? settings.key_file
-  const key = keyFile === undefined ? undefined : await readKeyFile(keyPath(keyFile, keysFolder))
   if (token !== undefined && key === undefined && url.startsWith('http:') && !isLoopback(url)) {
     context.out.talk(`warning: writes send the token to ${new URL(url).host} unencrypted`)
   }

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs'
 import { kindOf, kinds } from '../../crdt/index.ts'
 import { isTokenName, listTokens, newToken, revokeToken } from '../../node/index.ts'
 import type { Context } from './context.ts'
+import { readExpiry } from './expiry.ts'
 import { EXIT, Failure } from './output.ts'
 
 export async function make({ resolved, out, options }: Context, name: string): Promise<void> {
@@ -79,15 +80,4 @@ function readKinds(given: readonly string[] | undefined): string[] | undefined {
       throw new Failure(EXIT.usage, `unknown kind ${name}; one of ${Object.keys(kinds).join(', ')}`)
     return kind.name
   })
-}
-
-const UNITS: Readonly<Record<string, number>> = { m: 60_000, h: 3_600_000, d: 86_400_000 }
-
-function readExpiry(text: string | undefined, now: number): number | undefined {
-  if (text === undefined) return undefined
-  const [, count, unit] = /^(\d{1,6})([mhd])$/.exec(text) ?? []
-  const at = count === undefined ? Date.parse(text) : now + Number(count) * (UNITS[unit as string] as number)
-  if (Number.isNaN(at)) throw new Failure(EXIT.usage, `expected a date or a time such as 90d, got ${text}`)
-  if (at <= now) throw new Failure(EXIT.usage, `${text} is in the past`)
-  return at
 }

@@ -4,47 +4,27 @@ import { once } from 'node:events'
 import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { PassThrough, Readable } from 'node:stream'
 import { pathToFileURL } from 'node:url'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type Command, commandOn } from '../support/command.ts'
 import { type Running, startNode } from '../support/start-node.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const bin = join(root, 'src/bin.js')
 let folder: string
 let node: Running
-let run: typeof import('../../src/cli.ts').run
+let peerage: Command
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'peerage-cli-'))
-  // The folder of keys is settled when config.ts is loaded.
-  process.env['XDG_CONFIG_HOME'] = join(folder, 'config')
-  run = (await import('../../src/cli.ts')).run
+  peerage = await commandOn(join(folder, 'data'), join(folder, 'config'))
   node = await startNode({ data: join(folder, 'data'), offline: true })
 })
 afterAll(async () => {
   await node[Symbol.asyncDispose]()
   await rm(folder, { recursive: true, force: true })
 })
-
-type Ran = { code: number; stdout: string; stderr: string; lines: string[] }
-
-async function peerage(
-  args: readonly string[],
-  options: { stdin?: string; env?: NodeJS.ProcessEnv } = {},
-): Promise<Ran> {
-  const [stdout, stderr] = [new PassThrough(), new PassThrough()]
-  const read = async (stream: PassThrough) => Buffer.concat(await stream.toArray()).toString()
-  const [out, err] = [read(stdout), read(stderr)]
-  const env = { PATH: process.env['PATH'], PEERAGE_DATA: join(folder, 'data'), ...options.env }
-  const stdin = Readable.from(options.stdin === undefined ? [] : [Buffer.from(options.stdin)])
-  const code = await run(args, { stdin: stdin as unknown as NodeJS.ReadStream, stdout, stderr, env })
-  stdout.end()
-  stderr.end()
-  const text = await out
-  return { code, stdout: text, stderr: await err, lines: text.trim().split('\n') }
-}
 
 async function file(name: string, text: string | Uint8Array): Promise<string> {
   const path = join(folder, name)

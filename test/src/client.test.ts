@@ -99,7 +99,7 @@ test('a record of another key is refused to the node and to this side', async ()
   const theirs = (await byToken.register('agents', { name: 'theirs alone' })).id
   await expect(byKey.patch(theirs, { version: '1' })).rejects.toMatchObject({
     code: 'refused',
-    message: expect.stringContaining('not-authorised'),
+    message: expect.stringContaining('no grant'),
   })
 })
 
