@@ -47,6 +47,7 @@ import type { ReplicaFace } from './replica-types.ts'
 import type { Matcher } from './saved-match.ts'
 import { SavedSearches } from './saved-searches.ts'
 import type { QueryProblem } from './search.ts'
+import type { Weights } from './search-rank.ts'
 
 export type { BatchItem, BatchOutcome } from './catalogue-batch.ts'
 export type { FieldError, Place, Refusal, RefusalCode, WriteOptions, Written } from './catalogue-outcome.ts'
@@ -63,10 +64,12 @@ export class Catalogue {
   readonly saved: SavedSearches
   readonly #replica: ReplicaFace
   readonly #search: SearchFace
+  readonly #weights: Partial<Weights>
   /** The owner of what this node signs; undefined when it has no key. */
   readonly #own: Owner | undefined
 
-  constructor(replica: ReplicaFace, search: SearchFace) {
+  constructor(replica: ReplicaFace, search: SearchFace, weights: Partial<Weights> = {}) {
+    this.#weights = weights
     this.saved = new SavedSearches(replica)
     this.#replica = replica
     this.#search = search
@@ -149,7 +152,7 @@ export class Catalogue {
 
   /** Searches and lists (a list is a search without text). Waits up to 1 s for the index to reach the last op. */
   async find(query: ListQuery): Promise<Listed | QueryProblem> {
-    return find(this.#replica, this.#search, query)
+    return find(this.#replica, this.#search, { weights: this.#weights, ...query })
   }
 
   /** The search as a test of one record (saved-match.ts says in what it is stricter than `find`). */

@@ -23,6 +23,7 @@ import { Replica } from './replica.ts'
 import type { Log } from './replica-types.ts'
 import { SegmentIndex } from './search-index.ts'
 import { ownerSet } from './sets.ts'
+import type { Weights } from './search-rank.ts'
 import { readStatus } from './status.ts'
 import { storageOf } from './storage.ts'
 import { Sync } from './sync.ts'
@@ -47,6 +48,8 @@ export type NodeOptions = {
   readonly sets?: readonly string[]
   /** Webhooks may lead to this machine and its private networks. */
   readonly webhooksLocal?: boolean
+  /** What the parts of a search's score are worth, where that is not as usual. */
+  readonly searchWeights?: Partial<Weights>
   readonly version: string
   readonly log?: Log
 }
@@ -119,7 +122,7 @@ export class Node implements NodeFace, AsyncDisposable {
     this.webhooks = parts.webhooks
     this.peerId = network.self
     this.did = replica.actor === undefined ? undefined : keyToDid(replica.actor)
-    this.catalogue = new Catalogue(replica, indexer)
+    this.catalogue = new Catalogue(replica, indexer, options.searchWeights)
     this.authorities = new Authorities(replica)
     replica.ready.then(
       () => {

@@ -37,6 +37,9 @@ export const WEIGHTS: Weights = {
   trust: 0.02,
 }
 
+/** The names of the parts. */
+export const SEARCH_PARTS = Object.keys(WEIGHTS) as (keyof Weights)[]
+
 export const QUALITY_PREFIX = 0.7
 export const QUALITY_JOINED = 0.9
 export const QUALITY_CORRECTED = 0.6

@@ -57,16 +57,26 @@ export type SearchQuery = {
   readonly sort?: string
   readonly limit?: number
   readonly cursor?: string
+  /** Copies of one thing under the one that is meant. */
+  readonly collapse?: boolean
+  /** What each score is made of. */
+  readonly explain?: boolean
 }
 export type SearchAnswer = {
   readonly items: readonly {
     readonly record: RecordJson
     readonly score: number
+    /** With `collapse`: other records found that are copies of it. */
+    readonly copies?: number
+    /** With `explain`: what adds up to the score. */
+    readonly parts?: Readonly<Record<string, number>>
     readonly highlights?: Readonly<Record<string, string>>
   }[]
   readonly facets: Readonly<Record<string, readonly { readonly value: unknown; readonly count: number }[]>>
   readonly total: number
   readonly total_capped?: boolean
+  /** It had cost too much and was cut: not all is here. */
+  readonly partial?: boolean
   readonly next_cursor?: string
   readonly index_behind?: number
 }

@@ -147,6 +147,8 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .option('--sort <field>', 'field, or -field for descending; name, updated, relevance')
     .option('--limit <n>', 'results of this page', number, 10)
     .option('--cursor <cursor>', 'go on behind the last page')
+    .option('--collapse', 'copies of one thing under the one that is meant')
+    .option('--explain', 'what each score is made of')
     .option('--save <name>', 'keep the search under a name')
     .option('--follow [name]', 'what comes to match, changes or is gone: of the kept search, else of this one')
     .option('--since <seq>', 'follow from behind this change on; 0 is the beginning', place)

@@ -91,6 +91,12 @@ export const SETTINGS = {
     note: "Hold records of these owners only (and one's own), beside those of `kinds`.",
   },
   sample: { type: 'switch', default: false, note: 'Load the small sample catalogue at start.' },
+  search_weights: {
+    type: 'list',
+    default: [],
+    unit: 'part=number',
+    note: 'What the parts of a search score are worth, such as freshness=0.1; in the file also a map.',
+  },
   log_level: {
     type: 'text',
     default: 'info',
@@ -207,7 +213,7 @@ function read(type: Type, raw: unknown, where: string): string | readonly string
     throw new ConfigError(`${where}: expected true or false, got ${String(raw)}`)
   }
   if (type === 'list') {
-    const items = Array.isArray(raw) ? raw : String(raw).split(',')
+    const items = Array.isArray(raw) ? raw : isMap(raw) ? assignments(raw) : String(raw).split(',')
     if (!items.every((item) => typeof item === 'string')) throw new ConfigError(`${where}: expected a list of texts`)
     return items.map((item) => item.trim()).filter((item) => item !== '')
   }
@@ -217,6 +223,15 @@ function read(type: Type, raw: unknown, where: string): string | readonly string
   }
   if (typeof raw !== 'string' && typeof raw !== 'number') throw new ConfigError(`${where}: expected a text`)
   return type === 'path' ? resolve(expandHome(String(raw))) : String(raw)
+}
+
+function isMap(raw: unknown): raw is Readonly<Record<string, unknown>> {
+  return typeof raw === 'object' && raw !== null
+}
+
+/** `{freshness: 0.1}` is `freshness=0.1`. */
+function assignments(map: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(map).map(([name, value]) => `${name}=${String(value)}`)
 }
 
 function check(settings: Settings): void {

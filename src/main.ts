@@ -8,12 +8,13 @@ import { existsSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import pino from 'pino'
 import { type HttpServer, listen } from '../api/index.ts'
-import { Node, NodeError, openToken, tokenFile } from '../node/index.ts'
+import { Node, NodeError, openToken, SEARCH_PARTS, tokenFile } from '../node/index.ts'
 import { type Settings, splitHostPort } from './config.ts'
 import { mcpServer } from './mcp-server.ts'
 import { type NodeFile, nodeFile } from './node-file.ts'
 import { loadSample } from './sample/load.ts'
 import { setsOf } from './sets.ts'
+import { readWeights } from './search-weights.ts'
 import { programVersion } from './version.ts'
 
 export type StartOptions = { readonly json: boolean; readonly warnings?: readonly string[] }
@@ -86,6 +87,7 @@ async function openWhenFree(settings: Settings, log: pino.Logger): Promise<Node>
         offline: settings.offline,
         sets: setsOf(settings),
         webhooksLocal: settings.webhooks_local,
+        searchWeights: readWeights(settings.search_weights, SEARCH_PARTS),
         version,
         log: (level, message, facts) => log[level](facts ?? {}, message),
       })

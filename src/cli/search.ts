@@ -25,12 +25,18 @@ async function search(context: Context, words: readonly string[]): Promise<void>
     ...(options.facets !== undefined && { facets: String(options.facets).split(',') }),
     ...(options.sort !== undefined && { sort: options.sort as string }),
     ...(options.cursor !== undefined && { cursor: options.cursor as string }),
+    ...(options.collapse === true && { collapse: true }),
+    ...(options.explain === true && { explain: true }),
   }
   const answer = await withFilter(filters, () => client.search(question, { signal }))
   if (answer.index_behind)
     out.talk(`the index is ${count(answer.index_behind, 'op')} behind; the newest may be missing`)
+  if (answer.partial) out.talk('the search was cut: it had taken too long, and not all is here')
   if (out.json) return out.value(answer)
-  for (const { record } of answer.items) await showRecord(out, record)
+  for (const { record, copies, parts } of answer.items) {
+    await showRecord(out, record, copies ? `(and ${copies} ${copies === 1 ? 'copy' : 'copies'})` : '')
+    if (parts && !out.quiet) await out.data(`    ${partsText(parts)}`)
+  }
   if (out.quiet) return
   for (const [field, values] of Object.entries(answer.facets ?? {})) {
     await out.data(out.bold(oneLine(field)))
@@ -41,4 +47,12 @@ async function search(context: Context, words: readonly string[]): Promise<void>
   out.talk(
     `${shown} of ${total}${answer.next_cursor === undefined ? '' : `; more with --cursor ${answer.next_cursor}`}`,
   )
+}
+
+/** What adds up to a score, the largest first. */
+function partsText(parts: Readonly<Record<string, number>>): string {
+  const told = Object.entries(parts).filter(([, value]) => value !== 0)
+  const sum = told.reduce((total, [, value]) => total + value, 0)
+  const terms = told.sort(([, a], [, b]) => b - a).map(([name, value]) => `${name} ${value.toFixed(3)}`)
+  return `${sum.toFixed(3)} = ${terms.join(' + ')}`
 }

@@ -63,8 +63,10 @@ test.each<[string, string[]]>([
   const list = await http.call('GET', `/v1/models?filter=${encodeURIComponent(filter)}`)
   const search = await http.call('POST', '/v1/models/search', { filters: filter })
   expect([list.status, search.status]).toEqual([200, 200])
-  expect(names(await jsonOf<Found>(list))).toEqual(expected)
-  expect(names(await jsonOf<Found>(search))).toEqual(expected)
+  for (const answer of [await jsonOf<Found>(list), await jsonOf<Found>(search)]) {
+    expect(answer).not.toHaveProperty('partial')
+    expect(names(answer)).toEqual(expected)
+  }
 })
 
 test('narrows what other parameters and words ask for, over all kinds too', async () => {
@@ -229,4 +231,24 @@ test('a price that is written as a text is compared, sorted and counted by size'
   expect(sorted.items.map(({ name }) => name)).toEqual(['priced-1', 'priced-0', 'priced-2'])
   const asText = await http.call('POST', '/v1/models/search', { filters: { 'cost.prompt': '0.00003' } })
   expect(names(await jsonOf<Found>(asText))).toEqual(['priced-0'])
+})
+
+test('scores say what they are made of, by the weights of the node, and copies are counted under one', async () => {
+  await using segments = await SegmentIndex.open(join(folder, 'weighed'))
+  await using own = await startHttpNode({ seed: 5, index: segments, searchWeights: { name: 0, completeness: 3 } })
+  for (const provider of ['maker', 'reseller', 'mirror'])
+    await own.call('POST', '/v1/models', { slug: `${provider}/orca-7b`, name: 'orca-7b', provider, parameters: 7e9 })
+  const explained = await jsonOf(await own.call('POST', '/v1/models/search', { query: 'orca', explain: true }))
+  expect(explained['total']).toBe(3)
+  for (const { score, parts } of explained['items']) {
+    expect(Object.values<number>(parts).reduce((sum, part) => sum + part, 0)).toBeCloseTo(score, 9)
+    expect(parts.name).toBe(0)
+    expect(parts.completeness).toBeGreaterThan(0.5)
+  }
+  const collapsed = await jsonOf(await own.call('POST', '/v1/models/search', { query: 'orca', collapse: true }))
+  expect(collapsed).toMatchObject({ total: 1, items: [{ copies: 2 }] })
+  for (const name of ['collapse', 'explain']) {
+    const wrong = await own.call('POST', '/v1/search', { [name]: 'yes' })
+    expect([wrong.status, (await jsonOf(wrong))['errors'][0].pointer]).toEqual([400, `/${name}`])
+  }
 })

@@ -19,6 +19,7 @@ import {
   type Signer,
   type WebhookNetwork,
   Webhooks,
+  type Weights,
   webhookNetwork,
 } from '../../node/index.ts'
 import { Indexer } from '../../node/indexer.ts'
@@ -52,6 +53,7 @@ export type HttpNodeOptions = Partial<ListenOptions> & {
   readonly allowed?: (owner: string) => Promise<boolean>
   /** Disposed of by who made it. */
   readonly index?: SearchIndex
+  readonly searchWeights?: Partial<Weights>
 }
 
 export async function startHttpNode(options: HttpNodeOptions = {}): Promise<HttpNode> {
@@ -90,7 +92,7 @@ export async function startHttpNode(options: HttpNodeOptions = {}): Promise<Http
     version: '0.0.0-test',
     networkName: 'test',
     replica,
-    catalogue: new Catalogue(replica, indexer),
+    catalogue: new Catalogue(replica, indexer, options.searchWeights),
     authorities: new Authorities(replica),
     did: keyToDid(signer.key),
     multiaddrs: () => [],
