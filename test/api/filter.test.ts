@@ -151,9 +151,11 @@ test('fields are listed with their types, units and values, for one kind and for
 test('fields know what was just written', async () => {
   const made = await jsonOf(await http.call('POST', '/v1/tools', { name: 'hammer', weight: 3 }))
   const list = async () => (await jsonOf<Fields>(await http.call('GET', '/v1/tools/fields'))).fields
-  await expect.poll(async () => (await list()).find(({ name }) => name === 'weight')?.records).toBe(1)
+  await expect
+    .poll(async () => (await list()).find(({ name }) => name === 'weight')?.records, { timeout: 15_000 })
+    .toBe(1)
   await http.call('DELETE', `/v1/tools/${made['id']}`)
-  await expect.poll(async () => (await list()).some(({ name }) => name === 'weight')).toBe(false)
+  await expect.poll(async () => (await list()).some(({ name }) => name === 'weight'), { timeout: 15_000 }).toBe(false)
 })
 
 type Facets = { facets: Record<string, { value: unknown; count: number }[]>; total: number }
