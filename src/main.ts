@@ -13,8 +13,8 @@ import { type Settings, splitHostPort } from './config.ts'
 import { mcpServer } from './mcp-server.ts'
 import { type NodeFile, nodeFile } from './node-file.ts'
 import { loadSample } from './sample/load.ts'
-import { setsOf } from './sets.ts'
 import { readWeights } from './search-weights.ts'
+import { setsOf } from './sets.ts'
 import { programVersion } from './version.ts'
 
 export type StartOptions = { readonly json: boolean; readonly warnings?: readonly string[] }
