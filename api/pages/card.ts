@@ -8,6 +8,8 @@ export type CardOptions = {
   readonly now: number
   /** Pieces of its texts with the words that were looked for between `**`. */
   readonly highlights?: Readonly<Record<string, string>>
+  /** How many others of the list are copies of it. */
+  readonly copies?: number
 }
 
 /** Kinds are told apart by their word; the hue only helps. It is the place in the list of kinds. */
@@ -29,7 +31,7 @@ export function publisherPath(did: string): string {
   return `/publishers/${did}`
 }
 
-export function card(record: Merged, { now, highlights }: CardOptions): Html {
+export function card(record: Merged, { now, highlights, copies = 0 }: CardOptions): Html {
   const { doc, kind, slug, owner: by } = record
   const title = titleOf(record)
   const did = ownerToDid(by)
@@ -50,6 +52,10 @@ ${aboutOf(record, highlights)}
 ${facts.map((fact) => html`<li>${fact}</li>`)}
 ${license !== undefined && html`<li class="license"><span class="unseen">Licence </span>${isolated(license, 40)}</li>`}
 ${status !== undefined && html`<li class="status">${isolated(status, 24)}</li>`}
+${
+  copies > 0 &&
+  html`<li class="copies"><a href="/?${new URLSearchParams({ kind, q: title, copies: 'apart' })}">${plural(copies, 'copy', 'copies')}</a></li>`
+}
 ${record.conflicts.length > 0 && html`<li class="warn">${plural(record.conflicts.length, 'conflict')}</li>`}
 </ul>
 <p class="foot">

@@ -16,7 +16,7 @@ import {
   type SearchQuery,
 } from '../../node/index.ts'
 import { isProblem, type Problem } from '../problem.ts'
-import { type CatalogueState, type Chosen, filtersOf } from './catalogue-query.ts'
+import { type CatalogueState, type Chosen, filtersOf, isTogether } from './catalogue-query.ts'
 
 export type Facet = {
   readonly name: string
@@ -41,6 +41,7 @@ export async function findPage(node: NodeFace, state: CatalogueState): Promise<F
     node.catalogue.find({
       ...query,
       limit: pageCardsMax,
+      ...(isTogether(state) && { collapse: true }),
       ...(state.sort !== undefined && { sort: state.sort }),
       ...(state.cursor !== undefined && { cursor: state.cursor }),
     }),

@@ -15,9 +15,11 @@ export type CatalogueState = {
   readonly chosen: readonly Chosen[]
   readonly sort: string | undefined
   readonly cursor: string | undefined
+  /** Whether copies of one thing under several publishers are one card; left out, as suits what is asked. */
+  readonly copies: 'together' | 'apart' | undefined
 }
 
-const OWN = new Set(['kind', 'q', 'sort', 'cursor'])
+const OWN = new Set(['kind', 'q', 'sort', 'cursor', 'copies'])
 
 /** `fixed` is the kind that the path names. */
 export function readState(query: URLSearchParams, fixed?: Kind): CatalogueState | Problem {
@@ -39,19 +41,27 @@ export function readState(query: URLSearchParams, fixed?: Kind): CatalogueState 
   }
   if (chosen.length > filtersMax) return wrong(`at most ${filtersMax} values at once`, '')
   const sort = query.get('sort') || undefined
-  return { kind, text, chosen, sort, cursor }
+  const asked = query.get('copies')
+  const copies = asked === 'together' || asked === 'apart' ? asked : undefined
+  return { kind, text, chosen, sort, cursor, copies }
 }
 
 /** The address of a state. The place in the list is only kept when nothing else changes, so callers name it. */
 export function hrefOf(state: CatalogueState, changes: Partial<CatalogueState> = {}): string {
-  const { kind, text, chosen, sort, cursor } = { ...state, cursor: undefined, ...changes }
+  const { kind, text, chosen, sort, cursor, copies } = { ...state, cursor: undefined, ...changes }
   const query = new URLSearchParams()
   if (kind !== undefined) query.set('kind', kind.name)
   if (text !== '') query.set('q', text)
   for (const { name, text: value } of chosen) query.append(name, value)
   if (sort !== undefined) query.set('sort', sort)
+  if (copies !== undefined) query.set('copies', copies)
   if (cursor !== undefined) query.set('cursor', cursor)
   return query.size === 0 ? '/' : `/?${query}`
+}
+
+/** Who looks for something by name wants it once; who looks through a list wants what is in it. */
+export function isTogether({ copies, text }: CatalogueState): boolean {
+  return copies === undefined ? text !== '' : copies === 'together'
 }
 
 /** As the index takes them: a name that is chosen twice asks for both values. */

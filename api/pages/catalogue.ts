@@ -10,7 +10,7 @@ import { isProblem } from '../problem.ts'
 import type { Answer } from '../route.ts'
 import { card, hueOf } from './card.ts'
 import { type Facet, type Found, findPage } from './catalogue-find.ts'
-import { type CatalogueState, hrefOf, readState } from './catalogue-query.ts'
+import { type CatalogueState, hrefOf, isTogether, readState } from './catalogue-query.ts'
 import { pageAnswer } from './layout.ts'
 import { attribute, compact, count, type Html, isolated, label, plural, shortDid } from './text.ts'
 
@@ -82,7 +82,8 @@ function hidden(state: CatalogueState): Html {
     html`<input type="hidden" form="search" name="${name}" value="${value}">`
   return html`${state.kind !== undefined && field('kind', state.kind.name)}
 ${state.chosen.map(({ name, text }) => field(name, text))}
-${state.sort !== undefined && field('sort', state.sort)}`
+${state.sort !== undefined && field('sort', state.sort)}
+${state.copies !== undefined && field('copies', state.copies)}`
 }
 
 function kindTabs(state: CatalogueState, { kinds }: Found): Html {
@@ -146,7 +147,10 @@ function resultsHead(state: CatalogueState, { listed }: Found): Html {
   })
   return html`<div class="results-head">
 <h2 id="found">${totalCapped && 'At least '}${plural(total, 'record')}${state.text !== '' && html` for ${isolated(state.text, 60)}`}</h2>
+<div class="orders">
+<a href="${hrefOf(state, { copies: isTogether(state) ? 'apart' : 'together' })}"${REPLACES} rel="nofollow">${isTogether(state) ? 'Show copies apart' : 'Show copies together'}</a>
 ${sortForm(state)}
+</div>
 </div>
 ${
   removable.length > 0 &&
@@ -178,6 +182,7 @@ function sortForm(state: CatalogueState): Html {
 ${state.kind !== undefined && html`<input type="hidden" name="kind" value="${state.kind.name}">`}
 ${state.text !== '' && html`<input type="hidden" name="q" value="${state.text}">`}
 ${state.chosen.map(({ name, text }) => html`<input type="hidden" name="${name}" value="${text}">`)}
+${state.copies !== undefined && html`<input type="hidden" name="copies" value="${state.copies}">`}
 <label for="sort">Sort</label>
 <select id="sort" name="sort">${orders.map(
     ([value, word]) => html`<option value="${value}"${value === order ? html` selected` : ''}>${word}</option>`,
@@ -189,8 +194,8 @@ ${state.chosen.map(({ name, text }) => html`<input type="hidden" name="${name}" 
 function results(state: CatalogueState, { listed }: Found, now: number): Html {
   const { items, nextCursor } = listed
   if (items.length === 0) return nothing(state)
-  return html`<ol class="cards">${items.map(({ record, highlights }) =>
-    card(record, { now, ...(highlights !== undefined && { highlights }) }),
+  return html`<ol class="cards">${items.map(({ record, highlights, copies }) =>
+    card(record, { now, ...(highlights !== undefined && { highlights }), ...(copies !== undefined && { copies }) }),
   )}</ol>
 <nav class="pager" aria-label="Pages"${REPLACES}>
 ${state.cursor !== undefined && html`<a class="button" href="${hrefOf(state)}" hx-swap="outerHTML show:window:top">First page</a>`}

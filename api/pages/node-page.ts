@@ -20,8 +20,9 @@ export async function nodePage(node: NodeFace, _c: Context, activity: Activity):
   const main = html`<div class="wide stack" data-follow="/v1/changes" data-since="${status.seq}"
  hx-get="/node" hx-trigger="changed" hx-target="#state" hx-select="#state" hx-swap="outerHTML">
 <header class="record-head"><h1>This node</h1>
-<p class="badges">${stateBadges(node, status)}<span class="badge live" aria-hidden="true">live</span></p></header>
+</header>
 <div id="state" class="stack">
+<p class="badges">${stateBadges(node, status)}<span class="badge live" aria-hidden="true">live</span></p>
 <dl class="figures">
 <div><dt>Records</dt><dd>${count(Object.values(status.records).reduce((sum, n) => sum + n, 0))}</dd></div>
 <div><dt>Ops</dt><dd>${count(status.ops)}</dd></div>

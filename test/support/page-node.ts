@@ -2,6 +2,9 @@
  * A node with one record of everything that pages show: a conflict, a long history, Markdown that tries to be more, an
  * invalid field, a deleted record, a second publisher under the same name, and names that are not what they look like.
  */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import {
   bodyOf,
   encodeBody,
@@ -12,6 +15,7 @@ import {
   type RecordId,
   type Verb,
 } from '../../crdt/index.ts'
+import { SegmentIndex } from '../../node/index.ts'
 import { framesBy, type HttpNode, jsonOf, signerOf, startHttpNode } from './http-node.ts'
 
 export type PageNode = Omit<HttpNode, 'server'> & {
@@ -39,7 +43,9 @@ Run it with **care**. <script>document.title='owned'</script><img src=x onerror=
 `
 
 export async function startPageNode(): Promise<PageNode> {
-  const http = await startHttpNode()
+  const folder = await mkdtemp(join(tmpdir(), 'peerage-pages-'))
+  const index = await SegmentIndex.open(join(folder, 'search'))
+  const http = await startHttpNode({ index })
   const register = async (kind: string, doc: unknown): Promise<RecordId> => {
     const answer = await http.call('POST', `/v1/${kind}`, doc)
     if (answer.status !== 201) throw new Error(`expected 201, got ${answer.status}: ${await answer.text()}`)
@@ -93,7 +99,21 @@ export async function startPageNode(): Promise<PageNode> {
   await http.call('POST', '/v1/batch?lenient=true', `${JSON.stringify(wrong)}\n`, {
     'content-type': 'application/x-ndjson',
   })
-  return { ...http, disputed, deleted, odd, server, callable, other: await secondPublisher(http) }
+  const close = async () => {
+    await http[Symbol.asyncDispose]()
+    await index[Symbol.asyncDispose]()
+    await rm(folder, { recursive: true, force: true })
+  }
+  return {
+    ...http,
+    [Symbol.asyncDispose]: close,
+    disputed,
+    deleted,
+    odd,
+    server,
+    callable,
+    other: await secondPublisher(http),
+  }
 }
 
 const MERGE_PATCH = { 'content-type': 'application/merge-patch+json' }

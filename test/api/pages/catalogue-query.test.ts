@@ -9,16 +9,23 @@ const read = (query: string) => readState(new URLSearchParams(query))
 
 test('the address of a state is read back as that state', () => {
   const text = fc.string({ unit: 'binary', maxLength: 20 }).filter((each) => each.isWellFormed() && each !== '')
-  const name = text.filter((each) => !['kind', 'q', 'sort', 'cursor'].includes(each))
+  const name = text.filter((each) => !['kind', 'q', 'sort', 'cursor', 'copies'].includes(each))
   const chosen = fc.uniqueArray(fc.record({ name, text }), { maxLength: 5, selector: (each) => JSON.stringify(each) })
   fc.assert(
     fc.property(text, chosen, fc.option(text, { nil: undefined }), (words, values, sort) => {
-      const state: CatalogueState = { kind: kindOf('model'), text: words, chosen: values, sort, cursor: undefined }
+      const state: CatalogueState = {
+        kind: kindOf('model'),
+        text: words,
+        chosen: values,
+        sort,
+        cursor: undefined,
+        copies: undefined,
+      }
       expect(read(hrefOf(state).slice(1))).toEqual(state)
     }),
     { seed: chosenSeed() },
   )
-  expect(hrefOf({ kind: undefined, text: '', chosen: [], sort: undefined, cursor: 'x' })).toBe('/')
+  expect(hrefOf({ kind: undefined, text: '', chosen: [], sort: undefined, cursor: 'x', copies: undefined })).toBe('/')
 })
 
 test('tables say what is a number or a truth value; a name that is chosen twice asks for both', () => {

@@ -96,6 +96,16 @@ inBrowser('pages by cursor through all records, each once, sorted as asked', asy
   await page.locator(`${cards} h3`, { hasText: 'small-model-69' }).waitFor()
 })
 
+inBrowser('copies of one thing are one card where somebody looks for it, and can be seen apart', async () => {
+  const page = await open('/?q=disputed')
+  expect(await page.locator(cards).count()).toBe(1)
+  await page.locator('.copies a', { hasText: '1 copy' }).click()
+  await page.locator(cards).nth(1).waitFor()
+  expect(await page.locator(`${cards} h3`).allTextContents()).toEqual(['disputed', 'disputed'])
+  await page.getByRole('link', { name: 'Show copies together' }).click()
+  await page.locator('#found', { hasText: '1 record' }).waitFor()
+})
+
 inBrowser('a record: sanitised Markdown, all fields, snippets, proof, provenance, namesakes', async () => {
   const page = await open(`/models/${http.disputed}`)
   expect(await page.locator('h1').textContent()).toContain('disputed')
@@ -246,24 +256,37 @@ inBrowser('the keyboard reaches everything in order, and shows where it is', asy
   await page.locator('h1', { hasText: 'hammer' }).waitFor()
 })
 
-inBrowser('nothing is wider than the page, from 320 px to 4K, in light and dark', async () => {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    const page = await open('/', { colorScheme })
-    for (const path of [
-      '/?kind=model&q=small',
-      `/models/${http.disputed}`,
-      `/publishers/${http.other}`,
-      '/node',
-      '/nothing-here',
-    ]) {
-      await page.goto(path)
-      for (const width of [320, 768, 1280, 3840]) {
-        await page.setViewportSize({ width, height: 800 })
-        const wide = await page.evaluate(() => document.documentElement.scrollWidth)
-        expect(wide, `${path} at ${width}`).toBeLessThanOrEqual(width)
-      }
+inBrowser('nothing is wider than the page, from 320 px to 4K', async () => {
+  const page = await open('/')
+  const paths = [
+    '/?kind=model&q=small',
+    `/models/${http.disputed}`,
+    `/publishers/${http.other}`,
+    '/node',
+    '/nothing-here',
+  ]
+  for (const path of paths) {
+    await page.goto(path)
+    for (const width of [320, 768, 1280, 3840]) {
+      await page.setViewportSize({ width, height: 800 })
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth)
+      expect(wide, `${path} at ${width}`).toBeLessThanOrEqual(width)
     }
-    const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor)
-    expect(ground).toBe(colorScheme === 'light' ? 'rgb(246, 246, 248)' : 'rgb(16, 18, 24)')
+  }
+})
+
+inBrowser('light and dark follow the system, and so does the wish for less motion', async () => {
+  for (const [colorScheme, ground] of [
+    ['light', 'rgb(246, 246, 248)'],
+    ['dark', 'rgb(16, 18, 24)'],
+  ] as const) {
+    const page = await open('/', { colorScheme, reducedMotion: 'reduce' })
+    expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe(ground)
+    expect(
+      await page
+        .locator('.card')
+        .first()
+        .evaluate((card) => getComputedStyle(card).transitionDuration),
+    ).toBe('0s')
   }
 })
