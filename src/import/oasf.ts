@@ -42,30 +42,36 @@ function recordOf({ at, value, raw }: Part, from: From): Found {
   const isServer = servers.length > 0 && skills.length === 0 && !modules.some(isA2a)
   const cardAt = modules.findIndex((module) => isA2a(module) && isObject(dataOf(module)['card_data']))
   const card = cardAt < 0 ? undefined : (dataOf(modules[cardAt] as Json)['card_data'] as Json)
-  const facts = card === undefined ? {} : agentFacts(card)
-  if (name === undefined || shape.errors.length > 0) return { at, ...(name && { name }), errors: shape.errors }
-  const slash = name.lastIndexOf('/')
   const address = addressOf(locators[0])
-  const entry = {
-    kind: kindServing(isServer ? 'mcp' : 'a2a').name,
-    name: name.slice(slash + 1),
-    owner: slash < 0 ? undefined : name.slice(0, slash),
+  const facts = {
     version,
     description: shape.maybeText(value, 'description'),
     author: shape.texts(value, 'authors').join(', ') || undefined,
     created_at: secondsOf(shape.maybeText(value, 'created_at')),
     tags: namesOf(value, 'domains', shape),
+    capabilities: skills,
     download: address === undefined ? undefined : { url: address },
     locators,
     annotations: shape.maybeObject(value, 'annotations'),
-    ...(isServer
-      ? { protocol: 'mcp', ...(servers[0] as Json) }
-      : { modules: modules.map(({ name }) => name), ...facts }),
-    capabilities: skills,
+    modules: modules.map((module) => module['name']),
+    ...(isServer && { protocol: 'mcp', ...(servers[0] as Json) }),
+    ...(card !== undefined && agentFacts(card)),
     ...(card !== undefined && { originals: { a2a: rawCard(raw, cardAt) ?? JSON.stringify(card) } }),
-    _source: { source: 'oasf', path: from.path, key: name },
   }
-  return shape.errors.length > 0 ? { at, name, errors: shape.errors } : { at, name, original: raw, entry: said(entry) }
+  if (name === undefined || shape.errors.length > 0) return { at, ...(name && { name }), errors: shape.errors }
+  const slash = name.lastIndexOf('/')
+  return {
+    at,
+    name,
+    original: raw,
+    entry: said({
+      kind: kindServing(isServer ? 'mcp' : 'a2a').name,
+      name: name.slice(slash + 1),
+      owner: slash < 0 ? undefined : name.slice(0, slash),
+      ...facts,
+      _source: { source: 'oasf', path: from.path, key: name },
+    }),
+  }
 }
 
 function dataOf(module: Json): Json {
