@@ -10,6 +10,7 @@ import type { NodeFace } from '../node/index.ts'
 import { hostCheck } from './auth.ts'
 import { authorityRoutes } from './authority.ts'
 import { batchRoutes } from './batch.ts'
+import { bundleRoutes } from './bundle.ts'
 import { changeRoutes } from './changes.ts'
 import { readBlocks } from './client-address.ts'
 import { docRoutes } from './docs.ts'
@@ -97,6 +98,7 @@ export function routesOf(node: NodeFace, closing: AbortSignal, mcp?: McpServerFa
     ...perKind.filter(({ path }) => !OF_ALL_KINDS.has(path)).map(withoutPrefix),
     ...batchRoutes(node),
     ...opRoutes(node),
+    ...bundleRoutes(node),
     ...authorityRoutes(node),
     ...changeRoutes(node, closing),
     ...savedSearchRoutes(node, closing),

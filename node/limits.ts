@@ -362,6 +362,16 @@ export const fetchPauseMs = 30_000
 /** After this an id is asked for elsewhere too. */
 export const fetchElsewhereMs = 5_000
 
+// Bundles
+/** Frames of one part of a bundle, before it is compressed: what is read and sent at once, and lost with it. */
+export const bundlePartBytes = 256 * KiB
+/** Places in a bundle where reading is tried again behind damage; each may cost a hash over a part. */
+export const bundleDamageMax = 1_000
+/** Bundles being written at one time: each reads the whole log. */
+export const bundlesMax = 4
+/** Records named in one wish for a bundle. */
+export const bundleRecordsMax = 10_000
+
 // Packets
 /** Frames in a packet; the smallest frame has 110 bytes. */
 export const packetFramesMax = 8_192

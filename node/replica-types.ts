@@ -227,7 +227,7 @@ export interface ReplicaFace extends AsyncDisposable {
    */
   log(
     since: number,
-    options?: { notFrom?: string; of?: { has(id: OpId): boolean } },
+    options?: { notFrom?: string; of?: { has(id: OpId, record: RecordId): boolean } },
   ): AsyncIterable<{ readonly seq: number; readonly bytes: Uint8Array; readonly ids: readonly OpId[] }>
   /** SPEC.md, "State hash"; walks every record. */
   stateHash(): Promise<string>

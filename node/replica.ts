@@ -342,11 +342,11 @@ export class Replica implements ReplicaFace {
 
   async *log(
     since: number,
-    { notFrom, of }: { notFrom?: string; of?: { has(id: OpId): boolean } } = {},
+    { notFrom, of }: { notFrom?: string; of?: { has(id: OpId, record: RecordId): boolean } } = {},
   ): AsyncIterable<{ readonly seq: number; readonly bytes: Uint8Array; readonly ids: readonly OpId[] }> {
     for await (const { seq, frame } of this.#store.framesSince(since, notFrom)) {
       const ids = frame.entries.flatMap(({ op }, place) =>
-        seq + place > since && this.serves(op.id) && of?.has(op.id) !== false ? [op.id] : [],
+        seq + place > since && this.serves(op.id) && of?.has(op.id, op.header.record) !== false ? [op.id] : [],
       )
       if (ids.length === 0) continue
       const bytes = selectFromFrame(frame, new Set(ids), this.#store.sha256)

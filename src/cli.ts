@@ -101,7 +101,7 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
   program
     .command('import')
     .description(
-      'import catalogue files (JSON Lines, also gzipped; - is standard input), or what others publish: FORMAT and the address, file or folder of a source',
+      'import catalogue files (JSON Lines, also gzipped; - is standard input), bundles, or what others publish: FORMAT and the address, file or folder of a source',
     )
     .argument('<file...>', 'files; or mcp, hf, a2a, models.dev, oasf or docker-mcp, and sources')
     .option('--key <file>', 'sign on this side')
@@ -225,6 +225,9 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .option('--kind <kind>', 'one kind only (repeatable)', collect)
     .option('--where <filter>', 'only what meets it (repeatable)', collect)
     .option('--out <file>', 'write a file; .gz is gzipped')
+    .option('--bundle <file>', 'write the signed ops instead, which `import` takes in on a node without a network')
+    .option('--owner <did>', 'of a bundle: one owner only (repeatable)', collect)
+    .option('--query <text>', 'of a bundle: only the records that this search finds')
     .action(does(async () => (await import('./cli/export.ts')).run))
 
   program

@@ -48,7 +48,14 @@ import {
   saysAlready,
 } from './publishing.ts'
 import { kindNamed, parseReference } from './reference.ts'
-import { type SignedOutcome, type SignedWrite, SignedWriter, type Signer } from './signed-write.ts'
+import {
+  type OpVerdict,
+  requestBodies,
+  type SignedOutcome,
+  type SignedWrite,
+  SignedWriter,
+  type Signer,
+} from './signed-write.ts'
 
 export type ClientOptions = {
   readonly url: string
@@ -182,6 +189,34 @@ export class Client {
   /** What there is to filter, sort and count by; of all kinds unless one is named. */
   async fields(kind?: string, options: CallOptions = {}): Promise<{ readonly fields: readonly Answer.Field[] }> {
     return this.#http.json(kind === undefined ? '/v1/fields' : `/v1/${pluralOf(kind)}/fields`, signalOf(options))
+  }
+
+  /** The signed ops of records as one file (node/PROTOCOLS.md, "Bundles"): of all, or of those that meet all named. */
+  async bundle(
+    of: {
+      readonly kinds?: readonly string[]
+      readonly owners?: readonly string[]
+      readonly records?: readonly string[]
+    },
+    options: CallOptions = {},
+  ): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#http.send('/v1/bundle', {
+      method: 'POST',
+      body: of,
+      accept: '*/*',
+      ...signalOf(options),
+    })
+    return response.body as ReadableStream<Uint8Array>
+  }
+
+  /** Gives the node signed frames, whoever signed them; a verdict for every op and every frame refused as a whole. */
+  async postFrames(frames: readonly Uint8Array[], options: CallOptions = {}): Promise<readonly OpVerdict[]> {
+    const results: OpVerdict[] = []
+    for (const body of requestBodies(frames)) {
+      const request = { method: 'POST', body, type: 'application/cbor', ...signalOf(options) }
+      results.push(...(await this.#http.json<{ results: OpVerdict[] }>('/v1/ops', request)).results)
+    }
+    return results
   }
 
   /** Every op of a record, newest first; also of a deleted one. */

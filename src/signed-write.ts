@@ -386,7 +386,7 @@ function accepted(posted: readonly { readonly verdict: OpVerdict }[]): void {
 }
 
 /** POST /v1/ops takes the canonical bytes of an array of frames; several requests where one would be too large. */
-function* requestBodies(frames: readonly Uint8Array[]): Generator<Uint8Array> {
+export function* requestBodies(frames: readonly Uint8Array[]): Generator<Uint8Array> {
   let group: Uint8Array[] = []
   let bytes = 0
   for (const frame of frames) {

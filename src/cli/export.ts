@@ -11,9 +11,13 @@ import type { Client } from '../client.ts'
 import { kindNamed } from '../reference.ts'
 import { type Context, connect } from './context.ts'
 import { filterOf, withFilter } from './filter.ts'
+import { EXIT, Failure } from './output.ts'
 import { count } from './show.ts'
 
 export async function run(context: Context): Promise<void> {
+  const { bundle, owner, query } = context.options
+  if (bundle !== undefined) return (await import('./bundle.ts')).exportBundle(context, bundle as string)
+  if (owner ?? query) throw new Failure(EXIT.usage, '--owner and --query go with --bundle; without it there is --where')
   return withFilter(filterOf(context), () => exportAll(context))
 }
 

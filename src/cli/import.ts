@@ -5,7 +5,7 @@
  * Entries of one record may stand in several files, so all files are read before the first record is sent; then a few
  * batches travel at once, for the node stores one while the next is on its way. What a batch's answer says is durable.
  */
-import { access } from 'node:fs/promises'
+import { access, open } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { valueToJson } from '../../crdt/index.ts'
 import { batches, type Client, type Entry, type Published } from '../client.ts'
@@ -33,6 +33,7 @@ export async function run(context: Context, files: readonly string[]): Promise<E
     }
   }
   for (const file of files) await mustExist(file)
+  if (await beginsAsBundle(files[0]!)) return (await import('./bundle.ts')).importBundles(context, files)
   const client = options.dryRun ? undefined : await connect(context)
   const catalogue = await readAll(out, files)
   const tally: Tally = { kinds: new Map(), refused: [...catalogue.refused], sent: 0 }
@@ -54,6 +55,14 @@ export async function run(context: Context, files: readonly string[]): Promise<E
   }
   if (client === undefined) return tally.refused.length > 0 && options.strict ? EXIT.error : EXIT.ok
   return stored === 0 || (options.strict && tally.refused.length > 0) ? EXIT.error : EXIT.ok
+}
+
+/** Seen from a few bytes; what reads bundles is loaded only for them. */
+async function beginsAsBundle(file: string): Promise<boolean> {
+  if (file === '-') return false
+  await using handle = await open(file)
+  const { buffer, bytesRead } = await handle.read(Buffer.alloc(16), 0, 16, 0)
+  return buffer.toString('latin1', 0, bytesRead) === 'peerage/1/bundle'
 }
 
 async function mustExist(file: string): Promise<void> {

@@ -127,7 +127,10 @@ test('every operation that needs a token answers 401 without one, and with a wro
 test('what anybody may read needs no token', () => {
   const open = operations().filter(({ operation }) => operation.security.length === 0)
   for (const { method, path } of open)
-    expect(method === 'GET' || /search$|explore$|^\/mcp$|\/v1\/ops$/.test(path), `${method} ${path}`).toBe(true)
+    expect(
+      method === 'GET' || /search$|explore$|\/v1\/bundle$|^\/mcp$|\/v1\/ops$/.test(path),
+      `${method} ${path}`,
+    ).toBe(true)
 })
 
 test('all kinds have their schemas', () => {
