@@ -9,6 +9,9 @@ import { Hono } from 'hono'
 
 export type Bare = { readonly path: string; readonly body: string; readonly headers: Readonly<Record<string, string>> }
 
+// Without its parent nobody needs it.
+process.once('disconnect', () => process.exit())
+
 process.once('message', ({ path, body, headers }: Bare) => {
   const app = new Hono()
   app.get(path, () => new Response(body, { headers }))

@@ -27,6 +27,9 @@ export type Result = {
 
 const LATENCIES_MAX = 200_000
 
+// Without its parent nobody needs it.
+process.once('disconnect', () => process.exit())
+
 process.on('message', (task: Task) => {
   void run(task).then((result) => process.send?.(result))
 })
