@@ -73,14 +73,17 @@ function counted(doc: Merged['doc'], field: string, sign: string, word: string):
   return html`<span><span aria-hidden="true">${sign} </span>${compact(n)}<span class="unseen"> ${word}</span></span>`
 }
 
-/** The picture a record has of itself when that is a single sign, else the letters its name begins with. */
+/** The sign a record has for itself, such as an emoji, else the letter that its name begins with. */
 function emblem({ doc }: Merged, title: string): Html {
-  const icon = textAt(doc, 'icon')
-  const sign = icon !== undefined && icon.length <= 16 && !/[\p{L}\p{N}\p{C}<&/]/u.test(icon.replaceAll('\u200d', ''))
-  if (icon !== undefined && sign) return html`<span class="emblem" aria-hidden="true">${icon}</span>`
+  const icon = textAt(doc, 'icon') ?? ''
+  const [sign] = icon.length <= ICON_CHARS && !/[\p{L}\p{N}<&/]/u.test(icon) ? signs.segment(icon.trim()) : []
   const [letter = '·'] = title.match(/[\p{L}\p{N}]/u) ?? []
-  return html`<span class="emblem" aria-hidden="true">${letter.toUpperCase()}</span>`
+  return html`<span class="emblem" aria-hidden="true">${sign?.segment ?? letter.toUpperCase()}</span>`
 }
+
+/** Longer ones are addresses and drawings. */
+const ICON_CHARS = 16
+const signs = new Intl.Segmenter()
 
 const ABOUT_CHARS = 220
 

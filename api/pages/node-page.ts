@@ -110,10 +110,18 @@ function peersHtml(node: NodeFace, status: Status): Html {
 <div><dt>Sessions now</dt><dd>${count(total('sessions'))}</dd></div>
 <div><dt>Received</dt><dd>${plural(total('ops_in'), 'op')}, ${bytes(total('bytes_in'))}</dd></div>
 <div><dt>Sent</dt><dd>${plural(total('ops_out'), 'op')}, ${bytes(total('bytes_out'))}</dd></div>
+${lastSessionHtml(sync['last'])}
 ${node.peerId !== undefined && html`<div><dt>Peer id</dt><dd><code class="wrap">${node.peerId}</code></dd></div>`}
 ${node.did !== undefined && html`<div><dt>Signs as</dt><dd><a class="mono wrap" href="${publisherPath(node.did)}">${node.did}</a></dd></div>`}
 ${addresses.length > 0 && html`<div><dt>Others join at</dt><dd>${addresses.slice(0, 8).map((address) => html`<code class="wrap">${address}</code><br>`)}</dd></div>`}
 </dl>`
+}
+
+/** As the status has it: counts and how it ended. */
+function lastSessionHtml(last: unknown): Html | undefined {
+  if (typeof last !== 'object' || last === null) return undefined
+  const { peer_id: peer, ops_in: came = 0, ops_out: went = 0, ms = 0, end } = last as Record<string, string | number>
+  return html`<div><dt>Last session</dt><dd>with <code>${shortId(String(peer))}</code>: ${plural(Number(came), 'op')} in, ${plural(Number(went), 'op')} out, ${count(Number(ms))} ms, ${isolated(String(end), 40)}</dd></div>`
 }
 
 const WORDS: Readonly<Record<string, string>> = {

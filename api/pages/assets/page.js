@@ -29,6 +29,19 @@ document.addEventListener('htmx:afterSettle', () => {
   if (found) say(found.textContent)
 })
 
+/** Where a link leads to a problem, that page says more than a list that does not move. */
+document.addEventListener('htmx:responseError', ({ detail }) => {
+  if (document.activeElement?.id !== 'q') location.assign(detail.pathInfo.finalRequestPath)
+  else tellSearch('No answer to this; change a letter or try again')
+})
+document.addEventListener('htmx:sendError', () => tellSearch('The node does not answer'))
+
+function tellSearch(text) {
+  const found = document.getElementById('found')
+  if (found) found.textContent = text
+  say(text)
+}
+
 let said
 function say(text) {
   const place = document.getElementById('announce')
