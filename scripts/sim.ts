@@ -3,7 +3,8 @@
  * the end; exit 1 when a goal was violated in any.
  *
  * A failing seed is printed with the events that are left when all others are left out. `--record NAME` also adds that
- * world to test/sim/regressions.json, which `npm test` runs for ever; `--stop` ends at the first failure; `--events`
+ * world to test/sim/regressions.json, which `npm test` runs for ever; `--stop` ends at the first failure, `--no-shrink`
+ * leaves it as it is; `--events`
  * prints the trace of the one seed.
  */
 import { parseArgs } from 'node:util'
@@ -19,8 +20,10 @@ const { values } = parseArgs({
     nodes: { type: 'string' },
     record: { type: 'string' },
     stop: { type: 'boolean', default: false },
+    shrink: { type: 'boolean', default: true },
     events: { type: 'boolean', default: false },
   },
+  allowNegative: true,
 })
 const first = whole(values.seed, 0, 2 ** 31)
 const count = whole(values.seeds, 1, 2 ** 31)
@@ -33,7 +36,7 @@ for (let seed = first; seed < first + count; seed++) {
   summary.add(outcome)
   console.log(lineOf(outcome))
   if (isOk(outcome)) continue
-  const shrunk = await shrink(plan)
+  const shrunk = values.shrink ? await shrink(plan) : undefined
   if (shrunk !== undefined) console.log(describe(shrunk))
   if (shrunk !== undefined && values.record !== undefined) await recordRegression(values.record, shrunk.plan)
   if (values.stop) break

@@ -134,6 +134,10 @@ export class SimDisk {
     return this.#style.slowReads > 0 && this.#chance.yes(this.#style.slowReads) ? this.#chance.between(0, 8) : 0
   }
 
+  isReadEarly(): boolean {
+    return this.#style.slowReads > 0 && this.#chance.yes(0.5)
+  }
+
   write(batch: Batch, failure: Failure | undefined, done: () => void): void {
     const takes = batch.sync ? this.#chance.between(0.2, 2 * this.#style.syncMs) : this.#chance.between(0, 0.5)
     const at = Math.max(this.#scheduler.now + takes, this.#lastDone)
@@ -208,14 +212,15 @@ class Handle implements Disk {
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    await this.#read()
-    return this.#disk.get(key)
+    return (await this.getMany([key]))[0]
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
     if (keys.length === 0) return []
+    // A read that takes a moment may answer with what was there when it began.
+    const before = this.#disk.isReadEarly() ? keys.map((key) => this.#disk.get(key)) : undefined
     await this.#read()
-    return keys.map((key) => this.#disk.get(key))
+    return before ?? keys.map((key) => this.#disk.get(key))
   }
 
   batch(changes: readonly (Put | Del)[], options?: { readonly sync?: boolean }): Promise<void> {

@@ -20,8 +20,6 @@ export type NetworkStyle = {
   readonly loss: number
   /** Of gossip messages that come again. */
   readonly replay: number
-  /** Connections that break, an hour. */
-  readonly resetsPerHour: number
 }
 
 /** A message on its way, as the trace and the checks see it. */

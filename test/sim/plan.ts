@@ -71,7 +71,6 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
     latencyMs: chance.between(30, 100),
     loss: upTo(0.3),
     replay: upTo(0.5),
-    resetsPerHour: upTo(60),
   }
   const disk: DiskStyle = {
     cut: 'tail',
@@ -192,9 +191,14 @@ function drawTroubles(
   })
   draw(upTo(0.3), (at) => {
     const one = { node: node() }
+    const back = Math.min(healMs - 5_000, at + chance.int(1_000, 60_000))
+    const write = (ms: number): Action => ({ at: back + ms, do: 'write', ...one, r: chance.int(0, 2 ** 31) })
+    // The key is used just before and as soon as it can be again.
     return [
       { at, do: 'backup', ...one },
-      { at: Math.min(healMs, at + chance.int(1_000, 60_000)), do: 'restore', ...one },
+      write(-chance.int(0, 1_000)),
+      { at: back, do: 'restore', ...one },
+      ...[1_020, 1_200, 2_500].map((ms) => write(chance.int(ms, 2 * ms))),
     ]
   })
   return actions
@@ -203,7 +207,7 @@ function drawTroubles(
 function drawLies(chance: Chance, liar: string, healMs: number): Action[] {
   // A liar knows a few tricks rather than all, so that each is played more than once.
   const tricks = chance.shuffled(BEHAVIOURS).slice(0, chance.int(1, 6))
-  return Array.from({ length: chance.int(1, 10) }, () => ({
+  return Array.from({ length: chance.int(2, 16) }, () => ({
     at: Math.floor(chance.between(1_000, healMs)),
     do: 'lie',
     liar,

@@ -159,7 +159,12 @@ export class World {
       onAppended: (appended) => this.#appended(id, appended),
       onSession: (session) => this.#session(id, session),
       log: (level, message, facts) => {
-        if (level === 'error') this.#note('error', id, message, JSON.stringify(facts ?? {}))
+        if (level !== 'error') return
+        this.#note('error', id, message, JSON.stringify(facts ?? {}))
+        const error = facts?.['error']
+        // The world may fail; anything else is a bug that was caught on its way up.
+        if (typeof error === 'string' && !error.startsWith('NodeError'))
+          this.violate('S4', `${id} ${message}: ${error}`)
       },
     })
     return node
@@ -219,7 +224,7 @@ export class World {
   /** Nothing goes wrong any more, but that liars still answer as they do. */
   #heal(): void {
     const { network, plan } = this
-    network.style = { latencyMs: plan.network.latencyMs, loss: 0, replay: 0, resetsPerHour: 0 }
+    network.style = { latencyMs: plan.network.latencyMs, loss: 0, replay: 0 }
     for (const node of this.nodes.values()) {
       node.disk.faults = NO_FAULTS
       node.journal.faults = NO_FAULTS
@@ -343,7 +348,10 @@ export class World {
     for (const { frame } of frames) for (const { op } of frame.entries) this.library.add(op, frame.bytes)
   }
 
-  #session(id: string, { peer, end, opsIn, opsOut, rootEqual }: SessionResult): void {
+  #session(id: string, { peer, end, opsIn, opsOut, rootEqual, why }: SessionResult): void {
+    // Only the disk may fail; what else ends a session has a name of its own.
+    if (end === 'failed' && !why?.includes('store'))
+      this.violate('S4', `a session of ${id} with ${peer} failed: ${why}`)
     this.#note('session', id, peer, end, opsIn, opsOut, String(rootEqual))
   }
 

@@ -2,10 +2,11 @@
  * How liars answer those who open a session with them. Some run a real replica and are honest in all but one thing,
  * which is the hardest to tell from honest.
  */
+import { decode, encode, type Value } from '../../../crdt/index.ts'
 import { Gossip } from '../../../node/gossip.ts'
 import { nativeSuite } from '../../../node/native.ts'
-import { plainPackets } from '../../../node/packet.ts'
-import { syncProtocol } from '../../../node/protocols.ts'
+import { plainPackets, unpack } from '../../../node/packet.ts'
+import { opsTopic, syncProtocol } from '../../../node/protocols.ts'
 import { Replica } from '../../../node/replica.ts'
 import type { ReplicaFace } from '../../../node/replica-types.ts'
 import { Sync } from '../../../node/sync.ts'
@@ -41,6 +42,19 @@ export const MANNERS: readonly Manner[] = [
         const theirs = await raw.hearA('hello')
         if (theirs) await raw.say(hello({ seq: theirs.seq, ops: theirs.ops, root: theirs.root, epoch: 'c'.repeat(32) }))
       }),
+  },
+  {
+    name: 'passes on gossip with another signature',
+    begin: (liar) => {
+      answer(liar, async (raw) => raw.channel.abort())
+      liar.transport.subscribe(opsTopic(NET), async (message, from) => {
+        const read = await unpack(message, plainPackets)
+        const frames = read.ok ? read.frames.map((frame) => resigned(liar, frame)) : []
+        const others = liar.transport.peers().filter((peer) => peer !== from)
+        if (frames.length > 0) await liar.gossip(frames, others)
+        return 'ignore'
+      })
+    },
   },
   { name: 'keeps to the rules', begin: (liar) => twoFaced(liar, () => ({})) },
   {
@@ -131,6 +145,15 @@ async function twoFaced(liar: Liar, lies: (replica: Replica) => object): Promise
     behind: (peer) => sync.soon(peer),
     news: () => sync.news(),
   }).start()
+}
+
+/** The same ops under a signature that is not theirs. */
+function resigned(liar: Liar, frame: Uint8Array): Uint8Array {
+  const parts = decode(frame)
+  if (!parts.ok) return frame
+  const copy = structuredClone(parts.value) as Value[]
+  ;(copy[2] as Uint8Array)[liar.chance.int(0, 63)]! ^= 1
+  return encode(copy)
 }
 
 function garbled(liar: Liar, bytes: Uint8Array): Uint8Array {

@@ -1,0 +1,67 @@
+/**
+ * `npm run planted-bugs -- [--seed 1] [--seeds 1000] [--only TEXT]`: plants each bug of test/sim/planted-bugs.ts in the
+ * real sources and runs simulated worlds until one of them shows it. Prints a table; exit 1 when a bug was not found.
+ */
+import { spawn } from 'node:child_process'
+import { availableParallelism } from 'node:os'
+import { createInterface } from 'node:readline'
+import { parseArgs } from 'node:util'
+import { PLANTED_BUGS, type PlantedBug } from '../test/sim/planted-bugs.ts'
+
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string', default: '1' },
+    seeds: { type: 'string', default: '1000' },
+    only: { type: 'string', default: '' },
+  },
+})
+const bugs = PLANTED_BUGS.filter(({ name }) => name.includes(values.only))
+const plant = new URL('../test/sim/plant.ts', import.meta.url).href
+const sim = new URL('./sim.ts', import.meta.url).pathname
+const first = Number(values.seed)
+
+type Found = { readonly bug: PlantedBug; readonly seeds?: number; readonly how: string; readonly seconds: number }
+
+const waiting = [...bugs]
+const found: Found[] = []
+console.log(`worlds  seconds  goal  bug`)
+await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, runSome))
+const missed = found.filter(({ seeds }) => seeds === undefined)
+const worlds = found.map(({ seeds }) => seeds ?? 0)
+console.log(
+  JSON.stringify({ planted: bugs.length, found: bugs.length - missed.length, most_worlds: Math.max(0, ...worlds) }),
+)
+process.exitCode = missed.length === 0 ? 0 : 1
+
+async function runSome(): Promise<void> {
+  for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
+    const one = await hunt(bug)
+    found.push(one)
+    const seeds = one.seeds === undefined ? 'none' : String(one.seeds)
+    console.log(`${seeds.padStart(6)}  ${one.seconds.toFixed(1).padStart(7)}  ${one.how.padEnd(4)}  ${bug.name}`)
+  }
+}
+
+/** Runs worlds with this bug until a goal is violated. */
+async function hunt(bug: PlantedBug): Promise<Found> {
+  const started = performance.now()
+  const args = ['--import', plant, sim, '--seed', values.seed, '--seeds', values.seeds, '--stop', '--no-shrink']
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, PLANTED: bug.name },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let seen: { readonly seed: number; readonly goal: string } | undefined
+  let last = first - 1
+  for await (const line of createInterface({ input: child.stdout })) {
+    const match = /^seed (\d+) trace \S+ (ok|FAILED (\S+))/.exec(line)
+    if (match === null) continue
+    last = Number(match[1])
+    if (match[3] !== undefined) seen ??= { seed: last, goal: match[3] }
+  }
+  const status = child.exitCode ?? (await new Promise<number | null>((resolve) => child.once('exit', resolve)))
+  const seconds = (performance.now() - started) / 1_000
+  if (seen !== undefined) return { bug, seeds: seen.seed - first + 1, how: seen.goal, seconds }
+  // A world that ends the process shows a bug as well.
+  if (status !== 0 && last >= first) return { bug, seeds: last - first + 2, how: 'dies', seconds }
+  return { bug, how: status === 0 ? '-' : 'fails to start', seconds }
+}
