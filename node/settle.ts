@@ -47,6 +47,7 @@ type Judgement =
   | { readonly valid: true; readonly authorityOf?: Owner }
   | { readonly refused: string }
   | { readonly missing: readonly OpId[] }
+  | { readonly ahead: true }
 
 /** Reasons that say nothing about the sender: an honest node of a later version keeps such ops and sends them. */
 const HONEST = new Set(['reserved'])
@@ -71,6 +72,12 @@ export class Settling {
   readonly #final: OpId[] = []
   /** Whose genesis is among the candidates. */
   readonly #records = new Set<RecordId>()
+  /**
+   * Valid, but ahead of our clock: live intake holds them back. Never one that lacks a parent, for they count as known
+   * to us, and a peer that asks for one asks for what it builds on too.
+   */
+  readonly #ahead: Candidate[] = []
+  #isLive = true
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -91,7 +98,7 @@ export class Settling {
         answers.push({ op: id, verdict: 'refused', reason })
       }
     }
-    if (isLive(source)) this.#park()
+    this.#isLive = isLive(source)
     await this.#decide([...this.#candidates.values()])
     this.#keepWaiting()
     const results = answers.map((answer) => ('carrier' in answer ? (answer.verdict ?? waiting(answer.op)) : answer))
@@ -135,17 +142,6 @@ export class Settling {
     return candidate
   }
 
-  /** Ops ahead of our clock are held back; what builds on them waits for them as for any missing parent. */
-  #park(): void {
-    const limit = this.#parts.clock.now() + clockAheadMsMax
-    const ahead = [...this.#candidates.values()].filter(({ op }) => op.header.w > limit)
-    for (const candidate of ahead) {
-      candidate.verdict = { op: candidate.op.id, verdict: 'pending', reason: 'future' }
-      this.#candidates.delete(candidate.op.id)
-    }
-    this.#keep(ahead, ({ op }) => op.header.w - clockAheadMsMax)
-  }
-
   async #decide(candidates: readonly Candidate[]): Promise<void> {
     const { group, pending } = this.#parts
     const work = [...candidates]
@@ -161,7 +157,16 @@ export class Settling {
           const others = this.#children.get(parent)
           if (others === undefined) this.#children.set(parent, [candidate])
           else others.push(candidate)
+          // Other nodes hold what builds on it: an op that is put off goes in with what catch-up brings.
+          const putOff = this.#isLive ? undefined : pending.get(parent)
+          if (putOff?.due !== undefined) work.push(this.#fromPending(putOff))
         }
+        continue
+      }
+      if ('ahead' in judgement) {
+        candidate.missing = []
+        candidate.verdict = { op: op.id, verdict: 'pending', reason: 'future' }
+        this.#ahead.push(candidate)
         continue
       }
       candidate.verdict =
@@ -175,13 +180,14 @@ export class Settling {
   }
 
   async #judge({ op, carrier }: Candidate): Promise<Judgement> {
-    const { group, refused } = this.#parts
+    const { group, refused, clock } = this.#parts
     if (group.has(op.id)) {
       if (!group.hasGood(op.id)) group.takeAgain(op, carrier)
       return { valid: true }
     }
     const judgement = await this.#judgeNew(op)
     if ('valid' in judgement) {
+      if (this.#isLive && op.header.w > clock.now() + clockAheadMsMax) return { ahead: true }
       if (judgement.authorityOf !== undefined) {
         await group.takeAuthority(op, judgement.authorityOf, carrier)
         return judgement
@@ -264,6 +270,8 @@ export class Settling {
       return true
     })
     this.#keep(undecided, () => undefined)
+    for (const { op } of this.#ahead) pending.remove(op.id)
+    this.#keep(this.#ahead, ({ op }) => op.header.w - clockAheadMsMax)
   }
 
   #keep(candidates: readonly Candidate[], due: (candidate: Candidate) => number | undefined): void {
