@@ -24,8 +24,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a parent need not be held',
     file: 'node/settle.ts',
-    find: "return missing.length > 0 ? { missing } : 'valid'",
-    replace: "return 'valid'",
+    find: 'if (byOwner) return missing.length > 0 ? { missing } : { valid: true }',
+    replace: 'if (byOwner) return { valid: true }',
   },
   {
     name: 'a parent may be in another record',
@@ -36,8 +36,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'anybody may write anywhere',
     file: 'node/settle.ts',
-    find: "return { refused: 'not-authorised' }",
-    replace: '{}',
+    find: 'if (byOwner && genesis.owner !== ownerOfKey(op.header.actor))',
+    replace: 'if (false)',
   },
   {
     name: 'a frame is kept whole, also when only some of its ops were taken',
@@ -51,6 +51,19 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: 'const refusal = refused.get(op.id)',
     replace:
       "if (op.header.w > this.#parts.clock.now() + 60_000) return { op: op.id, verdict: 'refused', reason: 'future' }\n    const refusal = refused.get(op.id)",
+  },
+  {
+    name: 'an op that is put off may lack its parents',
+    file: 'node/settle.ts',
+    find: 'if (!group.isPrefetched(op)) await group.prefetch([op])',
+    replace:
+      "if (!group.isPrefetched(op)) await group.prefetch([op])\n      if (this.#isLive && op.header.w > this.#parts.clock.now() + clockAheadMsMax) {\n        candidate.verdict = { op: op.id, verdict: 'pending', reason: 'future' }\n        this.#ahead.push(candidate)\n        continue\n      }",
+  },
+  {
+    name: 'what builds on an op that is put off waits as long',
+    file: 'node/settle.ts',
+    find: 'if (putOff?.due !== undefined)',
+    replace: 'if (false)',
   },
   {
     name: 'a stranger’s error is everybody’s',
