@@ -3,8 +3,8 @@
  * (test/support/naive-authority.ts, naive-merge.ts). RUNS= says how many random owners each test takes, SEED= which.
  */
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import type { Op } from '../../crdt/index.ts'
+import { describe, expect, test } from 'vitest'
+import { draftOp, encodeBody, merge, type Op, OwnerAuthority, type Verb } from '../../crdt/index.ts'
 import {
   type Answers,
   idsOf,
@@ -18,6 +18,8 @@ import { describeWorld, type World, worlds } from '../support/authority-arbitrar
 import { AuthorityReplica } from '../support/authority-arrival.ts'
 import { type NaiveAuthority, naiveAuthority, naiveVerdicts, T } from '../support/naive-authority.ts'
 import { naiveMerge } from '../support/naive-merge.ts'
+import { authorityOf, identityOf, relying } from '../support/owner.ts'
+import { net, type Publisher, publisher } from '../support/publisher.ts'
 import { chosenSeed } from '../support/seed.ts'
 
 const seed = chosenSeed()
@@ -71,6 +73,65 @@ test('every order of arrival of seven ops and fewer gives the same', { timeout }
       if (JSON.stringify(answersOf(world, order)) !== expected)
         expect(answersOf(world, order)).toEqual(JSON.parse(expected))
     }
+  })
+})
+
+/** Cases that random owners meet too rarely. */
+describe('rare', () => {
+  const [owner, editor, limited] = [publisher(1), publisher(2), publisher(3)]
+  const record = owner.recordOf('a')
+  const body = encodeBody({ f: [], s: [], t: [[['t'], 'words']] })
+  const genesis = draftOp(
+    { type: 'genesis', owner: owner.owner, kind: owner.kind, slug: 'a', w: 0, body },
+    { net, key: owner.signer.key },
+  )
+  const writer = authorityOf(owner).grant(editor, { rights: ['write'] })
+  const splices = (by: Publisher, parents: readonly Op[], count: number, ins: string) => {
+    const one: Verb = ['splice', ['t'], genesis.id, 5, 0, ins]
+    const parentIds = parents.map(({ id }) => id)
+    return by.patch(record, parentIds, Array<Verb>(count).fill(one), 1)
+  }
+  const both = (ops: readonly Op[], said: readonly Op[]) => {
+    const authority = new OwnerAuthority(net, owner.owner)
+    for (const op of said) authority.add(op)
+    const merged = merge(ops, undefined, authority)
+    expect(mergedHex(merged)).toBe(mergedHex(naiveMerge(ops, naiveAuthority([...said, ...ops], 'fixpoint'))))
+    return merged
+  }
+
+  test('in front of a lost text is a write that may cover it, though another comes first', () => {
+    const within = authorityOf(owner).grant(limited, { rights: ['write'], paths: [['t', 'x']] })
+    const splice = splices(owner, [genesis], 1, '!')
+    const put = relying(editor, editor.put(record, [genesis.id], 'without the text', 2), writer)
+    const set = relying(limited, limited.patch(record, [genesis.id], [['set', ['t', 'x'], 1]], 3), within)
+    const del = relying(limited, limited.patch(record, [set.id], [['del', ['t', 'x']]], 4), within)
+    const { doc, conflicts } = both([genesis, splice, put, set, del], [writer, within])
+    expect(doc).toEqual({ name: 'without the text' })
+    const ops = conflicts.map(({ path, alternatives }) => [path, ...alternatives.map(({ op }) => op)])
+    expect(ops).toEqual([[['t'], put.id, splice.id]])
+  })
+
+  test('of the 512 splices that a text takes, voided ones count and erased ones do not', () => {
+    const many = relying(editor, splices(editor, [genesis], 512, ''), writer)
+    const one = splices(owner, [many], 1, '!')
+    const erase = authorityOf(owner).erase(genesis, [many], [one])
+    const revoke = authorityOf(owner).revoke(writer)
+    expect(both([genesis, many, one], [writer]).doc).toEqual({ t: 'words' })
+    expect(both([genesis, many, one], [writer, revoke]).doc).toEqual({ t: 'words' })
+    expect(both([genesis, many, one, erase], [writer]).doc).toEqual({ t: 'words!' })
+    expect(both([genesis, many, one, erase], [writer, revoke]).doc).toEqual({ t: 'words!' })
+  })
+
+  test('an identity has 32 keys, and whoever has the 33rd has nothing', () => {
+    const keys = Array.from({ length: 34 }, (_, i) => publisher(i + 1))
+    const identity = identityOf(keys)
+    const ops = [identity.op]
+    for (let step = 1; step <= 33; step++) ops.push(identity.rotate(step, ops.at(-1) as Op))
+    const replica = new AuthorityReplica()
+    for (const op of ops) replica.take(op)
+    const verdicts = naiveVerdicts(ops)
+    expect(ops.map(({ id }) => verdicts.get(id))).toEqual([...Array(32).fill('valid'), 'not-authorised', 'bad-parents'])
+    expect(ops.map(({ id }) => replica.refused.get(id) ?? 'valid')).toEqual(ops.map(({ id }) => verdicts.get(id)))
   })
 })
 

@@ -157,7 +157,17 @@ const KINDS = ['model', 'agent'] as const
 const KEYS_MAX = 34
 /** In the order of map keys, as all lists of texts are. */
 const ALL_RIGHTS = ['grant', 'write', 'create', 'delete']
-const PATHS: readonly (readonly Path[])[] = [[['a']], [['b'], ['t']], [['a', 'x']], [['s'], ['t']], [[]]]
+const PATHS: readonly (readonly Path[])[] = [
+  [['a', 'x']],
+  [
+    ['b', 'x'],
+    ['t', 'x'],
+  ],
+  [['a']],
+  [['b'], ['t']],
+  [['s'], ['t', 'x']],
+  [[]],
+]
 /** What a replica takes by its form, and what is inert or refused. */
 const ODD_BODIES: readonly Uint8Array[] = [
   new Uint8Array(),
@@ -211,6 +221,8 @@ type Granted = Signer & {
   readonly rights: readonly string[]
   /** One entry for each grant of the chain that limits records. */
   readonly limits: readonly ((record: RecordId) => boolean)[]
+  /** Where the nearest grant of the chain that names places lets it write. */
+  readonly paths: readonly Path[] | undefined
   readonly chain: readonly OpId[]
 }
 type Draft = { type: number; record: RecordId; parents: OpId[]; body: Uint8Array; signer: Signer; kind?: string }
@@ -324,7 +336,7 @@ class Maker {
     const limit = dice.next(100)
     if (limit >= 92) map['kinds'] = [KINDS[0]]
     else if (limit >= 84) map['records'] = [fromHex((this.#records[dice.next(2)] as RecordState).id)]
-    if (dice.chance(20)) map['paths'] = dice.one(PATHS)
+    if (dice.chance(25)) map['paths'] = dice.one(PATHS)
     if (dice.chance(10)) map['expiry'] = this.#began + dice.next(7)
     return {
       type: T.grant,
@@ -376,18 +388,20 @@ class Maker {
     const { id, kind, ops } = record
     const type = ops.length === 0 ? T.genesis : T[what]
     const right = type === T.genesis ? 'create' : type === T.delete ? 'delete' : 'write'
-    const signer = type === T.erase ? this.#ownSigner(dice) : this.#signer(right, id, dice)
+    const anybody = type === T.unknown && this.#granted.length > 0 && dice.chance(50)
+    const signer =
+      type === T.erase ? this.#ownSigner(dice) : anybody ? dice.one(this.#granted) : this.#signer(right, id, dice)
     const parents = type === T.genesis ? [] : this.#parents(ops, dice)
     const past = new Set(parents.flatMap((parent) => [parent, ...(this.#pasts.get(parent) as Set<OpId>)]))
     let body: Uint8Array
     if (type === T.erase) body = encode({ ids: this.#idsOf(dice.chance(5) ? this.#ops : ops, 45, dice) })
     else if (type === T.unknown) body = Uint8Array.of(1)
-    else body = bodyOf(this.#saidBy(type, one, dice), record.texts, past)
+    else body = bodyOf(this.#saidBy(type, one, signer, dice), record.texts, past)
     if (dice.chance(2)) body = dice.one(ODD_BODIES)
     return { type, record: id, parents, body, signer, ...(type === T.genesis ? { kind } : {}) }
   }
 
-  #saidBy(type: number, { verbs, body }: Step, dice: Dice): Parameters<typeof bodyOf>[0] {
+  #saidBy(type: number, { verbs, body }: Step, { via }: Signer, dice: Dice): Parameters<typeof bodyOf>[0] {
     if (type === T.delete) return { type: 'delete' }
     const isText = this.#about === 'text'
     if (type !== T.patch) {
@@ -398,7 +412,11 @@ class Maker {
       : verbs
     // One at least, at a place that others write to as well.
     const splice = { epochOf: 0, stray: false, at: dice.next(14), del: dice.next(6), ins: dice.one(['', 'Q', 'RST']) }
-    const more: VerbStep = isText ? splice : ['set', dice.one<Path>([['a'], ['a', 'x'], ['b'], ['t']]), dice.next(3)]
+    const set: VerbStep = ['set', dice.one<Path>([['a'], ['a', 'x'], ['b'], ['t']]), dice.next(3)]
+    // Who is limited to some places mostly keeps to them, and what is around them is not his to cover.
+    const places = this.#granted.find((granted) => granted.via === via)?.paths
+    const allowed: VerbStep | undefined = places && ['set', dice.one(places), dice.next(3)]
+    const more = allowed !== undefined && dice.chance(60) ? allowed : isText ? splice : set
     return { type: 'patch', verbs: [...wanted, more] }
   }
 
@@ -416,6 +434,7 @@ class Maker {
         rights: string[]
         kinds?: string[]
         records?: Uint8Array[]
+        paths?: Path[]
       }
       const above = this.#granted.find((other) => other.via === via)
       const limit = (record: RecordId): boolean => {
@@ -426,7 +445,14 @@ class Maker {
       }
       const rights = map.rights.filter((right) => above === undefined || above.rights.includes(right))
       const chain = [id, ...(above?.chain ?? [])]
-      this.#granted.push({ key: toHex(map.to), via: id, rights, limits: [limit, ...(above?.limits ?? [])], chain })
+      this.#granted.push({
+        key: toHex(map.to),
+        via: id,
+        rights,
+        limits: [limit, ...(above?.limits ?? [])],
+        paths: map.paths ?? above?.paths,
+        chain,
+      })
     }
     const record = this.#records.find((other) => other.id === header.record)
     if (record === undefined) return
