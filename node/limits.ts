@@ -177,6 +177,8 @@ export const peersShownMax = 50
 export const changesShownMax = 30
 /** Seconds of which the page of the node shows how much arrived. */
 export const activitySeconds = 300
+/** Records written at once while a store is brought to a newer format: some hundred KiB, not to be merged again after a kill. */
+export const migrateBatchRows = 256
 /** What lies on disk is measured again after this: anyone may ask. */
 export const storageKeptMs = 5_000
 /** Changed fields shown of one op. */

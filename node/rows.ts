@@ -19,9 +19,16 @@ import {
   utf8,
 } from '../crdt/index.ts'
 
-export const FORMAT = 1
+/** Of the rows, by number; migrate.ts says what each brought. */
+export const FORMAT = 2
 
-export type Meta = { readonly format: number; readonly net: NetworkId; readonly epoch: string }
+/** `from`: a migration from that format has begun and not ended. */
+export type Meta = {
+  readonly format: number
+  readonly net: NetworkId
+  readonly epoch: string
+  readonly from?: number
+}
 /** seq: the last arrival number; ops: ops held; records: live ones by kind. */
 export type Counts = { readonly seq: number; readonly ops: number; readonly records: Readonly<Record<string, number>> }
 /** What a clean shutdown left. */
@@ -102,14 +109,15 @@ export function readFrameRow(value: Uint8Array): FrameRow | undefined {
   return { count: (high! << 8) | low!, origin, packed: flags === 1, bytes: value.subarray(4 + length) }
 }
 
-export function metaRow({ format, net, epoch }: Meta): Uint8Array {
-  return encode({ format, net, epoch })
+export function metaRow({ format, net, epoch, from }: Meta): Uint8Array {
+  return encode({ format, net, epoch, ...(from !== undefined && { from }) })
 }
 
 export function readMeta(value: Uint8Array): Meta | undefined {
   const map = readMap(value)
   if (typeof map?.['format'] !== 'number') return undefined
-  return { format: map['format'], net: String(map['net']), epoch: String(map['epoch']) }
+  const { format, net, epoch, from } = map
+  return { format, net: String(net), epoch: String(epoch), ...(typeof from === 'number' && { from }) }
 }
 
 export function countsRow({ seq, ops, records }: Counts): Uint8Array {

@@ -2,7 +2,7 @@
  * The truth on disk: every op this replica holds, in the frames they arrived in, and what follows from them.
  *
  *   key                       value (all but o, k, a, v and w sealed, rows.ts)
- *   m                         meta: format, network, epoch (16 random bytes, new when the arrival log starts anew)
+ *   m                         meta: format (migrate.ts), network, epoch (16 random bytes, new when the log starts anew)
  *   n                         counts: seq, ops, live records by kind; rewritten in every batch
  *   c                         clean-shutdown marker: ops, root, seq; removed at open, written at close
  *   f <seq 6>                 a frame: its first op has arrival number seq; origin, then the frame (packed when smaller)
@@ -51,6 +51,7 @@ import {
   recordOpsCacheBytesMax,
 } from './limits.ts'
 import { Lru } from './lru.ts'
+import { formatOf, migrate } from './migrate.ts'
 import type { Codec, Log } from './replica-types.ts'
 import {
   authorityRows,
@@ -120,7 +121,7 @@ export type Prepared = {
 export class Store {
   readonly sha256: Sha256
   readonly codec: Codec
-  readonly meta: Meta
+  meta: Meta
   /** As the last clean shutdown left it; undefined after any other end. */
   readonly marker: Marker | undefined
   readonly #disk: Disk
@@ -168,7 +169,7 @@ export class Store {
     if (meta.format > FORMAT) {
       throw new NodeError(
         'store-format',
-        `the store has format ${meta.format}, this program knows ${FORMAT}; use a newer one`,
+        `the store has format ${meta.format}, this program knows ${FORMAT} and older; use the version that wrote it, or a newer one`,
       )
     }
     if (meta.net !== net) {
@@ -177,7 +178,9 @@ export class Store {
     const counts = countsBytes && readCounts(countsBytes)
     if (counts === undefined) throw corrupt("the store's counts are damaged")
     if (rows[2] !== undefined) await disk.batch([{ key: markerKey }], { sync: true })
-    return new Store(options, meta, counts, markerBytes && readMarker(markerBytes))
+    const store = new Store(options, meta, counts, markerBytes && readMarker(markerBytes))
+    if (formatOf(meta) < FORMAT) store.meta = await migrate(store, { ...options, meta })
+    return store
   }
 
   get counts(): Counts {
@@ -441,12 +444,16 @@ export class Store {
     if (judged === undefined) return merged
     const authority = await this.authority(merged.owner)
     if (authority.stamp(judged.vias) === judged.stamp) return merged
-    const loaded = await this.opsOf(merged)
-    // Of damaged ops nothing better can be said than what was merged when they could be read.
-    if ('damaged' in loaded) return merged
-    const now = merge(loaded.ops, this.sha256, authority)
+    const now = await this.mergeAgain(merged)
+    if (now === merged) return merged
     if (commits === this.#commits) this.#records.set(now.record, now, REJUDGED_BYTES)
     return now
+  }
+
+  /** The record as its ops make it now; as it is where some of them are damaged, for nothing better can be said. */
+  async mergeAgain(merged: Merged): Promise<Merged> {
+    const loaded = await this.opsOf(merged)
+    return 'damaged' in loaded ? merged : merge(loaded.ops, this.sha256, await this.authority(merged.owner))
   }
 
   /** What is known of an owner's authority; of one who never said anything, the owner's own key alone. */
