@@ -338,8 +338,11 @@ export const syncSymbolsPerMessage = 32_768
 export const syncSymbolsFirst = 32
 /** A difference that is expected to be larger is found by a descent: a sketch has symbols for about 45,000. */
 export const syncSketchIdsMax = 40_000
-/** A set that differs from ours in more than this part of both, and in more than so many ids, is read whole. */
-export const syncFarShare = 0.25
+/**
+ * A set that differs from ours in more than this part of both, and in more than so many ids, is read whole: below, even
+ * a descent costs less than the ids of what both have.
+ */
+export const syncFarShare = 0.5
 export const syncFarIdsMin = 256
 /** Arrivals behind two good cursors that are streamed without looking what of them is held: 2 KiB of ids at most. */
 export const syncFewOps = 64

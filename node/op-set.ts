@@ -252,6 +252,7 @@ export class OpSet {
   async #goOn(counts: Counts, wasQuick: boolean, signal: AbortSignal): Promise<void> {
     if (!wasQuick) await this.#idLog.rebuild(this.#options.opsSince, counts.seq, signal, this.#all)
     else await this.#check(signal)
+    if (!signal.aborted) await this.#all.prepare(turn)
   }
 
   /** Compares the ids with the rows of the ops themselves: LevelDB may have lost some without a word. */
@@ -285,6 +286,7 @@ export class OpSet {
     try {
       for await (const { id, of } of this.#idLog.arrivals()) if (belongs(of, name) && this.has(id)) set.add(id)
       for (const [id, { of }] of this.#withheld) if (of && belongs(of, name)) set.add(id)
+      await set.prepare(turn)
     } catch (error) {
       this.#growing.delete(set)
       this.#parts.delete(name)

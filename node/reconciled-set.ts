@@ -6,11 +6,16 @@
  */
 import { fromHex, type IdSet, type OpId, Sketch, sketchSymbolsFor } from '../crdt/index.ts'
 
+/** A sketch of fewer ids takes less than some 20 ms. */
+const LARGE_IDS = 32_768
+
 export class ReconciledSet {
   /** sets.ts */
   readonly name: string
   readonly ids: IdSet
   #sketch: Sketch | undefined
+  /** A sketch being made, of the ids whose first byte is below `done`. */
+  #making: { readonly sketch: Sketch; done: number } | undefined
 
   /** `sketch`: of these very ids. */
   constructor(name: string, ids: IdSet, sketch?: Sketch) {
@@ -35,6 +40,7 @@ export class ReconciledSet {
     const bytes = typeof id === 'string' ? fromHex(id) : id
     if (!this.ids.add(bytes)) return false
     this.#sketch?.add(bytes)
+    if (this.#making !== undefined && bytes[0]! < this.#making.done) this.#making.sketch.add(bytes)
     return true
   }
 
@@ -42,6 +48,7 @@ export class ReconciledSet {
     const bytes = fromHex(id)
     if (!this.ids.delete(bytes)) return false
     this.#sketch?.delete(bytes)
+    if (this.#making !== undefined && bytes[0]! < this.#making.done) this.#making.sketch.delete(bytes)
     return true
   }
 
@@ -58,9 +65,28 @@ export class ReconciledSet {
     return this.#sketch
   }
 
+  /**
+   * Makes the sketch of a large set ahead of its first use, in short stretches with a `turn` for others after each. A
+   * small one is made in no time when it is asked for.
+   */
+  async prepare(turn: () => Promise<void>): Promise<void> {
+    if (this.#sketch !== undefined || this.#making !== undefined || this.size < LARGE_IDS) return
+    const making = { sketch: new Sketch(sketchSymbolsFor(this.size)), done: 0 }
+    this.#making = making
+    while (making.done < 256 && this.#making === making) {
+      this.ids.each((id) => making.sketch.add(id), making.done.toString(16).padStart(2, '0'))
+      making.done++
+      await turn()
+    }
+    if (this.#making !== making) return
+    this.#making = undefined
+    this.#sketch ??= making.sketch
+  }
+
   /** It is made anew when it is next asked for. */
   forgetSketch(): void {
     this.#sketch = undefined
+    this.#making = undefined
   }
 
   /** The sketch as far as it is kept. */

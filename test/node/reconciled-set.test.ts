@@ -1,0 +1,42 @@
+import { expect, test } from 'vitest'
+import { fromHex, IdSet, Sketch, toHex } from '../../crdt/index.ts'
+import { nativeSuite } from '../../node/native.ts'
+import { ReconciledSet } from '../../node/reconciled-set.ts'
+
+const { sha256 } = nativeSuite
+const id = (n: number) => toHex(sha256(new TextEncoder().encode(`id ${n}`)))
+
+test('a sketch made bit by bit is that of the set, whatever comes and goes meanwhile', async () => {
+  const set = new ReconciledSet('all', new IdSet(sha256))
+  for (let n = 0; n < 33_000; n++) set.add(id(n))
+  let next = 33_000
+  await set.prepare(async () => {
+    for (let i = 0; i < 20; i++) set.add(id(next++))
+    set.delete(id(next - 30_000))
+  })
+  expect(set.kept?.symbols).toBe(65_536)
+  const fresh = new Sketch(65_536)
+  for (const held of set.ids.ids()) fresh.add(fromHex(held))
+  expect(set.kept!.toBytes()).toEqual(fresh.toBytes())
+})
+
+test('forgotten while it is being made, it is not kept', async () => {
+  const set = new ReconciledSet('all', new IdSet(sha256))
+  for (let n = 0; n < 33_000; n++) set.add(id(n))
+  await set.prepare(async () => set.forgetSketch())
+  expect(set.kept).toBeUndefined()
+})
+
+test('what is added twice or deleted without being there leaves set and sketch as they are', () => {
+  const set = new ReconciledSet('all', new IdSet(sha256))
+  set.sketch()
+  expect([set.add(id(1)), set.add(id(1)), set.delete(id(2)), set.has(id(1)), set.size]).toEqual([
+    true,
+    false,
+    false,
+    true,
+    1,
+  ])
+  expect(set.sketch().size).toBe(1)
+  expect(set.startingWith(id(1).slice(0, 16))).toEqual([id(1)])
+})
