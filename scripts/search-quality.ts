@@ -4,8 +4,9 @@
  * Imports the catalogue files of the folder (default: CATALOG_DATA) into a fresh node and asks each query through the
  * HTTP API. A query is a line {query, kind?, filters?, expect_name, expect_owner?, within?, expect_count?, class}: with
  * text it wants the named record among the first `within` (default 10), with a count exactly so many records in all.
- * Prints hits by class, every miss with what was answered instead, and last one line of JSON. Exit code 1 when a count
- * is wrong or fewer than 40 of 43 texts (or the same share of another file) find their record.
+ * Prints hits by class, every miss with what was answered instead, whether a look at every record finds the same (for
+ * each query, and for filters over every field), and last one line of JSON. Exit code 1 when a count is wrong, the look
+ * at every record finds other ones, or fewer than 40 of 43 texts (or the same share of another file) find their record.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -18,6 +19,7 @@ import { parseArgs } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import { kinds, pluralOf } from '../crdt/index.ts'
 import { type Running, startNode } from '../test/support/start-node.ts'
+import { type Asked, filtersOver, SearchOracle } from './search-oracle.ts'
 
 type Query = {
   readonly query: string
@@ -108,6 +110,7 @@ async function measure(node: Running, facts: Readonly<Record<string, number>>): 
     const counts = counted > 0 ? `   counts ${exact} of ${counted}` : ''
     console.log(`${name.padEnd(10)} ${asked > 0 ? `${hit} of ${asked}` : ''}${counts}`)
   }
+  const agreed = await compare(node)
   const sum = (part: keyof Tally) => [...classes.values()].reduce((total, tally) => total + tally[part], 0)
   times.sort((a, b) => a - b)
   const at = (share: number) => Math.round(10 * (times[Math.floor(times.length * share)] ?? 0)) / 10
@@ -116,12 +119,37 @@ async function measure(node: Running, facts: Readonly<Record<string, number>>): 
     texts: sum('asked'),
     exact_counts: sum('exact'),
     counts: sum('counted'),
+    ...agreed,
     p50_ms: at(0.5),
     p99_ms: at(0.99),
     ...facts,
   }
   console.log(JSON.stringify(result))
-  return result.hits >= FLOOR * result.texts && result.exact_counts === result.counts
+  const isSame = agreed.same_queries === queries.length && agreed.same_filters === agreed.filters
+  return result.hits >= FLOOR * result.texts && result.exact_counts === result.counts && isSame
+}
+
+/** The same questions to an index that looks at every record. */
+async function compare(node: Running) {
+  const oracle = await SearchOracle.fill(node.http)
+  const filters = await filtersOver(node.http)
+  const agree = async (asked: readonly Asked[]) => {
+    let same = 0
+    for (const each of asked) {
+      const difference = await oracle.difference(each)
+      if (difference === undefined) same++
+      else
+        console.log(
+          `ORACLE ${each.kind ?? 'all'} ${JSON.stringify(each.query)} ${JSON.stringify(each.filters)}: ${difference}`,
+        )
+    }
+    return same
+  }
+  const agreed = { same_queries: await agree(queries), filters: filters.length, same_filters: await agree(filters) }
+  console.log(
+    `oracle     the same records for ${agreed.same_queries} of ${queries.length} queries and ${agreed.same_filters} of ${filters.length} filters`,
+  )
+  return agreed
 }
 
 async function ask(node: Running, { query, kind, filters }: Query): Promise<Answer> {
