@@ -92,6 +92,8 @@ export class Gate {
   readonly #once = new IdempotentAnswers()
   readonly #idPrefix = randomBytes(6).toString('hex')
   #requests = 0
+  /** Most clients call this node by one name, which is looked at once. */
+  #goodHost: string | undefined
 
   constructor(node: NodeFace, hosts: HostCheck, options: GateOptions) {
     this.#node = node
@@ -121,8 +123,9 @@ export class Gate {
       headers['transfer-encoding'] === undefined &&
       !(hasPage && prefersHtml(headers.accept)) &&
       countOf(rawHeaders, 'host') === 1 &&
-      this.#hosts.host(headers.host) === undefined
+      (headers.host === this.#goodHost || this.#hosts.host(headers.host) === undefined)
     if (!isPlain) return undefined
+    this.#goodHost = headers.host
     const subnet = this.#subnetOf(socket, headers['x-forwarded-for'] as string | undefined)
     const limit = this.#limitOf(undefined, subnet)
     if (limit !== undefined && this.#limiter.take(limit.key, limit.quota) !== undefined) return undefined

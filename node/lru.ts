@@ -18,6 +18,11 @@ export class Lru<K, V> {
     return this.#entries.size
   }
 
+  /** Leaves the order as it is: for what comes back soon when it had to go. */
+  peek(key: K): V | undefined {
+    return this.#entries.get(key)?.value
+  }
+
   get(key: K): V | undefined {
     const entry = this.#entries.get(key)
     if (entry === undefined) return undefined

@@ -314,7 +314,7 @@ export class Store {
   }
 
   peek(id: RecordId): Merged | undefined {
-    return this.#records.get(id)
+    return this.#records.peek(id)
   }
 
   async record(id: RecordId): Promise<Merged | undefined> {
