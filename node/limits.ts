@@ -162,6 +162,11 @@ export const pageFacetCountsMax = 64
 export const pageNameCharsMax = 300
 /** Characters of one text on a page; the JSON has all of it. */
 export const pageTextCharsMax = 50_000
+/** Characters of one text among other fields, and values of documents on one page: about 1 MB in all at worst. */
+export const pageValueCharsMax = 5_000
+export const pageValuesMax = 3_000
+/** Pairs of texts compared on one page, a few ms each at worst. */
+export const pageDiffsMax = 40
 /** Items of one list, entries of one map, fields without a table on a page. */
 export const pageItemsShownMax = 100
 /** Ops on a page of a history, and on the page of the record itself. */

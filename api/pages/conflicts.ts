@@ -11,25 +11,26 @@ import {
   pointerOf,
 } from '../../crdt/index.ts'
 import { conflictsShownMax, pageHeadsMax } from '../../node/index.ts'
+import type { Budget } from './budget.ts'
 import { publisherPath } from './card.ts'
 import { textDiffHtml } from './diff-html.ts'
 import { count, type Html, isolated, shortDid, shortId, time } from './text.ts'
 import { valueHtml } from './value.ts'
 
-export function conflictsHtml(record: Merged, now: number): Html {
+export function conflictsHtml(record: Merged, now: number, budget: Budget): Html {
   const kind = kindOf(record.kind)
   const shown = record.conflicts.slice(0, conflictsShownMax)
   const rest = record.conflicts.length - shown.length
   return html`<p class="quiet">Written at the same time, by who could not know of the other. All sides are kept; the first is shown everywhere else. Writing the field again settles it.</p>
-${shown.map((conflict) => conflictHtml(conflict, kind, now))}
+${shown.map((conflict) => conflictHtml(conflict, kind, now, budget))}
 ${rest > 0 && html`<p class="left-out">… ${count(rest)} more in the JSON</p>`}`
 }
 
-function conflictHtml({ path, alternatives }: Conflict, kind: Kind | undefined, now: number): Html {
+function conflictHtml({ path, alternatives }: Conflict, kind: Kind | undefined, now: number, budget: Budget): Html {
   const [first, ...others] = alternatives
   const shown = others.slice(0, pageHeadsMax)
   return html`<section class="conflict"><h3><code>${isolated(pointerOf(path), 120)}</code></h3>
-<div class="sides">${first !== undefined && sideHtml(first, undefined, path, kind, now)}${shown.map((side) => sideHtml(side, first, path, kind, now))}</div>
+<div class="sides">${first !== undefined && sideHtml(first, undefined, path, kind, now, budget)}${shown.map((side) => sideHtml(side, first, path, kind, now, budget))}</div>
 ${others.length > shown.length && html`<p class="left-out">… ${count(others.length - shown.length)} more sides in the JSON</p>`}</section>`
 }
 
@@ -39,6 +40,7 @@ function sideHtml(
   path: readonly string[],
   kind: Kind | undefined,
   now: number,
+  budget: Budget,
 ): Html {
   const did = keyToDid(side.actor)
   const cid = opIdToCid(side.op)
@@ -56,11 +58,11 @@ function sideHtml(
 ${side.path !== undefined && html`<p class="quiet">at <code>${isolated(pointerOf(side.path), 120)}</code></p>`}
 <div class="says">${
     side.member !== undefined
-      ? html`${side.value === undefined ? 'without' : 'with'} ${valueHtml(side.member)}`
+      ? html`${side.value === undefined ? 'without' : 'with'} ${valueHtml(side.member, undefined, budget)}`
       : side.value === undefined
         ? html`<span class="quiet">removed</span>`
-        : valueHtml(side.value, field)
+        : valueHtml(side.value, field, budget)
   }</div>
-${differs && html`<details open><summary>Compared with what is shown</summary>${textDiffHtml(against.value as string, side.value as string)}</details>`}
+${differs && html`<details open><summary>Compared with what is shown</summary>${textDiffHtml(against.value as string, side.value as string, budget)}</details>`}
 </figure>`
 }

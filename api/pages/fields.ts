@@ -2,6 +2,7 @@
 import { html } from 'hono/html'
 import { isReserved, type Kind, type Merged, pointerOf, type Value, validate } from '../../crdt/index.ts'
 import { pageItemsShownMax } from '../../node/index.ts'
+import type { Budget } from './budget.ts'
 import { count, type Html, isolated, label } from './text.ts'
 import { valueHtml } from './value.ts'
 
@@ -9,6 +10,7 @@ import { valueHtml } from './value.ts'
 export function fieldsHtml(
   record: Merged,
   kind: Kind | undefined,
+  budget: Budget,
   elsewhere: ReadonlyMap<string, string> = new Map(),
 ): Html {
   const { doc } = record
@@ -27,7 +29,7 @@ export function fieldsHtml(
 ${field === undefined && html`<span class="tag">not in the table</span>`}
 ${isReserved(name) && html`<span class="tag">a name of the register: shown here only</span>`}
 ${disputed.has(name) && html`<a class="tag warn" href="#conflicts">in conflict</a>`}</th>
-<td>${part === undefined ? valueHtml(doc[name] as Value, field) : html`<a href="#${part}">a part of its own on this page</a>`}
+<td>${part === undefined ? valueHtml(doc[name] as Value, field, budget) : html`<a href="#${part}">a part of its own on this page</a>`}
 ${misfits.map(({ pointer, message }) => html`<p class="misfit"><strong>Invalid</strong> <code>${isolated(pointer, 100)}</code> ${isolated(message)}: kept, and left out of search</p>`)}</td>
 </tr>`
   }

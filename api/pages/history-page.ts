@@ -13,11 +13,12 @@ import {
   ownerToDid,
   readBody,
 } from '../../crdt/index.ts'
-import { type NodeFace, pageOpsMax } from '../../node/index.ts'
+import { diffsShownMax, type NodeFace, pageOpsMax } from '../../node/index.ts'
 import { readCursor } from '../cursor.ts'
 import { opToJson } from '../history.ts'
 import { isProblem } from '../problem.ts'
 import type { Answer } from '../route.ts'
+import { type Budget, pageBudget } from './budget.ts'
 import { kindBadge, publisherPath, recordPath } from './card.ts'
 import { changesHtml } from './diff-html.ts'
 import { titleOf } from './doc.ts'
@@ -40,7 +41,7 @@ export async function historyPage(node: NodeFace, c: Context, record: Merged): P
 <nav class="crumbs" aria-label="Where this is"><a href="${here}">${isolated(title, 80)}</a></nav>
 <h1>History of ${named(title)} ${kindBadge(record.kind)}</h1>
 <p class="quiet">${plural(record.opCount, 'signed op')}, newest first. Nothing of it can be changed afterwards: each op names the ones before it by their hash.</p>
-${opsHtml(record, await stepsOf(node, record, page.items), Date.now())}
+${opsHtml(record, await stepsOf(node, record, page.items), Date.now(), pageBudget())}
 <nav class="pager" aria-label="Pages">
 ${cursor !== undefined && html`<a class="button" href="${here}/history">Newest</a>`}
 ${page.next !== undefined && html`<a class="button next" rel="next" href="${here}/history?cursor=${opIdToCid(page.next)}">Older</a>`}
@@ -55,12 +56,12 @@ export async function latestOps(node: NodeFace, record: Merged, limit: number): 
   return stepsOf(node, record, items)
 }
 
-export function opsHtml(record: Merged, steps: readonly Step[], now: number): Html {
+export function opsHtml(record: Merged, steps: readonly Step[], now: number, budget: Budget): Html {
   const owner = ownerToDid(record.owner)
-  return html`<ol class="ops">${steps.map((step) => opHtml(record, step, owner, now))}</ol>`
+  return html`<ol class="ops">${steps.map((step) => opHtml(record, step, owner, now, budget))}</ol>`
 }
 
-function opHtml(record: Merged, step: Step, owner: string, now: number): Html {
+function opHtml(record: Merged, step: Step, owner: string, now: number, budget: Budget): Html {
   const { op } = step
   const { header } = op
   const by = keyToDid(header.actor)
@@ -76,7 +77,7 @@ ${header.parents.length > 1 && html`<span class="badge">joins ${plural(header.pa
 ${marksOf(record, op).map((mark) => html`<span class="badge warn">${mark}</span>`)}
 </div>
 <p class="mono quiet op-id"><a href="/v1/ops/${cid}" title="${cid}" download>${shortId(cid, 12, 8)}</a></p>
-<details${step.before === undefined ? '' : html` open`}><summary>What it changed</summary>${changedHtml(record, step)}</details></li>`
+<details${step.before === undefined ? '' : html` open`}><summary>What it changed</summary>${changedHtml(record, step, budget)}</details></li>`
 }
 
 /** Why an op does not count, or counts for less than it says. */
@@ -98,7 +99,7 @@ const WORDS: Readonly<Record<string, string>> = {
   erase: 'Erased',
 }
 
-function changedHtml(record: Merged, { op, known, before, after }: Step): Html {
+function changedHtml(record: Merged, { op, known, before, after }: Step, budget: Budget): Html {
   if (!known || after === undefined) return wroteHtml(op)
   const kind = kindOf(record.kind)
   const places = (of: Merged | undefined) => new Set(of?.conflicts.map(({ path }) => path.join(' › ')))
@@ -106,7 +107,7 @@ function changedHtml(record: Merged, { op, known, before, after }: Step): Html {
   const has = places(after)
   const opened = [...has].filter((place) => !had.has(place))
   const settled = [...had].filter((place) => !has.has(place))
-  return html`${after.live || before?.live === false ? changesHtml(diffDocs(before?.doc ?? {}, after.doc), kind) : html`<p>The record. Its history stays.</p>`}
+  return html`${after.live || before?.live === false ? changesHtml(diffDocs(before?.doc ?? {}, after.doc), kind, budget) : html`<p>The record. Its history stays.</p>`}
 ${opened.length > 0 && html`<p class="note">Opened a conflict at ${isolated(opened.join(', '))}.</p>`}
 ${settled.length > 0 && html`<p class="note">Settled the conflict at ${isolated(settled.join(', '))}.</p>`}`
 }
@@ -114,5 +115,5 @@ ${settled.length > 0 && html`<p class="note">Settled the conflict at ${isolated(
 /** What the op itself says, where what was there before it is not known. */
 function wroteHtml(op: Op): Html {
   const { patch } = opToJson(op)
-  return html`<ul class="verbs">${patch.map((verb) => html`<li><code>${isolated(JSON.stringify(verb), 500)}</code></li>`)}</ul>`
+  return html`<ul class="verbs">${patch.slice(0, diffsShownMax).map((verb) => html`<li><code>${isolated(JSON.stringify(verb), 500)}</code></li>`)}</ul>`
 }

@@ -44,8 +44,8 @@ function link(address: string): sanitizeHtml.Tag {
 }
 
 /** Bounded by what a page shows of one text; the rest is said to be left out. */
-export function markdown(text: string): Html {
-  const { shown, left } = clip(text, pageTextCharsMax)
+export function markdown(text: string, charsMax = pageTextCharsMax): Html {
+  const { shown, left } = clip(text, charsMax)
   const safe = sanitizeHtml(renderer.render(shown), OPTIONS)
   const rest = left > 0 ? `<p class="left-out">… ${count(left)} more characters in the JSON</p>` : ''
   return raw(`<div class="markdown" dir="auto" hx-disable>${safe}${rest}</div>`)

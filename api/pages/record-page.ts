@@ -2,11 +2,11 @@
  * One record, all of it: what its owner says, who signed that, what is in conflict, how it came about, who holds it, and
  * how to get it from a program.
  */
-import type { Context } from 'hono'
 import { html } from 'hono/html'
 import { fieldsOf, type Kind, type Merged, ownerToDid, type Value, validate } from '../../crdt/index.ts'
-import { type NodeFace, pageLatestOpsMax } from '../../node/index.ts'
+import { type NodeFace, pageLatestOpsMax, pageTextCharsMax } from '../../node/index.ts'
 import type { Answer } from '../route.ts'
+import { type Budget, pageBudget } from './budget.ts'
 import { kindBadge, publisherPath, recordPath, sizesOf, taskOf } from './card.ts'
 import { conflictsHtml } from './conflicts.ts'
 import { titleOf, valueAt } from './doc.ts'
@@ -21,7 +21,8 @@ import { snippetsHtml } from './snippets.ts'
 import { type Html, isolated, label, named, plural, shortDid, time } from './text.ts'
 import { blockHtml, valueHtml } from './value.ts'
 
-export async function recordPage(node: NodeFace, c: Context, record: Merged, kind: Kind): Promise<Answer> {
+/** `origin`: the address by which this node is asked, for the snippets. */
+export async function recordPage(node: NodeFace, record: Merged, kind: Kind, origin: string): Promise<Answer> {
   const [proofs, steps, status, others] = await Promise.all([
     proveHeads(node, record),
     latestOps(node, record, pageLatestOpsMax),
@@ -33,25 +34,25 @@ export async function recordPage(node: NodeFace, c: Context, record: Merged, kin
   const here = recordPath(record)
   const invalid = validate(kind, record.doc)
   const texts = textsOf(record, kind)
+  const budget = pageBudget()
   const elsewhere = new Map(texts.map(({ id }) => [id.slice('text-'.length), id] as const))
   const provenance = valueAt(record.doc, 'provenance')
   if (provenance !== undefined) elsewhere.set('provenance', 'provenance')
-  const { origin } = new URL(c.req.url)
   const parts: readonly (Part | false)[] = [
     ...texts,
-    record.conflicts.length > 0 && { id: 'conflicts', title: 'Conflicts', body: conflictsHtml(record, now) },
-    record.live && { id: 'fields', title: 'All fields', body: fieldsHtml(record, kind, elsewhere) },
+    record.conflicts.length > 0 && { id: 'conflicts', title: 'Conflicts', body: conflictsHtml(record, now, budget) },
+    record.live && { id: 'fields', title: 'All fields', body: fieldsHtml(record, kind, budget, elsewhere) },
     { id: 'use', title: 'Get it from a program', body: snippetsHtml(record, kind, origin) },
     {
       id: 'history',
       title: 'History',
-      body: html`${opsHtml(record, steps, now)}
+      body: html`${opsHtml(record, steps, now, budget)}
 <p><a class="button" href="${here}/history">${record.opCount > steps.length ? `All ${plural(record.opCount, 'op')}` : 'As a page of its own'}</a></p>`,
     },
     provenance !== undefined && {
       id: 'provenance',
       title: 'Provenance',
-      body: html`<p class="quiet">Where the publisher says it was taken from, and what each source says differently.</p>${valueHtml(provenance, kind.fields['provenance'])}`,
+      body: html`<p class="quiet">Where the publisher says it was taken from, and what each source says differently.</p>${valueHtml(provenance, kind.fields['provenance'], budget)}`,
     },
   ]
   const shown = parts.filter((part) => part !== false)
@@ -71,7 +72,7 @@ ${record.live && html`<p class="origin">Written by its publisher. Peerage checks
 ${shown.map(partHtml)}
 </div>
 <aside class="panel stack" aria-label="About this record">
-<section id="facts"><h2>At a glance</h2>${glanceHtml(record, kind, now)}</section>
+<section id="facts"><h2>At a glance</h2>${glanceHtml(record, kind, now, budget)}</section>
 <section id="signature"><h2>Signature</h2>${proofHtml(record, proofs, now)}</section>
 <section id="holders"><h2>Held by</h2>${holdersHtml(node, status)}</section>
 </aside>
@@ -101,10 +102,17 @@ function textsOf({ doc, live }: Merged, kind: Kind): Part[] {
     const value = doc[name]
     const texts = typeof value === 'string' ? [value] : Array.isArray(value) ? value.filter(isText) : []
     if (!texts.some((text) => text.trim() !== '')) return []
-    const body = field.format === 'markdown' ? html`${texts.map(markdown)}` : html`${texts.map(blockHtml)}`
+    const shown = texts.slice(0, TEXTS_SHOWN)
+    const charsMax = Math.ceil(pageTextCharsMax / shown.length)
+    const show = field.format === 'markdown' ? markdown : blockHtml
+    const rest = texts.length - shown.length
+    const body = html`${shown.map((text) => show(text, charsMax))}${rest > 0 && html`<p class="left-out">… ${plural(rest, 'more text')} in the JSON</p>`}`
     return [{ id: `text-${name}`, title: label(name), body }]
   })
 }
+
+/** Of a field that is a list of texts. They share the room of one. */
+const TEXTS_SHOWN = 50
 
 function isText(value: Value): value is string {
   return typeof value === 'string'
@@ -141,7 +149,7 @@ const GLANCE = [
   'tags',
 ]
 
-function glanceHtml(record: Merged, kind: Kind, now: number): Html {
+function glanceHtml(record: Merged, kind: Kind, now: number, budget: Budget): Html {
   const { doc } = record
   const owner = ownerToDid(record.owner)
   const task = taskOf(record)
@@ -154,7 +162,7 @@ function glanceHtml(record: Merged, kind: Kind, now: number): Html {
   return html`<dl class="rows">
 ${task !== undefined && row('Task', task)}
 ${sizes.length > 0 && row('Size', html`${sizes.map((size, at) => html`${at > 0 ? ', ' : ''}${size}`)}`)}
-${known.map((name) => row(label(name), valueHtml(doc[name] as Value, kind.fields[name])))}
+${known.map((name) => row(label(name), valueHtml(doc[name] as Value, kind.fields[name], budget)))}
 ${row('Signed by', html`<a class="mono" href="${publisherPath(owner)}" title="${owner}">${shortDid(owner)}</a>`)}
 ${row('Registered', time(record.registeredAt, now))}
 ${row('Changed', time(record.changedAt, now))}

@@ -7,7 +7,7 @@ import { type Kind, kinds, type Merged } from '../../crdt/index.ts'
 import type { NodeFace } from '../../node/index.ts'
 import { isProblem } from '../problem.ts'
 import { namesOwner, placeOf } from '../records.ts'
-import type { Answer } from '../route.ts'
+import type { Answer, Visit } from '../route.ts'
 import { Activity } from './activity.ts'
 import { serveAsset } from './assets.ts'
 import { cataloguePage } from './catalogue.ts'
@@ -19,7 +19,7 @@ import { recordPage } from './record-page.ts'
 export type PageRoute = {
   /** As routes write it: `/{kinds}/{id}`. */
   readonly path: string
-  readonly page: (c: Context) => Answer | Promise<Answer>
+  readonly page: (c: Context, visit: Visit) => Answer | Promise<Answer>
   /** Holds nothing of the catalogue. */
   readonly open?: true
 }
@@ -43,14 +43,15 @@ export function pageRoutes(node: NodeFace, closing: AbortSignal): readonly PageR
 }
 
 function kindRoutes(node: NodeFace, kind: Kind): PageRoute[] {
-  const record = (c: Context) => withRecord(node, c, kind, (found) => recordPage(node, c, found, kind))
+  const record: PageRoute['page'] = (c, visit) =>
+    withRecord(node, c, kind, (found) => recordPage(node, found, kind, visit.origin()))
   const history = (c: Context) => withRecord(node, c, kind, (found) => historyPage(node, c, found))
   const at = `/${kind.plural}`
   return [
     { path: at, page: (c) => cataloguePage(node, c, kind) },
     { path: `${at}/{id}`, page: record },
     // As for the JSON: it may be the record of the owner {id} whose slug is "history".
-    { path: `${at}/{id}/history`, page: (c) => (namesOwner(c) ? record(c) : history(c)) },
+    { path: `${at}/{id}/history`, page: (c, visit) => (namesOwner(c) ? record(c, visit) : history(c)) },
     { path: `${at}/{owner}/{slug}`, page: record },
     { path: `${at}/{owner}/{slug}/history`, page: history },
   ]

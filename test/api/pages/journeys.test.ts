@@ -4,6 +4,9 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { browserMissing, browserNote, openBrowser, openPage, type Watched } from '../../support/browser.ts'
 import { type PageNode, startPageNode } from '../../support/page-node.ts'
 
+/** Pages are looked at again until they say it; a busy machine takes its time. */
+const soon = { timeout: 20_000 }
+
 let http: PageNode
 let browser: Browser
 const opened: Watched[] = []
@@ -39,11 +42,11 @@ inBrowser('finds as you type, and the address is that of what is found', async (
   const page = await open('/')
   await page.locator('#q').pressSequentially('hammer', { delay: 20 })
   await page.locator('#found', { hasText: '1 record for hammer' }).waitFor()
-  await expect.poll(() => page.url()).toBe(`${http.url}/?q=hammer`)
+  await expect.poll(() => page.url(), soon).toBe(`${http.url}/?q=hammer`)
   expect(await page.locator(cards).count()).toBe(1)
   // The box was not replaced under the fingers.
   expect(await page.evaluate(() => document.activeElement?.id)).toBe('q')
-  await expect.poll(() => page.locator('#announce').textContent()).toContain('1 record')
+  await expect.poll(() => page.locator('#announce').textContent(), soon).toContain('1 record')
   await page.reload()
   expect(await page.locator(`${cards} h3`).textContent()).toContain('hammer')
   expect(await page.locator('#q').inputValue()).toBe('hammer')
@@ -67,7 +70,7 @@ inBrowser('narrows by facets with counts; each state is a permalink, and back le
   expect(await again.locator('.facet a[aria-current]').count()).toBe(2)
   // What is typed now keeps what is chosen.
   await again.locator('#q').fill('translation')
-  await expect.poll(() => new URL(again.url()).searchParams.get('q')).toBe('translation')
+  await expect.poll(() => new URL(again.url()).searchParams.get('q'), soon).toBe('translation')
   expect(new URL(again.url()).searchParams.getAll('license')).toEqual(['MIT'])
   await page.goBack()
   await page.locator('#found', { hasText: '14 records' }).waitFor()
@@ -78,7 +81,7 @@ inBrowser('narrows by facets with counts; each state is a permalink, and back le
 inBrowser('pages by cursor through all records, each once, sorted as asked', async () => {
   const page = await open('/?kind=model')
   await page.locator('#sort').selectOption('-parameters')
-  await expect.poll(() => new URL(page.url()).searchParams.get('sort')).toBe('-parameters')
+  await expect.poll(() => new URL(page.url()).searchParams.get('sort'), soon).toBe('-parameters')
   await page.locator(`${cards} h3`, { hasText: 'small-model-69' }).waitFor()
   const names: string[] = []
   for (;;) {
@@ -87,7 +90,7 @@ inBrowser('pages by cursor through all records, each once, sorted as asked', asy
     if ((await next.count()) === 0) break
     const first = await page.locator(`${cards} h3`).first().textContent()
     await next.click()
-    await expect.poll(() => page.locator(`${cards} h3`).first().textContent()).not.toBe(first)
+    await expect.poll(() => page.locator(`${cards} h3`).first().textContent(), soon).not.toBe(first)
   }
   expect(names.slice(0, 3)).toEqual(['small-model-69', 'small-model-68', 'small-model-67'])
   expect(names.length).toBe(74)

@@ -34,6 +34,9 @@ const strings: readonly string[] = vectorsLeftOut
       text.isWellFormed(),
     )
 
+/** Pages are looked at again until they say it; a busy machine takes its time. */
+const soon = { timeout: 20_000 }
+
 let http: HttpNode
 let browser: Browser
 /** Ids by the string; the slug is the string where it can be one. */
@@ -212,7 +215,7 @@ inBrowser('typed into the box, chosen as a filter and put into the address they 
   await page.goto('/')
   for (const text of texts.slice(0, 4)) {
     await page.locator('#q').fill(text)
-    await expect.poll(() => new URL(page.url()).searchParams.get('q')).toBe(text)
+    await expect.poll(() => new URL(page.url()).searchParams.get('q'), soon).toBe(text)
     expect(await page.evaluate(`(${FOREIGN})(document)`), text).toEqual([])
   }
   expect(trouble).toEqual([])

@@ -110,3 +110,15 @@ test('a long history is paged, each op with what it changed; past a bound, with 
   for (let at = 0; at < rest.length; at += 100) await Promise.all(rest.slice(at, at + 100).map(write))
   expect(await pageText(`/services/${id}/history`)).toMatch(/\[&quot;set&quot;,&quot;\/version&quot;,&quot;\d+&quot;\]/)
 })
+
+test('a page is of bounded size, whatever a record holds', async () => {
+  const rows = Array.from({ length: 90 }, (_, n) => [`row-${n}`, Array.from({ length: 90 }, (_, m) => [n, [m, [m]]])])
+  const wide = { name: 'wide', ...Object.fromEntries(rows), notes: Array.from({ length: 2_000 }, () => '# one more') }
+  const { id } = await jsonOf(await http.call('POST', '/v1/workflows', wide))
+  for (const path of [`/workflows/${id}`, `/workflows/${id}/history`]) {
+    const text = await pageText(path)
+    expect(text.length, path).toBeLessThan(1_500_000)
+    expect(text, path).toContain('more in the JSON')
+  }
+  expect(await pageText(`/workflows/${id}`)).toContain('1,950 more texts in the JSON')
+})
