@@ -20,6 +20,9 @@ import { quantile } from './bench/quantile.ts'
 import type { Bare } from './http-bench/bare.ts'
 import type { Result, Task } from './http-bench/load.ts'
 
+// Whoever reads only the first lines, such as head, must not end us before the node is stopped.
+process.stdout.on('error', () => {})
+
 const { values: options } = parseArgs({
   options: {
     seconds: { type: 'string', default: '2' },
