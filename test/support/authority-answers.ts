@@ -31,7 +31,7 @@ export function naiveAnswers({ ops, record }: World, how: 'all' | 'fixpoint'): A
 
 /** Document, conflicts, heads and what writers go by; not what says how a replica came to it, nor advisory times. */
 export function mergedHex({ voided, erased, incomplete, equivocations, judged, slug, ...merged }: Merged): string {
-  return toHex(encodeMerged({ ...merged, line: false, changedAt: 0 }))
+  return toHex(encodeMerged({ ...merged, line: false, registeredAt: 0, changedAt: 0 }))
 }
 
 /** Of each voided op the revokes and rotates, those of the grants it rests on with them. */

@@ -167,6 +167,7 @@ export function naiveMerge(input: readonly Op[], authority: NaiveAuthority = OWN
   const slug = [...said.values()]
     .map((one) => one.slug)
     .find((text) => text?.trim() && toHex(sha256(utf8(text))) === slugHash)
+  const begun = geneses.filter((op) => !isVoided(op) && !authority.erased.has(op.id))
   const timed = contributing.length > 0 ? contributing : ops
   return {
     record: geneses[0]!.header.record,
@@ -180,7 +181,7 @@ export function naiveMerge(input: readonly Op[], authority: NaiveAuthority = OWN
       .map(({ id }) => id)
       .sort(),
     conflicts: conflicts.map(({ conflict }) => conflict),
-    registeredAt: Math.min(...geneses.map((op) => op.header.w)),
+    registeredAt: Math.min(...(begun.length > 0 ? begun : geneses).map((op) => op.header.w)),
     changedAt: Math.max(...timed.map((op) => op.header.w)),
     opCount: ops.length,
     line:
