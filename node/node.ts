@@ -316,6 +316,8 @@ function sessionFacts(session: SessionResult) {
     bytes_out: session.bytesOut,
     ms: Math.round(session.ms),
     root_equal: session.rootEqual ?? null,
+    set: session.set,
+    ...(session.by !== undefined && { found_by: session.by }),
     end: session.end,
     ...(session.why !== undefined && { why: session.why }),
   }

@@ -117,6 +117,32 @@ test('a stranger who streams another kind into a session of this one gets nothin
   expect(part.replica.counts().ops).toBe(0)
 })
 
+test('nodes of different policy agree on roots, and what one withholds another gives', async () => {
+  const w = await world()
+  const [strict, open] = [await w.open('strict'), await w.open('open')]
+  const [bad] = others.ids as [string]
+  await strict.replica.withhold([{ id: bad, reason: 'blocked' }])
+  await strict.take(models.frames)
+  await open.take([...models.frames, ...geneses(2, 1, { kind: 'agent', from: 2_000 }).frames])
+  expect(strict.replica.root()).toBe(open.replica.root())
+  w.network.connect('strict', 'open')
+  await w.clock.advance(5_000)
+  expect(strict.sessions).toMatchObject([{ by: 'root', rootEqual: true }, { by: 'root' }])
+
+  // Who comes to the strict one first gets all but that op, holds it against nobody, and has it from the other.
+  const late = await w.open('later')
+  await late.take(models.frames.slice(0, 1))
+  w.network.connect('later', 'strict')
+  await w.clock.runUntil(() => late.replica.counts().ops === 300, 20_000)
+  await w.clock.advance(5 * syncIntervalMs)
+  expect(late.replica.counts().ops).toBe(300)
+  w.network.connect('later', 'open')
+  await w.clock.runUntil(() => late.replica.root() === open.replica.root(), 20_000)
+  expect(await late.replica.has([bad])).toEqual([true])
+  expect(await strict.replica.has([bad])).toEqual([false])
+  for (const id of ['strict', 'open', 'later']) expect(w.network.node(id).misdeeds).toEqual([])
+})
+
 test.each(['kind:agent', 'all', 'owner:01', 'no such set', ''])(
   'who asks for %j of a node without it is told what there is',
   async (set) => {
