@@ -262,6 +262,8 @@ export const indexSliceMs = 2
 /** Records that the index's files may lack, and for how long: what a kill makes it read again from the replica. */
 export const indexKeptRecords = 50_000
 export const indexKeptMs = 5_000
+/** Records handed to the index's thread at once: a millisecond or two of copying. */
+export const indexSentRecords = 100
 /** Records of one `apply`. */
 export const indexBatchRecords = 2_000
 /** Changed records that wait for the index in memory; beyond it they are dropped and read back from the replica. */

@@ -10,6 +10,7 @@ import { addWordsOf, leavesOf, type Table, type Texts, textsOf } from './search-
 import { exactHints } from './search-hash.ts'
 import { completenessOf, freshnessOf, popularityOf, trustOf } from './search-rank.ts'
 import { type Arrays, type Segment, segmentOf } from './search-segment.ts'
+import type { Run } from './search-text.ts'
 import { memoryTexts } from './search-texts.ts'
 import type { Values } from './search-values.ts'
 import { IN_NAMES, IN_TAGS, IN_TEXTS, markOf, type Words, WordsMaker, weightIn } from './search-words.ts'
@@ -127,8 +128,11 @@ export class SegmentBuilder {
   }
 }
 
+let lexicons = 0
+
 /** The words of a builder's documents, by a number each, and their postings in the order of the documents. */
 class Lexicon {
+  readonly #self = ++lexicons
   readonly #numbers = new Map<string, number>()
   readonly #words: string[] = []
   /** By posting: the word, the document, and the places, which become the mark. */
@@ -172,12 +176,29 @@ class Lexicon {
   }
 
   add(word: string): void {
+    this.#addNumber(this.#numberOf(word))
+  }
+
+  /** Few runs make most of all text: the numbers of their words are kept with them. */
+  addRun(run: Run): void {
+    if (run.numbersOf !== this.#self) {
+      run.numbers = run.words.map((word) => this.#numberOf(word))
+      run.numbersOf = this.#self
+    }
+    for (const number of run.numbers) this.#addNumber(number)
+  }
+
+  #numberOf(word: string): number {
     let number = this.#numbers.get(word)
     if (number === undefined) {
       number = this.#words.push(word) - 1
       this.#numbers.set(word, number)
       if (number === this.#last.length) this.#last = doubled(this.#last)
     }
+    return number
+  }
+
+  #addNumber(number: number): void {
     const known = (this.#last[number] as number) - 1
     if (known >= this.#begin && this.#word[known] === number && known < this.#end) {
       if (((this.#mark[known] as number) & this.#place) !== 0) return

@@ -7,10 +7,11 @@
  * loss. What came last is on disk a few seconds later: after a kill the index opens with an older seq.
  */
 import { randomInt } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import { kinds } from '../crdt/index.ts'
 import { NodeError } from './errors.ts'
-import { indexKeptRecords, searchesMax } from './limits.ts'
+import { indexKeptRecords, indexSentRecords, searchesMax } from './limits.ts'
 import type { Log } from './replica-types.ts'
 import type { FieldFacts, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
 import type { Change } from './search-engine.ts'
@@ -34,6 +35,8 @@ export class SegmentIndex implements SearchIndex {
   readonly #keptRecords: number
   readonly #waiting = new Map<number, Waiting>()
   readonly #lost = new Set<(reason: string) => void>()
+  /** Changes are sent one after the other, each in pieces. */
+  #sending: Promise<unknown> = Promise.resolve()
   #worker: Worker | undefined
   #jobs = 0
   #searches = 0
@@ -65,8 +68,21 @@ export class SegmentIndex implements SearchIndex {
     return this.#epoch
   }
 
-  async apply(change: Change): Promise<void> {
-    await this.#ask({ do: 'apply', change })
+  async apply({ entries, removed, seq }: Change): Promise<void> {
+    // A thousand records at once would stop this thread's event loop for tens of milliseconds.
+    const sent = this.#sending.then(async () => {
+      for (let at = 0; at < entries.length; at += indexSentRecords) {
+        this.#worker?.postMessage({
+          job: 0,
+          do: 'take',
+          entries: entries.slice(at, at + indexSentRecords),
+        } satisfies Job)
+        await nextTurn()
+      }
+      return { done: this.#ask({ do: 'apply', change: { seq, removed } }) }
+    })
+    this.#sending = sent.catch(() => {})
+    await (await sent).done
   }
 
   async search(query: SearchQuery): Promise<SearchResult | QueryProblem> {
@@ -80,6 +96,7 @@ export class SegmentIndex implements SearchIndex {
   async reset(epoch: string): Promise<void> {
     if (epoch === '') throw new TypeError("expected the epoch of a log, got ''")
     if (!this.#worker && !this.#closed) await this.#start()
+    await this.#sending
     await this.#ask({ do: 'reset', epoch })
   }
 

@@ -26,8 +26,10 @@ import type { WorkBudget } from './search-work.ts'
 
 /** Words of one segment that stand for a term there. */
 type Reading = {
-  /** All of them, in one place of a document. */
+  /** All of them, in one place of a document; of a range, only the first. */
   readonly words: readonly number[]
+  /** Any word from the first up to this one, which is not among them. */
+  readonly to?: number
   readonly quality: number
   /** Only where the document has it in one of these places. */
   readonly places: number
@@ -71,10 +73,9 @@ function readingsOf(words: Words, term: Term, pairs: readonly string[]): Reading
     anyOf.flatMap((all) => readingOf(words, all, quality, PLACES_MASK)),
   )
   if (term.prefix) {
+    const from = findWord(words, term.text)
     const to = findWord(words, term.text, true)
-    for (let word = findWord(words, term.text); word < to; word++) {
-      found.push({ words: [word], quality: QUALITY_PREFIX, places: PLACES_MASK })
-    }
+    if (from < to) found.push({ words: [from], to, quality: QUALITY_PREFIX, places: PLACES_MASK })
   }
   for (const pair of pairs) found.push(...readingOf(words, [pair], QUALITY_JOINED, IN_NAMES))
   return found
@@ -89,8 +90,10 @@ function readingOf(words: Words, all: readonly string[], quality: number, places
 function countOf(segments: readonly Segment[], readings: readonly (readonly Reading[])[]): number {
   let count = 0
   for (const [at, { words }] of segments.entries()) {
-    for (const reading of readings[at] ?? [])
-      count += Math.min(...reading.words.map((word) => words.docs[word] as number))
+    for (const { words: all, to } of readings[at] ?? []) {
+      if (to === undefined) count += Math.min(...all.map((word) => words.docs[word] as number))
+      else for (let word = all[0] as number; word < to; word++) count += words.docs[word] as number
+    }
   }
   return count
 }
@@ -106,25 +109,34 @@ function roomFor(size: number, which: 0 | 1): Uint32Array {
 function isAnywhere(segments: readonly Segment[], readings: readonly (readonly Reading[])[]): boolean {
   return segments.some((segment, at) =>
     (readings[at] ?? []).some((reading) => {
-      const { docs, marks, count } = documentsOf(segment, reading)
-      for (let i = 0; i < count; i++) {
-        if (((marks[i] as number) & reading.places) !== 0 && hasBit(segment.live, docs[i] as number)) return true
+      const { words, to = (words[0] as number) + 1 } = reading
+      for (let word = words[0] as number; word < to; word++) {
+        const { docs, marks, from, count } = documentsOf(segment, words.length > 1 ? words : [word])
+        for (let i = 0; i < count; i++) {
+          if (((marks[from + i] as number) & reading.places) !== 0 && hasBit(segment.live, docs[i] as number))
+            return true
+        }
       }
       return false
     }),
   )
 }
 
-/** Documents with all words of a reading in one place, the places that they share, and the least of the weights. */
-function documentsOf(
-  { words, size }: Segment,
-  { words: all }: Reading,
-): { docs: Uint32Array; marks: Uint8Array; count: number } {
+type Documents = {
+  readonly docs: Uint32Array
+  /** Of document i at from + i. */
+  readonly marks: Uint8Array
+  readonly from: number
+  readonly count: number
+}
+
+/** Documents with all of the words in one place, with the places that they share and the least of the weights. */
+function documentsOf({ words, size }: Segment, all: readonly number[]): Documents {
   const first = all[0] as number
   const docs = roomFor(size, 0)
-  const at = readPostings(words, first, docs)
+  let from = readPostings(words, first, docs)
   let count = words.docs[first] as number
-  let marks = words.postings.subarray(at, at + count)
+  let marks = words.postings
   for (const word of all.slice(1)) {
     const others = roomFor(size, 1)
     const otherAt = readPostings(words, word, others)
@@ -134,7 +146,7 @@ function documentsOf(
     for (let i = 0, j = 0; i < count && j < otherCount; ) {
       const difference = (docs[i] as number) - (others[j] as number)
       if (difference === 0) {
-        const [one, other] = [marks[i] as number, words.postings[otherAt + j] as number]
+        const [one, other] = [marks[from + i] as number, words.postings[otherAt + j] as number]
         const places = one & other & PLACES_MASK
         docs[kept] = docs[i] as number
         shared[kept] = places | Math.min(one & WEIGHT_MASK, other & WEIGHT_MASK)
@@ -144,9 +156,10 @@ function documentsOf(
       if (difference >= 0) j++
     }
     marks = shared
+    from = 0
     count = kept
   }
-  return { docs, marks, count }
+  return { docs, marks, from, count }
 }
 
 /** The words of live documents' names and tags that a mistyped one is nearest to. */
@@ -179,6 +192,9 @@ function isNamed(word: string, segments: readonly Segment[]): boolean {
     segments.map(({ words }) => readingOf(words, [word], 1, places)),
   )
 }
+
+/** Words of a range between looks at the clock. */
+const CHECKED_EVERY = 64
 
 /** The matches of one query. Its arrays have a place for each document of all segments; they are used again. */
 export class Matches {
@@ -234,7 +250,7 @@ export class Matches {
     for (const { readings, rarity } of terms) {
       let current = 0
       for (const reading of readings[at] ?? []) {
-        current = this.#addReading(segment, base, reading, current)
+        current = this.#addReading(segment, base, reading, current, budget)
         if (budget.isSpent()) break
       }
       for (let i = 0; i < current; i++) {
@@ -256,22 +272,47 @@ export class Matches {
     }
   }
 
-  #addReading(segment: Segment, base: number, reading: Reading, current: number): number {
-    const { docs, marks, count } = documentsOf(segment, reading)
-    const { quality, places } = reading
+  #addReading(segment: Segment, base: number, reading: Reading, current: number, budget: WorkBudget): number {
+    const { words, to, quality, places } = reading
+    if (to === undefined) {
+      const { docs, marks, from, count } = documentsOf(segment, words)
+      return this.#addDocs(docs, marks, from, count, base, quality, places, current)
+    }
+    const docs = roomFor(segment.size, 0)
+    const { postings, docs: counts } = segment.words
+    for (let word = words[0] as number; word < to; word++) {
+      const from = readPostings(segment.words, word, docs)
+      current = this.#addDocs(docs, postings, from, counts[word] as number, base, quality, places, current)
+      if (word % CHECKED_EVERY === 0 && budget.isSpent()) break
+    }
+    return current
+  }
+
+  #addDocs(
+    docs: Uint32Array,
+    marks: Uint8Array,
+    from: number,
+    count: number,
+    base: number,
+    quality: number,
+    places: number,
+    current: number,
+  ): number {
     const best = this.#best
+    const named = this.#bestNamed
     const scale = quality / WEIGHT_MASK
+    let end = current
     for (let i = 0; i < count; i++) {
-      const mark = marks[i] as number
+      const mark = marks[from + i] as number
       if ((mark & places) === 0) continue
       const doc = base + (docs[i] as number)
       const gain = (mark & WEIGHT_MASK) * scale
       const before = best[doc] as number
-      if (before === 0) this.#current[current++] = doc
+      if (before === 0) this.#current[end++] = doc
       if (gain > before) best[doc] = gain
-      if (mark >= IN_NAMES && quality > (this.#bestNamed[doc] as number)) this.#bestNamed[doc] = quality
+      if (mark >= IN_NAMES && quality > (named[doc] as number)) named[doc] = quality
     }
-    return current
+    return end
   }
 
   /** Documents with at least so many terms that fit, marked in sets by segment. */

@@ -79,8 +79,8 @@ export function stem(word: string): string {
   return word
 }
 
-/** Where words go: a set of them, or anything that counts them as one does. */
-export type WordSink = { readonly size: number; add(word: string): unknown }
+/** Where words go: a set of them, or what counts them as one does and may take those of a run at once. */
+export type WordSink = { readonly size: number; add(word: string): unknown; addRun?(run: Run): void }
 
 /**
  * Adds the words of `text` to `into`, until it holds `max`. With `names`, also the sums of neighbours, which let
@@ -98,8 +98,10 @@ export function addWords(text: string, into: WordSink, max: number, names = fals
     const adjacent = at - beforeEnd === 1 && source[beforeEnd] !== ' '
     const dotted = adjacent && source[beforeEnd] === '.'
     beforeEnd = at + run.length
-    const { word, words, numberFirst, numberLast } = runOf(run)
-    for (const each of words) into.add(each)
+    const known = runOf(run)
+    const { word, numberFirst, numberLast } = known
+    if (into.addRun) into.addRun(known)
+    else for (const each of known.words) into.add(each)
     if (dotted && numberBefore && numberFirst) into.add(numberBefore + DOT + numberFirst)
     if (names && adjacent && before && word) into.add((before + word).slice(0, searchWordCharsMax))
     numberBefore = numberLast
@@ -134,24 +136,29 @@ function isAsciiWord(code: number): boolean {
 }
 
 /** What one run of letters and digits gives by itself. */
-type Run = {
+export type Run = {
   /** Missing of a run in a script without spaces. */
   readonly word: string
   readonly words: readonly string[]
   readonly numberFirst: string
   readonly numberLast: string
+  /** For whoever takes runs: its own numbers for the words, and who it is. */
+  numbers: readonly number[]
+  numbersOf: number
 }
 
 /** Few runs make most of all text: what they give is kept. Cleared when full. */
 const runs = new Map<string, Run>()
-const RUNS_KEPT = 32_768
+const RUNS_KEPT = 65_536
 
 function runOf(run: string): Run {
   const kept = runs.get(run)
   if (kept) return kept
-  const made = readRun(run)
+  // A part of a text keeps all of it in memory, a copy does not.
+  const own = Buffer.from(run, 'utf16le').toString('utf16le')
+  const made = readRun(own)
   if (runs.size >= RUNS_KEPT) runs.clear()
-  if (run.length <= searchWordCharsMax) runs.set(run, made)
+  if (run.length <= searchWordCharsMax) runs.set(own, made)
   return made
 }
 
@@ -159,7 +166,7 @@ function readRun(run: string): Run {
   const words = new Set<string>()
   if (!ASCII.test(run) && run.match(UNSPACED)) {
     addUnspaced(run, words)
-    return { word: '', words: [...words], numberFirst: '', numberLast: '' }
+    return { word: '', words: [...words], numberFirst: '', numberLast: '', numbers: [], numbersOf: 0 }
   }
   const word = run.toLowerCase().slice(0, searchWordCharsMax)
   const parts = partsOf(run)
@@ -171,7 +178,14 @@ function readRun(run: string): Run {
   }
   const first = parts[0] ?? ''
   const last = parts.at(-1) ?? ''
-  return { word, words: [...words], numberFirst: isNumber(first) ? first : '', numberLast: isNumber(last) ? last : '' }
+  return {
+    word,
+    words: [...words],
+    numberFirst: isNumber(first) ? first : '',
+    numberLast: isNumber(last) ? last : '',
+    numbers: [],
+    numbersOf: 0,
+  }
 }
 
 /** The terms of a query: at most `queryTermsMax`, else `undefined`. None when it has no word at all. */

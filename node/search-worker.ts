@@ -10,7 +10,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Kind } from '../crdt/index.ts'
 import { fieldsWorkMs, indexKeptMs, indexSliceMs } from './limits.ts'
-import type { FieldFacts, QueryProblem, SearchQuery, SearchResult } from './search.ts'
+import type { FieldFacts, IndexEntry, QueryProblem, SearchQuery, SearchResult } from './search.ts'
 import { type Change, madeBy, SearchEngine } from './search-engine.ts'
 import { tablesOf } from './search-fields.ts'
 import { deleteIndex, IndexFolder } from './search-files.ts'
@@ -28,7 +28,9 @@ export type Start = {
 export type Job =
   | { readonly job: number; readonly do: 'search'; readonly query: SearchQuery }
   | { readonly job: number; readonly do: 'fields'; readonly kinds?: readonly string[] | undefined }
-  | { readonly job: number; readonly do: 'apply'; readonly change: Change }
+  /** Some of the entries of the next `apply`. */
+  | { readonly job: number; readonly do: 'take'; readonly entries: readonly IndexEntry[] }
+  | { readonly job: number; readonly do: 'apply'; readonly change: Omit<Change, 'entries'> }
   | { readonly job: number; readonly do: 'reset'; readonly epoch: string }
   | { readonly job: number; readonly do: 'close' }
 export type JobAnswer = SearchResult | QueryProblem | readonly FieldFacts[]
@@ -65,6 +67,7 @@ let loading: Promise<void> = Promise.resolve()
 let changes: Promise<void> = Promise.resolve()
 let upkeep: Promise<void> | undefined
 let keeping: Promise<void> | undefined
+let taken: IndexEntry[] = []
 let isLoaded = true
 let isClosing = false
 
@@ -253,9 +256,15 @@ port.on('message', (job: Job) => {
     void close()
     return
   }
+  if (job.do === 'take') {
+    taken.push(...job.entries)
+    return
+  }
+  const entries = taken
+  taken = []
   changes = changes.then(() =>
     answer(job, async () => {
-      if (job.do === 'apply') await apply(job.change)
+      if (job.do === 'apply') await apply({ ...job.change, entries })
       else await reset(job.epoch)
       return undefined
     }),

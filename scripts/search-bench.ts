@@ -1,0 +1,284 @@
+/**
+ * Figures of the search index: `npm run search-bench -- [--n 24675,100000,1000000] [--queries 300] [--rate 10000]`.
+ * JSON lines on stdout. With CATALOG_DATA the records are the real ones, again and again under other names; without it
+ * they are made.
+ *
+ *   fill        records/s into an empty index, until all can be found; disk and memory then
+ *   at-rest     each class of query, nothing else going on: ms from asking to having the answer, by this thread's clock
+ *   work        the same in this thread, by the time that the processor spends on it: on a busy machine too
+ *   ingesting   the same while records come in at `--rate` a second, half of them new and half changed; how far the
+ *               index is behind at worst, and the longest that this thread's event loop stood still
+ *   restart     until the first answer of an index opened from its files
+ *
+ * The words asked for are those of records drawn by lot, so common ones come often. `load` is the machine's run queue:
+ * beyond its processors, compare only what was measured side by side.
+ */
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { loadavg, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { fitting, kindOf, kinds } from '../crdt/index.ts'
+import { type SearchQuery, type SearchResult, SegmentIndex } from '../node/index.ts'
+import { madeBy, SearchEngine } from '../node/search-engine.ts'
+import { tablesOf } from '../node/search-fields.ts'
+import { IndexFolder } from '../node/search-files.ts'
+import { WorkBudget } from '../node/search-work.ts'
+import { catalogueFiles, readCatalogue } from '../test/support/catalogue-files.ts'
+import { made, random, renamed, type Source } from './bench/index-records.ts'
+import { quantile } from './bench/quantile.ts'
+
+const { values: options } = parseArgs({
+  options: {
+    n: { type: 'string', default: '24675,100000,1000000' },
+    queries: { type: 'string', default: '300' },
+    rate: { type: 'string', default: '10000' },
+  },
+})
+const BATCH = 2_000
+const PAUSE_MS = 3
+const queries = Number(options.queries)
+const rate = Number(options.rate)
+
+const records = catalogueFiles && (await readCatalogue(catalogueFiles)).records
+const source: Source = records
+  ? renamed(records.map(({ kind, slug, doc }) => ({ kind, slug, doc: fitting(kindOf(kind), doc) })))
+  : made()
+console.error(records ? `${records.length} real records, renamed` : 'made records: CATALOG_DATA is not set')
+
+async function measure(n: number): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), 'peerage-search-bench-'))
+  const path = join(folder, 'search')
+  try {
+    const before = process.memoryUsage.rss()
+    const drawn = draw(n)
+    let seq = 0
+    {
+      await using index = await SegmentIndex.open(path)
+      await index.reset('bench')
+      const begun = performance.now()
+      for (; seq < n; seq += BATCH) await add(index, seq, Math.min(BATCH, n - seq))
+      const seconds = (performance.now() - begun) / 1_000
+      await settled(path)
+      report('fill', n, {
+        records_per_second: n / seconds,
+        disk_bytes_per_record: (await sizeOf(path)) / n,
+        rss_mb: process.memoryUsage.rss() / 1e6,
+        rss_mb_more_than_before: (process.memoryUsage.rss() - before) / 1e6,
+      })
+      for (const [name, query] of Object.entries(CLASSES))
+        report('at-rest', n, { query: name, ...(await ask(index, drawn, query)) })
+      const ingest = ingesting(index, n)
+      for (const [name, query] of Object.entries(CLASSES))
+        report('ingesting', n, { query: name, ...(await ask(index, drawn, query)) })
+      report('ingesting', n, { asked_per_second: rate, ...(await ingest.stop()) })
+    }
+    for (const figures of await work(path, drawn)) report('work', n, figures)
+    const begun = performance.now()
+    await using again = await SegmentIndex.open(path)
+    await again.search({ limit: 10, query: 'a' })
+    report('restart', n, { first_answer_ms: performance.now() - begun })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function add(index: SegmentIndex, from: number, count: number): Promise<void> {
+  const entries = Array.from({ length: count }, (_, i) => source(from + i))
+  await index.apply({ seq: from + count, entries, removed: [] })
+}
+
+/** Until the files have stood still for a while. */
+async function settled(path: string): Promise<void> {
+  for (let last = -1, size = await sizeOf(path); size !== last || !existsSync(join(path, 'manifest')); ) {
+    await delay(6_000)
+    last = size
+    size = await sizeOf(path)
+  }
+}
+
+/** Brings records in at the rate asked for, a batch at a time, until it is stopped. */
+function ingesting(index: SegmentIndex, n: number): { stop(): Promise<Record<string, number>> } {
+  const loop = monitorEventLoopDelay({ resolution: 1 })
+  loop.enable()
+  const chance = random(n)
+  const begun = performance.now()
+  let isOn = true
+  let done = 0
+  let behindMost = 0
+  const work = (async () => {
+    while (isOn) {
+      const due = ((performance.now() - begun) / 1_000) * rate
+      behindMost = Math.max(behindMost, due - done)
+      if (due < done) {
+        await delay(5)
+        continue
+      }
+      const size = 500
+      const entries = []
+      for (let i = 0; i < size; i++) {
+        entries.push(source(chance() < 0.5 ? Math.floor(chance() * n) : n + done + i))
+        // A node makes its records one by one too.
+        if (i % 50 === 49) await delay(0)
+      }
+      await index.apply({ seq: n + done + size, entries, removed: [] })
+      done += size
+    }
+  })()
+  return {
+    stop: async () => {
+      isOn = false
+      const seconds = (performance.now() - begun) / 1_000
+      await work
+      loop.disable()
+      return {
+        records_per_second: done / seconds,
+        behind_most: behindMost,
+        loop_stall_ms_p99: loop.percentile(99) / 1e6,
+        loop_stall_ms_max: loop.max / 1e6,
+      }
+    },
+  }
+}
+
+type Drawn = { readonly words: readonly string[]; readonly docs: readonly Readonly<Record<string, unknown>>[] }
+type Asked = (drawn: Drawn, at: number, index: Pick<SegmentIndex, 'search'>) => SearchQuery | Promise<SearchQuery>
+
+function draw(n: number): Drawn {
+  const chance = random(n)
+  const docs = Array.from({ length: 500 }, () => source(Math.floor(chance() * n)).doc)
+  const words = docs.flatMap((doc) => {
+    const all = `${doc['name']} ${doc['tags'] ?? ''}`.match(/[a-z]{3,}/gi) ?? ['model']
+    return all[Math.floor(chance() * all.length)] as string
+  })
+  return { words, docs }
+}
+
+const FACETS = ['provider', 'license', 'model_type']
+const word = ({ words }: Drawn, at: number) => words[at % words.length] as string
+
+/** Of a drawn record, a value that others share. */
+function filterOf({ docs }: Drawn, at: number): Record<string, string> {
+  for (let i = at; ; i++) {
+    const doc = docs[i % docs.length] as Record<string, unknown>
+    const field = ['license', 'model_type', 'provider', 'category'][i % 4] as string
+    if (typeof doc[field] === 'string') return { [field]: doc[field] }
+  }
+}
+
+const SORTS = ['-downloads', 'name', '-context_length', 'updated_at']
+let deep: string | undefined
+
+const CLASSES: Record<string, Asked> = {
+  term: (drawn, at) => ({ query: `${word(drawn, at)} `, limit: 10 }),
+  'as-you-type': (drawn, at) => ({ query: word(drawn, at).slice(0, 2 + (at % 5)), limit: 10 }),
+  'two-terms': (drawn, at) => ({ query: `${word(drawn, at)} ${word(drawn, at + 7)} `, limit: 10 }),
+  typo: (drawn, at) => ({ query: `${word(drawn, at).replace(/(.)(.)$/, '$2$1')}q `, limit: 10 }),
+  'text-filter-3-facets': (drawn, at) => ({
+    query: word(drawn, at),
+    filters: filterOf(drawn, at + 3),
+    facets: FACETS,
+    limit: 10,
+  }),
+  'filter-3-facets-sort': (drawn, at) => ({
+    filters: filterOf(drawn, at),
+    facets: FACETS,
+    sort: SORTS[at % SORTS.length] as string,
+    limit: 10,
+  }),
+  'deep-cursor': async (_drawn, at, index) => {
+    const query = { sort: 'name', limit: at === 0 ? 1_000 : 20 }
+    if (at === 0) {
+      deep = undefined
+      for (let page = 0; page < 20; page++) deep = await next(index, query, deep)
+    } else {
+      deep = await next(index, query, deep)
+    }
+    return { ...query, limit: 20, ...(deep !== undefined && { cursor: deep }) }
+  },
+  collapse: (drawn, at) => ({ query: word(drawn, at), collapse: true, limit: 10 }),
+}
+
+async function next(
+  index: Pick<SegmentIndex, 'search'>,
+  query: SearchQuery,
+  cursor: string | undefined,
+): Promise<string | undefined> {
+  const answer = (await index.search({ ...query, ...(cursor !== undefined && { cursor }) })) as SearchResult
+  return answer.nextCursor
+}
+
+/** The files of an index, asked without a thread between. */
+async function work(path: string, drawn: Drawn): Promise<Record<string, unknown>[]> {
+  const tables = tablesOf(kinds)
+  const folder = new IndexFolder(path, madeBy(tables))
+  const engine = new SearchEngine(tables, 1)
+  const manifest = folder.manifest()
+  if (!manifest) throw new Error('there is no index to be asked')
+  whole(engine.take(whole(folder.load(manifest, engine.values))))
+  const index = { search: async (query: SearchQuery) => engine.search(query, new WorkBudget(1e6)) }
+  const rows = []
+  for (const [name, asked] of Object.entries(CLASSES)) {
+    const times: number[] = []
+    for (let at = 0; at < queries; at++) {
+      const query = await asked(drawn, at, index)
+      const begun = processorMs()
+      engine.search(query, new WorkBudget(1e6))
+      times.push(processorMs() - begun)
+    }
+    rows.push({ query: name, p50_ms: quantile(times, 0.5), p99_ms: quantile(times, 0.99), max_ms: Math.max(...times) })
+  }
+  for (const { texts } of engine.segments) texts.close()
+  return rows
+}
+
+/** Of this thread, as fine as Linux tells it; elsewhere the clock on the wall. */
+function processorMs(): number {
+  try {
+    return Number(readFileSync('/proc/thread-self/schedstat', 'utf8').split(' ')[0]) / 1e6
+  } catch {
+    return performance.now()
+  }
+}
+
+function whole<T>(steps: Generator<undefined, T>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}
+
+async function ask(index: SegmentIndex, drawn: Drawn, asked: Asked): Promise<Record<string, unknown>> {
+  const times: number[] = []
+  let partial = 0
+  let found = 0
+  for (let at = 0; at < queries; at++) {
+    const query = await asked(drawn, at, index)
+    const begun = performance.now()
+    const answer = await index.search(query)
+    times.push(performance.now() - begun)
+    if ('problem' in answer) throw new Error(answer.problem)
+    if (answer.partial) partial++
+    found += answer.total
+    await delay(PAUSE_MS)
+  }
+  return { p50_ms: quantile(times, 0.5), p99_ms: quantile(times, 0.99), partial, mean_found: found / queries }
+}
+
+async function sizeOf(path: string): Promise<number> {
+  let sum = 0
+  for (const name of await readdir(path)) sum += (await stat(join(path, name)).catch(() => ({ size: 0 }))).size
+  return sum
+}
+
+function report(part: string, n: number, figures: Record<string, unknown>): void {
+  const rounded = Object.entries({ ...figures, load: loadavg()[0] }).map(([name, value]) => [
+    name,
+    typeof value === 'number' ? Number(value.toPrecision(4)) : value,
+  ])
+  console.log(JSON.stringify({ part, n, ...Object.fromEntries(rounded) }))
+}
+
+for (const n of options.n.split(',').map(Number)) await measure(n)
