@@ -245,7 +245,7 @@ export class Replica implements ReplicaFace {
   }
 
   serves(id: OpId): boolean {
-    return !this.#set.isWithheld(id)
+    return !this.#set.isWithheld(id) && !this.#store.isDamaged(id)
   }
 
   async withhold(ops: readonly ({ readonly id: OpId } & Withheld)[]): Promise<void> {
@@ -279,7 +279,7 @@ export class Replica implements ReplicaFace {
     const frames: Uint8Array[] = []
     const left: OpId[] = []
     let bytes = 0
-    for (const [seq, some] of await this.#store.byFrame(ids.filter((id) => this.serves(id)))) {
+    for (const [seq, some] of await this.#store.byFrame(ids.filter((id) => !this.#set.isWithheld(id)))) {
       const found = left.length > 0 ? undefined : await this.#store.frameWith(seq, some)
       if (left.length > 0) left.push(...some)
       if (found === undefined || found.ids.length === 0) continue
@@ -346,7 +346,9 @@ export class Replica implements ReplicaFace {
   ): AsyncIterable<{ readonly seq: number; readonly bytes: Uint8Array; readonly ids: readonly OpId[] }> {
     for await (const { seq, frame } of this.#store.framesSince(since, notFrom)) {
       const ids = frame.entries.flatMap(({ op }, place) =>
-        seq + place > since && this.serves(op.id) && of?.has(op.id, op.header.record) !== false ? [op.id] : [],
+        seq + place > since && !this.#set.isWithheld(op.id) && of?.has(op.id, op.header.record) !== false
+          ? [op.id]
+          : [],
       )
       if (ids.length === 0) continue
       const bytes = selectFromFrame(frame, new Set(ids), this.#store.sha256)
