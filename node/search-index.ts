@@ -129,11 +129,14 @@ export class SegmentIndex implements SearchIndex {
   #start(): Promise<void> {
     return new Promise((resolve) => {
       const workerData: Start = { path: this.#path, kinds, seed: randomInt(2 ** 32), keptRecords: this.#keptRecords }
-      const worker = new Worker(new URL('./search-worker.ts', import.meta.url), {
-        workerData,
-        // Most of what a query makes dies with it: more room only lets it lie about, a hundred MB of it.
-        resourceLimits: { maxYoungGenerationSizeMb: 16 },
-      })
+      const worker = new Worker(
+        new URL(`./search-worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url),
+        {
+          workerData,
+          // Most of what a query makes dies with it: more room only lets it lie about, a hundred MB of it.
+          resourceLimits: { maxYoungGenerationSizeMb: 16 },
+        },
+      )
       this.#worker = worker
       let opened = false
       worker.on('message', (told: Told) => {

@@ -8,19 +8,12 @@ import { createPrivateKey, createPublicKey, type KeyObject, randomBytes, sign } 
 import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type ActorKey, didToOwner, keyToDid, type Owner, ownerToDid } from '../crdt/index.ts'
+import { KeyError } from './key-error.ts'
 import type { Signer } from './signed-write.ts'
 
-export type PublisherKey = Signer & { readonly did: string }
+export { KeyError } from './key-error.ts'
 
-/** A key or token file that is missing, unsafe or not what it should be. */
-export class KeyError extends Error {
-  override readonly name = 'KeyError'
-  readonly code: 'missing' | 'unsafe' | 'exists' | 'malformed'
-  constructor(code: KeyError['code'], message: string, options?: { cause?: unknown }) {
-    super(message, options)
-    this.code = code
-  }
-}
+export type PublisherKey = Signer & { readonly did: string }
 
 const SEED_BYTES = 32
 /** A key file is a few hundred bytes; a device or a log file given by mistake is not read whole. */

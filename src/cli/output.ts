@@ -7,7 +7,7 @@
  */
 import { ClientError } from '../client-error.ts'
 import { ConfigError } from '../config.ts'
-import { KeyError } from '../keys.ts'
+import { KeyError } from '../key-error.ts'
 
 /** Part of the interface: scripts branch on them. */
 export const EXIT = { ok: 0, error: 1, usage: 2, notFound: 3, auth: 4, conflict: 5, integrity: 6 } as const
