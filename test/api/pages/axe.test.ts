@@ -46,10 +46,13 @@ test.skipIf(browserMissing).each(['light', 'dark'] as const)(
         for (const details of document.querySelectorAll('details')) details.open = true
       })
       await page.evaluate(axe)
-      const { violations, passes } = (await page.evaluate('axe.run()')) as Result
+      // Only colours depend on the scheme: in dark the other rules would look at the same again.
+      const run =
+        colorScheme === 'dark' ? "axe.run({ runOnly: ['color-contrast', 'link-in-text-block'] })" : 'axe.run()'
+      const { violations, passes } = (await page.evaluate(run)) as Result
       const said = violations.map(({ id, nodes }) => `${id}: ${nodes[0]?.html} ${nodes[0]?.failureSummary}`)
       expect(said, name).toEqual([])
-      expect(passes.length).toBeGreaterThan(10)
+      expect(passes.length).toBeGreaterThan(colorScheme === 'dark' ? 0 : 10)
     }
     expect(trouble).toEqual([])
   },
