@@ -50,8 +50,9 @@ function tableOf(kind: Kind): Table {
 }
 
 /**
- * Filterable values by dotted path, in the order of the document; lists give their scalars, without repeats. Maps
- * inside lists and bytes only show that something is there. At most `searchLeavesMax` values: what comes after them cannot be filtered by.
+ * Filterable values by dotted path; lists give their scalars, without repeats. Maps inside lists and bytes only show
+ * that something is there. At most `searchLeavesMax` values, those of lists last: what comes after them cannot be
+ * filtered by.
  */
 export function leavesOf(entry: IndexEntry): Map<string, Leaf[]> {
   const leaves = new Map<string, Leaf[]>([
@@ -77,20 +78,27 @@ export function leavesOf(entry: IndexEntry): Map<string, Leaf[]> {
     left--
     leaves.set(path, [PRESENT])
   }
+  const plain: (readonly [string, Value])[] = []
+  const lists: (readonly [string, readonly Value[]])[] = []
   const walk = (path: string, value: Value): void => {
-    if (left === 0) return
-    if (Array.isArray(value)) {
-      for (const item of value) add(path, item)
-      if (value.length > 0) markPresent(path)
-    } else if (isMap(value) && leafOf(value) === undefined) {
-      for (const [key, inner] of Object.entries(value)) walk(`${path}.${key}`, inner)
-    } else {
-      add(path, value)
-      if (value instanceof Uint8Array) markPresent(path)
-    }
+    if (Array.isArray(value)) lists.push([path, value])
+    else if (!isMap(value) || leafOf(value) !== undefined) plain.push([path, value])
+    else for (const [key, inner] of Object.entries(value)) walk(`${path}.${key}`, inner)
   }
   for (const [key, value] of Object.entries(entry.doc)) {
     if (!isRegisterPath(key)) walk(key, value)
+  }
+  // Which values are left out must not depend on the order in which a document happens to be held.
+  if (lists.reduce((sum, [, items]) => sum + items.length + 1, plain.length) > searchLeavesMax) {
+    for (const some of [plain, lists]) some.sort(([a], [b]) => (a < b ? -1 : 1))
+  }
+  for (const [path, value] of plain) {
+    add(path, value)
+    if (value instanceof Uint8Array) markPresent(path)
+  }
+  for (const [path, items] of lists) {
+    for (const item of items) add(path, item)
+    if (items.length > 0) markPresent(path)
   }
   // A record without a name goes by its slug.
   if (!leaves.has('name')) leaves.set('name', [leafOf(entry.slug) as Leaf])

@@ -1,12 +1,12 @@
 /**
  * The plainest index there is, filled with what a node lists, and asked what the node is asked: do they find the same?
  *
- * Every record is read over HTTP, so that nothing of the node's own index is believed; answers are compared as whole
- * sets, page by page to the end.
+ * Every record is read over HTTP, so that nothing of the node's own index is believed. Of each answer the number of
+ * records is compared and, of up to SET_MAX, which they are, page by page to the end.
  */
 import { fitting, fromJson, kindOf, kinds, pluralOf, RESERVED_FIELDS, withNumbers } from '../crdt/index.ts'
 import { readFilter } from '../node/filter.ts'
-import { fieldsNamed, kindsMeant, ScanIndex, type SearchQuery } from '../node/index.ts'
+import { entryMatcher, fieldsNamed, type IndexEntry, kindsMeant, ScanIndex, type SearchQuery } from '../node/index.ts'
 
 export type Asked = {
   readonly query: string
@@ -16,16 +16,20 @@ export type Asked = {
 }
 type RecordJson = { readonly id: string; readonly kind: string; readonly [field: string]: unknown }
 type Found = {
+  readonly total: number
   readonly items: readonly { readonly record: RecordJson }[]
   readonly next_cursor?: string
   readonly partial?: true
 }
 
 const PAGE = 1_000
+/** Larger sets would be all of the catalogue, hundreds of times. */
+const SET_MAX = 2_000
 
 export class SearchOracle {
   readonly #http: string
   readonly #index = new ScanIndex()
+  readonly #entries: IndexEntry[] = []
 
   private constructor(http: string) {
     this.#http = http
@@ -38,40 +42,42 @@ export class SearchOracle {
       for (let next: string | undefined = `/v1/${plural}?limit=${PAGE}`; next !== undefined; ) {
         const answer: Response = await asked(http + next)
         const { items } = (await answer.json()) as { items: RecordJson[] }
-        await oracle.#index.apply({ seq: 1, entries: items.map(entryOf), removed: [] })
+        const entries = items.map(entryOf)
+        await oracle.#index.apply({ seq: 1, entries, removed: [] })
+        oracle.#entries.push(...entries)
         next = /^<(.+)>; rel="next"$/.exec(answer.headers.get('link') ?? '')?.[1]
       }
     }
     return oracle
   }
 
-  /** Undefined when both find the same; else how they differ. `cut` answers are not compared. */
-  async difference(asked: Asked): Promise<string | undefined> {
-    const [found, wanted] = [await this.#found(asked), await this.#wanted(asked)]
-    if (found === 'cut') return 'the node cut its answer'
-    const missing = [...wanted].filter((id) => !found.has(id))
-    const added = [...found].filter((id) => !wanted.has(id))
-    if (missing.length === 0 && added.length === 0) return undefined
-    return `${found.size} found of ${wanted.size}; lacks ${missing.length} such as ${missing[0]}, adds ${added.length} such as ${added[0]}`
+  /** Undefined when both find the same; else how they differ. */
+  async difference(wish: Asked): Promise<string | undefined> {
+    const wanted = await this.#wanted(wish)
+    const first = await this.#page(wish)
+    if (first.partial) return 'the node cut its answer'
+    if (first.total !== wanted.total) return `${first.total} found of ${wanted.total}`
+    if (wanted.ids === undefined) return undefined
+    const found = new Set<string>()
+    for (let page = first; ; page = await this.#page(wish, page.next_cursor)) {
+      for (const { record } of page.items) found.add(record.id)
+      if (page.next_cursor === undefined) break
+    }
+    const missing = [...wanted.ids].filter((id) => !found.has(id))
+    if (missing.length === 0 && found.size === wanted.total) return undefined
+    return `${found.size} listed of ${wanted.total}; lacks ${missing.length} such as ${missing[0]}`
   }
 
-  async #found({ query, kind, filters }: Asked): Promise<ReadonlySet<string> | 'cut'> {
+  async #page({ query, kind, filters }: Asked, cursor?: string): Promise<Found> {
     const path = kind === undefined ? '/v1/search' : `/v1/${pluralOf(kind)}/search`
-    const ids = new Set<string>()
-    let cursor: string | undefined
-    do {
-      const body = JSON.stringify({ ...(query !== '' && { query }), filters, limit: PAGE, cursor })
-      const answer = await asked(this.#http + path, body)
-      if (!answer.ok) throw new Error(`${body}: ${answer.status} ${await answer.text()}`)
-      const page = (await answer.json()) as Found
-      if (page.partial) return 'cut'
-      for (const { record } of page.items) ids.add(record.id)
-      cursor = page.next_cursor
-    } while (cursor !== undefined)
-    return ids
+    const body = JSON.stringify({ ...(query !== '' && { query }), filters, limit: PAGE, cursor })
+    const answer = await asked(this.#http + path, body)
+    if (!answer.ok) throw new Error(`${body}: ${answer.status} ${await answer.text()}`)
+    return (await answer.json()) as Found
   }
 
-  async #wanted({ query, kind, filters }: Asked): Promise<ReadonlySet<string>> {
+  /** Without `ids` when they are too many. */
+  async #wanted({ query, kind, filters }: Asked): Promise<{ total: number; ids: readonly string[] | undefined }> {
     const only = kind === undefined ? undefined : [kind]
     const base: Omit<SearchQuery, 'limit'> = {
       ...(query !== '' && { query }),
@@ -80,15 +86,21 @@ export class SearchOracle {
         ? { where: expressionOf(filters, only) }
         : filters && { filters: filters as never }),
     }
-    const ids = new Set<string>()
-    let cursor: string | undefined
-    do {
+    if (query === '') {
+      const matches = entryMatcher(base)
+      if ('problem' in matches) throw new Error(`${JSON.stringify(base)}: ${matches.problem}`)
+      const ids = this.#entries.filter(matches).map(({ id }) => id)
+      return { total: ids.length, ids: ids.length > SET_MAX ? undefined : ids }
+    }
+    const ids: string[] = []
+    for (let cursor: string | undefined; ; ) {
       const page = await this.#index.search({ ...base, limit: PAGE, ...(cursor !== undefined && { cursor }) })
       if ('problem' in page) throw new Error(`${JSON.stringify(base)}: ${page.problem}`)
-      for (const { id } of page.items) ids.add(id)
+      if (page.total > SET_MAX) return { total: page.total, ids: undefined }
+      ids.push(...page.items.map(({ id }) => id))
       cursor = page.nextCursor
-    } while (cursor !== undefined)
-    return ids
+      if (cursor === undefined) return { total: page.total, ids }
+    }
   }
 }
 
