@@ -68,11 +68,25 @@ test('authority and merging answer as the naive ones, whichever way the ops come
 
 test('every order of arrival of seven ops and fewer gives the same', { timeout }, () => {
   check(worlds(SMALL), runs(3), (world) => {
-    const expected = JSON.stringify(naiveAnswers(world, 'all'))
-    for (const order of permutations(world.ops)) {
-      if (JSON.stringify(answersOf(world, order)) !== expected)
-        expect(answersOf(world, order)).toEqual(JSON.parse(expected))
+    const expected = naiveAnswers(world, 'all')
+    const same = JSON.stringify(expected)
+    // Orders share their beginnings.
+    const walk = (replica: AuthorityReplica, left: readonly Op[]): void => {
+      if (left.length === 0 && JSON.stringify(answersFrom(replica, world)) !== same)
+        expect(answersFrom(replica, world), order.join()).toEqual(expected)
+      for (const op of left) {
+        const next = replica.clone()
+        next.take(op)
+        order.push(world.ops.indexOf(op))
+        walk(
+          next,
+          left.filter((other) => other !== op),
+        )
+        order.pop()
+      }
     }
+    const order: number[] = []
+    walk(new AuthorityReplica(), world.ops)
   })
 })
 
@@ -135,13 +149,16 @@ describe('rare', () => {
   })
 })
 
-function answersOf({ record, owner }: World, order: readonly Op[]): Answers {
+function answersOf(world: World, order: readonly Op[]): Answers {
   const replica = new AuthorityReplica()
   for (const op of order) replica.take(op)
+  return answersFrom(replica, world)
+}
+
+function answersFrom(replica: AuthorityReplica, { ops, record, owner }: World): Answers {
   const merged = replica.merged()
   const held = [...replica.held.values()]
-  const net = (order[0] as Op).header.net
-  const authority = replica.authorityOf(owner, net)
+  const authority = replica.authorityOf(owner, (ops[0] as Op).header.net)
   const here = held.filter((op) => op.header.record === record).map(({ id }) => [id, authority.voidedBy(id)] as const)
   const voided = [...here, ...merged.flatMap((one) => (one.voided ?? []).map(({ op, by }) => [op, by] as const))]
   return {
@@ -150,13 +167,6 @@ function answersOf({ record, owner }: World, order: readonly Op[]): Answers {
     records: merged
       .sort((a, b) => (a.record < b.record ? -1 : 1))
       .map((one) => ({ erased: [...(one.erased ?? [])].sort(), merged: mergedHex(one) })),
-  }
-}
-
-function* permutations<Item>(items: readonly Item[]): Generator<Item[]> {
-  if (items.length === 0) yield []
-  for (const [i, item] of items.entries()) {
-    for (const rest of permutations([...items.slice(0, i), ...items.slice(i + 1)])) yield [item, ...rest]
   }
 }
 

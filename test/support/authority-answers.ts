@@ -30,7 +30,18 @@ export function naiveAnswers({ ops, record }: World, how: 'all' | 'fixpoint'): A
 }
 
 /** Document, conflicts, heads and what writers go by; not what says how a replica came to it, nor advisory times. */
-export function mergedHex({ voided, erased, incomplete, equivocations, judged, slug, ...merged }: Merged): string {
+export function mergedHex(merged: Merged): string {
+  let hex = hexes.get(merged)
+  if (hex === undefined) {
+    hex = hexOf(merged)
+    hexes.set(merged, hex)
+  }
+  return hex
+}
+
+const hexes = new WeakMap<Merged, string>()
+
+function hexOf({ voided, erased, incomplete, equivocations, judged, slug, ...merged }: Merged): string {
   return toHex(encodeMerged({ ...merged, line: false, registeredAt: 0, changedAt: 0 }))
 }
 

@@ -22,14 +22,27 @@ import {
 } from '../../crdt/index.ts'
 
 export class AuthorityReplica {
-  readonly held = new Map<OpId, Op>()
-  readonly refused = new Map<OpId, OpReason>()
-  readonly #waiting = new Map<OpId, Op>()
-  readonly #owners = new Map<Owner, OwnerAuthority>()
+  held = new Map<OpId, Op>()
+  refused = new Map<OpId, OpReason>()
+  #waiting = new Map<OpId, Op>()
+  #owners = new Map<Owner, OwnerAuthority>()
   /** Of ordinary records. */
-  readonly #geneses = new Map<RecordId, { readonly owner: Owner; readonly kind: string }>()
-  readonly #ownerOfAuthority = new Map<RecordId, Owner>()
-  readonly #records = new Map<RecordId, { ops: Op[]; merged: Merged }>()
+  #geneses = new Map<RecordId, { readonly owner: Owner; readonly kind: string }>()
+  #ownerOfAuthority = new Map<RecordId, Owner>()
+  #records = new Map<RecordId, { readonly ops: readonly Op[]; readonly merged: Merged }>()
+
+  /** Another with the same, to go on from here in more than one way. */
+  clone(): AuthorityReplica {
+    const copy = new AuthorityReplica()
+    copy.held = new Map(this.held)
+    copy.refused = new Map(this.refused)
+    copy.#waiting = new Map(this.#waiting)
+    copy.#owners = new Map(this.#owners)
+    copy.#geneses = new Map(this.#geneses)
+    copy.#ownerOfAuthority = new Map(this.#ownerOfAuthority)
+    copy.#records = new Map(this.#records)
+    return copy
+  }
 
   take(op: Op): void {
     if (this.held.has(op.id) || this.refused.has(op.id)) return
@@ -62,20 +75,17 @@ export class AuthorityReplica {
 
   /** Ordinary records, with all that is held. */
   merged(): Merged[] {
-    return [...this.#records.values()].map((record) => {
-      const { owner } = record.merged
-      const authority = this.authorityOf(owner, (record.ops[0] as Op).header.net)
-      const { judged } = record.merged
-      if (judged !== undefined && judged.stamp !== authority.stamp(judged.vias)) {
-        record.merged = merge(record.ops, pureSha256, authority)
-      }
-      return record.merged
+    return [...this.#records.values()].map(({ ops, merged }) => {
+      const authority = this.authorityOf(merged.owner, (ops[0] as Op).header.net)
+      const { judged } = merged
+      const isOutdated = judged !== undefined && judged.stamp !== authority.stamp(judged.vias)
+      return isOutdated ? merge(ops, pureSha256, authority) : merged
     })
   }
 
   #verdict(op: Op): OpReason | undefined | 'pending' {
     const { header } = op
-    const reason = checkHeader(header, encodeHeader(header).length) ?? checkAuthorityOp(op, pureSha256)
+    const reason = byItself(op)
     if (reason !== undefined) return reason
     const names = [...header.parents, ...(header.via === undefined ? [] : [header.via])]
     if (names.some((id) => this.refused.has(id))) return 'bad-parents'
@@ -101,7 +111,9 @@ export class AuthorityReplica {
     const authority = this.authorityOf(owner, net)
     if (isAuthorityType(op.header.type) || record === authorityRecord(net, owner)) {
       this.#ownerOfAuthority.set(record, owner)
-      authority.add(op)
+      const more = authority.clone()
+      more.add(op)
+      this.#owners.set(owner, more)
       return
     }
     if (genesis !== undefined) this.#geneses.set(record, genesis)
@@ -113,3 +125,14 @@ export class AuthorityReplica {
 }
 
 const IDENTITY = 9
+
+/** What is wrong with an op alone: asked again for every order of arrival, found out once. */
+function byItself(op: Op): OpReason | undefined {
+  if (!judged.has(op)) {
+    const { header } = op
+    judged.set(op, checkHeader(header, encodeHeader(header).length) ?? checkAuthorityOp(op, pureSha256))
+  }
+  return judged.get(op)
+}
+
+const judged = new WeakMap<Op, OpReason | undefined>()
