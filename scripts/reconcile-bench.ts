@@ -24,7 +24,7 @@ import { LevelDisk, openNetwork, type SessionResult, Sync, type Transport } from
 import { idChunkOps } from '../node/limits.ts'
 import { machineEnvironment, nativeSuite } from '../node/native.ts'
 import { Replica } from '../node/replica.ts'
-import { countsKey, countsRow, locationRow, opKey, sealed } from '../node/rows.ts'
+import { countsKey, countsRow, locationRow, markerKey, opKey, sealed } from '../node/rows.ts'
 import { readMessage } from '../node/sync-messages.ts'
 import { MemoryNetwork } from '../test/support/memory-transport.ts'
 import { IdReplica } from './bench/id-replica.ts'
@@ -239,7 +239,8 @@ async function prepare(folder: string, n: number): Promise<void> {
     ])
   }
   const counts = countsRow({ seq: n, ops: n, records: {} })
-  await disk.batch([{ key: countsKey, value: sealed(counts, nativeSuite.sha256) }], { sync: true })
+  // The mark of the clean shutdown is of the empty store.
+  await disk.batch([{ key: countsKey, value: sealed(counts, nativeSuite.sha256) }, { key: markerKey }], { sync: true })
 }
 
 async function opened(folder: string) {
