@@ -71,7 +71,7 @@ test('a descent finds what differs in any two sets, and ends', () =>
         expect(found.theirs.every((id) => only(others, mine).some((other) => other.startsWith(id)))).toBe(true)
         expect(found.ours.every((id) => only(mine, others).some((other) => other.startsWith(id)))).toBe(true)
       }),
-      { ...parameters, numRuns: 25 },
+      { ...parameters, numRuns: 15 },
     )
   }))
 
