@@ -10,7 +10,7 @@ import { MemoryDisk } from '../../node/disk-memory.ts'
 import { nativeSuite, zstdCodec } from '../../node/native.ts'
 import { Replica } from '../../node/replica.ts'
 import type { Appended, Intent, LocalWrite } from '../../node/replica-types.ts'
-import { metaKey, metaRow, sealed, unsealed } from '../../node/rows.ts'
+import { FORMAT, metaKey, metaRow, sealed, unsealed } from '../../node/rows.ts'
 import { checkReplica } from '../support/check-replica.ts'
 import { FaultyDisk } from '../support/faulty-disk.ts'
 import { idle, manualEnvironment } from '../support/manual-clock.ts'
@@ -601,7 +601,7 @@ describe('a foreign folder', () => {
 
   test('of a newer format is refused, and of no format at all', async () => {
     const { disk } = await openReplica()
-    const meta = { format: 2, net: networkId('test'), epoch: '00' }
+    const meta = { format: FORMAT + 1, net: networkId('test'), epoch: '00' }
     await disk.batch([{ key: metaKey, value: sealed(metaRow(meta), nativeSuite.sha256) }])
     await expect(openReplica({ disk })).rejects.toMatchObject({ code: 'store-format' })
     await disk.damage('m')
