@@ -9,10 +9,9 @@
 import type { Splice, Write } from './body.ts'
 import type { Dag } from './dag.ts'
 import { scalarKey } from './equal.ts'
-import { writableFrom } from './judge.ts'
 import { SPLICES_MAX } from './limits.ts'
 import type { Op, OpId } from './op.ts'
-import { pathKey } from './place.ts'
+import { pathKey, writableFrom } from './place.ts'
 import type { Path } from './value.ts'
 
 /** Who said something, for sorting. `at` is the op's index in the Dag, `index` the place among what the op says. */

@@ -23,6 +23,7 @@ import { CHAIN_MAX, IDENTITY_KEYS_MAX } from './limits.ts'
 import { authorityRecord, commitment } from './names.ts'
 import {
   type ActorKey,
+  DELETE,
   ERASE,
   IDENTITY,
   isAuthorityType,
@@ -35,7 +36,9 @@ import {
   type RecordId,
   ROTATE,
 } from './op.ts'
+import { writableFrom } from './place.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
+import type { Path } from './value.ts'
 
 /** What an op's authority rests on. */
 export type Standing = {
@@ -122,7 +125,11 @@ export class OwnerAuthority {
       const here = op.record === this.record
       if (chain.length > CHAIN_MAX || op.w > this.expiry(relied.standing)) continue
       if (!chain.every((id) => covers(this.#grantOf(id), op, here, kind))) continue
-      const rank = chain.length
+      const limited = chain.some((id) => this.#grantOf(id).paths !== undefined)
+      // A delete by somebody who may write in some places only would say nothing.
+      if (limited && op.type === DELETE) continue
+      // What may write everywhere goes before what may not.
+      const rank = chain.length + (limited ? CHAIN_MAX : 0)
       const better =
         best === undefined ||
         rank < best.rank ||
@@ -130,6 +137,20 @@ export class OwnerAuthority {
       if (better) best = { via, rank, step }
     }
     return best?.via
+  }
+
+  /** Whether an op that relies on `via` may write at this place; null is the owner's own key. */
+  mayWrite(via: OpId | null, path: Path): boolean {
+    const chain = via === null ? [] : (this.relied(via)?.standing.chain ?? [])
+    return writableFrom(path, this.limits(chain)) <= path.length
+  }
+
+  /** Of each grant of a chain that names places, the places. */
+  limits(chain: readonly OpId[]): (readonly Path[])[] {
+    return chain.flatMap((id) => {
+      const { paths } = this.#grantOf(id)
+      return paths === undefined ? [] : [paths]
+    })
   }
 
   ops(): readonly Op[] {

@@ -88,7 +88,7 @@ export function readWrites(op: Op): readonly Write[] {
 }
 
 export function readBody(op: Op): Content {
-  if (op.withheld) return INERT
+  if (op.freed) return INERT
   switch (OP_TYPES[op.header.type - 1]) {
     case 'genesis':
     case 'put':

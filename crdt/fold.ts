@@ -32,7 +32,7 @@ export function extend(
   authority?: OwnerAuthority,
 ): Merged | undefined {
   const { genesis, parents, via, type } = op.header
-  if (type === ERASE || op.withheld) return undefined
+  if (type === ERASE || op.freed) return undefined
   let judged: Judged | undefined
   if (via !== undefined || before?.judged !== undefined) {
     if (authority === undefined || !isPlain(judgeAlone(op, authority))) return undefined

@@ -16,6 +16,7 @@ import { hashIdentity, hashRecord, slugOf } from './names.ts'
 import {
   type ActorKey,
   checkHeader,
+  DELETE,
   type FrameReason,
   GENESIS,
   type Header,
@@ -113,7 +114,7 @@ export function signedBytes(net: Uint8Array, n: number, root: Uint8Array): Uint8
 /** The entry that stands for an op in a frame. */
 export function entryOf(op: Op, sha256: Sha256): Value[] {
   const { type, w, record, parents, genesis, actor, via, bodyLength, bodyHash } = op.header
-  const body = op.withheld ? [bodyLength, fromHex(bodyHash)] : op.body
+  const body = op.freed ? [bodyLength, fromHex(bodyHash)] : op.body
   const last = via === undefined ? [] : [fromHex(via)]
   if (type === IDENTITY) return [type, w, body]
   if (genesis === undefined) return [type, w, body, fromHex(record), parents.map(fromHex), ...last]
@@ -131,20 +132,16 @@ export function entryOf(op: Op, sha256: Sha256): Value[] {
 }
 
 /** The same frame without the bodies of these ops; the same bytes when it carries no body of them. */
-export function withholdFromFrame(
-  frame: ParsedFrame,
-  bodies: ReadonlySet<OpId>,
-  sha256: Sha256 = pureSha256,
-): Uint8Array {
+export function freeBodies(frame: ParsedFrame, bodies: ReadonlySet<OpId>, sha256: Sha256 = pureSha256): Uint8Array {
   const raw = readFrame(frame.bytes)
   if (typeof raw === 'string') throw new TypeError(`expected a frame from parseFrame, got one that is ${raw}`)
   const carried = new Map(frame.entries.map(({ index, op }) => [index, op]))
   let changed = false
   const entries = raw.entries.map((entry, at) => {
     const op = carried.get(raw.positions[at] as number)
-    if (op === undefined || op.withheld || op.body.length === 0 || !bodies.has(op.id)) return entry
+    if (op === undefined || op.freed || op.body.length === 0 || !bodies.has(op.id)) return entry
     changed = true
-    return entryOf({ ...op, body: NO_BODY, withheld: true }, sha256)
+    return entryOf({ ...op, body: NO_BODY, freed: true }, sha256)
   })
   return changed ? encodeRaw({ ...raw, entries }) : frame.bytes
 }
@@ -200,10 +197,10 @@ function deriveOp(
   sha256: Sha256,
 ): Derived | undefined {
   const [type, w, carried] = entry as [number, number, Uint8Array | readonly [number, Uint8Array]]
-  const withheld = !(carried instanceof Uint8Array)
-  const body = withheld ? NO_BODY : carried
-  const bodyHash = withheld ? carried[1] : sha256(body)
-  const bodyLength = withheld ? carried[0] : body.length
+  const freed = !(carried instanceof Uint8Array)
+  const body = freed ? NO_BODY : carried
+  const bodyHash = freed ? carried[1] : sha256(body)
+  const bodyLength = freed ? carried[0] : body.length
   let record: Uint8Array
   let parents: readonly Uint8Array[] = []
   let genesis: { owner: Uint8Array; kind: string; slugHash: Uint8Array } | undefined
@@ -243,14 +240,14 @@ function deriveOp(
       genesis: { owner: toHex(genesis.owner), kind: genesis.kind, slugHash: toHex(genesis.slugHash) },
     }),
   }
-  const op: Op = { id: toHex(id), header, body, ...(withheld && { withheld }) }
+  const op: Op = { id: toHex(id), header, body, ...(freed && { freed }) }
   return { id, op, reason: checkHeader(header, length) ?? checkAuthorityOp(op, sha256) }
 }
 
 function isEntry(entry: Value | undefined): entry is RawEntry {
   if (!Array.isArray(entry)) return false
   const [type, w, body, ...rest] = entry as Value[]
-  if (!isInteger(type) || !isInteger(w) || !(body instanceof Uint8Array || isWithheld(body))) return false
+  if (!isInteger(type) || !isInteger(w) || !(body instanceof Uint8Array || isFreed(type, body))) return false
   if (type === IDENTITY) return rest.length === 0
   if (type !== GENESIS) {
     const [record, parents, via] = rest
@@ -262,9 +259,20 @@ function isEntry(entry: Value | undefined): entry is RawEntry {
   return rest.length === 3 || (rest.length === 4 && isHash(via))
 }
 
-/** What stands for a body that was freed: its length and hash. An empty body needs nothing to stand for it. */
-function isWithheld(body: Value | undefined): boolean {
-  return Array.isArray(body) && body.length === 2 && isCount(body[0]) && body[0] > 0 && isHash(body[1])
+/**
+ * What stands for a body that was freed: its length and hash. Only what an erase may name can have lost its body, or a
+ * relay could take the sense out of a revoke. An empty body needs nothing to stand for it.
+ */
+function isFreed(type: number, body: Value | undefined): boolean {
+  return (
+    type >= GENESIS &&
+    type < DELETE &&
+    Array.isArray(body) &&
+    body.length === 2 &&
+    isCount(body[0]) &&
+    body[0] > 0 &&
+    isHash(body[1])
+  )
 }
 
 function isListOf<T extends Value>(

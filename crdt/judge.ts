@@ -54,21 +54,6 @@ export function judgeAlone(op: Op, authority: OwnerAuthority | undefined): Judge
   return { ...standingOf(op, standing, authority), voidedBy }
 }
 
-/** The length of the shortest beginning of the path that an op so limited may write; more than its length: none. */
-export function writableFrom(path: Path, limits: readonly (readonly Path[])[]): number {
-  let from = 0
-  for (const places of limits) {
-    let shortest = Number.POSITIVE_INFINITY
-    for (const place of places) {
-      if (place.length < shortest && place.length <= path.length && place.every((segment, i) => segment === path[i])) {
-        shortest = place.length
-      }
-    }
-    from = Math.max(from, shortest)
-  }
-  return from
-}
-
 function ownersOwn(op: Op): Judgement {
   if (op.header.via !== undefined) throw new RangeError(`expected the authority that op ${op.id} relies on`)
   return PLAIN
@@ -77,17 +62,10 @@ function ownersOwn(op: Op): Judgement {
 function standingOf(op: Op, standing: Standing, authority: OwnerAuthority): Judgement {
   const { chain } = standing
   if (chain.length === 0) return PLAIN
-  const limits = limitsOf(chain, authority)
+  const limits = authority.limits(chain)
   const { w, type } = op.header
   const inert = w > authority.expiry(standing) || (type === DELETE && limits.length > 0)
   return { rank: chain.length, voidedBy: [], erased: false, inert, limits }
-}
-
-function limitsOf(chain: readonly OpId[], authority: OwnerAuthority): (readonly Path[])[] {
-  return chain.flatMap((id) => {
-    const paths = authority.grant(id)?.paths
-    return paths === undefined ? [] : [paths]
-  })
 }
 
 function underAuthority(dag: Dag, authority: OwnerAuthority): Judgement[] {

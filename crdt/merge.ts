@@ -9,9 +9,10 @@ import type { OwnerAuthority } from './authority.ts'
 import { type Content, readBody } from './body.ts'
 import { Dag } from './dag.ts'
 import { foldLine, slugOf } from './fold.ts'
-import { isPlain, type Judgement, judge, writableFrom } from './judge.ts'
+import { isPlain, type Judgement, judge } from './judge.ts'
 import { EQUIVOCATIONS_NAMED_MAX } from './limits.ts'
 import { type ActorKey, OP_TYPES, type Op, type OpId, type Owner, type RecordId } from './op.ts'
+import { writableFrom } from './place.ts'
 import { type LostText, show } from './shown.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
 import { mergeText, type TextEdit } from './text.ts'
@@ -29,7 +30,7 @@ export type Merged = {
   /** Ascending. Voided and inert ops count. */
   readonly heads: readonly OpId[]
   readonly conflicts: readonly Conflict[]
-  /** ms; the smallest w of a genesis. Advisory. */
+  /** ms; the smallest w of a genesis that is neither voided nor erased, of any when none is left. Advisory. */
   readonly registeredAt: number
   /** ms; the largest w of a contributing op, of any op when none contributes. Advisory. */
   readonly changedAt: number
@@ -102,7 +103,7 @@ export function merge(ops: readonly Op[], sha256: Sha256 = pureSha256, authority
   const judgements = judge(dag, authority)
   const vias = new Set(dag.ops.flatMap(({ header: { via } }) => via ?? []))
   const judged = authority !== undefined && vias.size > 0 && { judged: judgedBy(vias, authority) }
-  const plain = dag.isLine && judgements.every(isPlain) && !dag.ops.some((op) => op.withheld)
+  const plain = dag.isLine && judgements.every(isPlain) && !dag.ops.some((op) => op.freed)
   const folded = plain ? foldLine(dag.ops, sha256) : undefined
   return { ...(folded ?? mergeAll(dag, judgements, plain, sha256)), ...judged }
 }
@@ -134,7 +135,7 @@ function mergeAll(dag: Dag, judgements: readonly Judgement[], plain: boolean, sh
   const alive = writes.alive().map((entry) => ({ entry, value: saidBy(entry, dag) }))
   const lost = writes.lost().map((entry) => lostText(entry, dag, said))
   return {
-    ...identityOf(dag.ops, contents, sha256),
+    ...identityOf(dag.ops, contents, judgements, sha256),
     live: said.some((by) => by.writes.some((write) => write.says !== 'splice')),
     heads: dag.heads,
     changedAt: latest(said.length > 0 ? said.map(({ op }) => op) : dag.ops),
@@ -157,7 +158,7 @@ function remarks(
     const judgement = judgements[at] as Judgement
     if (judgement.voidedBy.length > 0) voided.push({ op: op.id, by: judgement.voidedBy })
     if (judgement.erased) erased.push(op.id)
-    else if (op.withheld) incomplete.push(op.id)
+    else if (op.freed) incomplete.push(op.id)
   }
   const equivocations = dag.isLine ? [] : equivocationsOf(dag.ops)
   return {
@@ -274,13 +275,19 @@ function coversValue(write: Entry['write'], path: Path, limits: Said['limits']):
 function identityOf(
   ops: readonly Op[],
   contents: readonly Content[],
+  judgements: readonly Judgement[],
   sha256: Sha256,
 ): Pick<Merged, 'record' | 'owner' | 'kind' | 'slug' | 'registeredAt'> {
   const geneses = ops.filter((op) => op.header.genesis !== undefined)
   const [first] = geneses
   if (first?.header.genesis === undefined) throw new RangeError(`expected a genesis among ${ops.length} ops`)
   const { owner, kind, slugHash } = first.header.genesis
-  const registeredAt = geneses.reduce((least, op) => Math.min(least, op.header.w), first.header.w)
+  // Who lost the authority to begin it does not say when it began, unless nobody else does.
+  const counting = geneses.filter((op) => {
+    const { voidedBy, erased } = judgements[ops.indexOf(op)] as Judgement
+    return voidedBy.length === 0 && !erased
+  })
+  const registeredAt = Math.min(...(counting.length > 0 ? counting : geneses).map((op) => op.header.w))
   for (const content of contents) {
     const slug = slugOf(content, slugHash, sha256)
     if (slug !== undefined) return { record: first.header.record, owner, kind, slug, registeredAt }

@@ -74,10 +74,10 @@ export type Header = {
 export type Op = {
   readonly id: OpId
   readonly header: Header
-  /** Empty when it is withheld. */
+  /** Empty when it was freed. */
   readonly body: Uint8Array
   /** The body was not sent: it has been erased where the op came from. */
-  readonly withheld?: true
+  readonly freed?: true
 }
 
 /** The canonical bytes of a header of our own: what its op id is the hash of. RangeError for an id that is none. */

@@ -42,3 +42,18 @@ export function compareMembers(a: Scalar, b: Scalar): number {
   if (typeof a === 'string' && typeof b === 'string') return compareText(a, b)
   return compareBytes(encode(a), encode(b))
 }
+
+/** The length of the shortest beginning of the path that an op so limited may write; more than its length: none. */
+export function writableFrom(path: Path, limits: readonly (readonly Path[])[]): number {
+  let from = 0
+  for (const places of limits) {
+    let shortest = Number.POSITIVE_INFINITY
+    for (const place of places) {
+      if (place.length < shortest && place.length <= path.length && place.every((segment, i) => segment === path[i])) {
+        shortest = place.length
+      }
+    }
+    from = Math.max(from, shortest)
+  }
+  return from
+}

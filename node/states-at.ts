@@ -28,8 +28,7 @@ export async function statesAt(
   if (now === undefined) return seqs.map(() => undefined)
   if (now.opCount > statesAtOpsMax) return undefined
   const loaded = await store.opsOf(now)
-  if ('damaged' in loaded || loaded.ops.some(({ withheld, header }) => withheld || header.type === ERASE))
-    return undefined
+  if ('damaged' in loaded || loaded.ops.some(({ freed, header }) => freed || header.type === ERASE)) return undefined
   const arrived = await inOrder(store, loaded.ops)
   const judges = now.judged && (await AuthorityAt.open(store, now.owner))
   const made = new Map<string, Merged | undefined>()

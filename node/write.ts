@@ -15,6 +15,7 @@ import {
   ownerOfKey,
   PARENTS_MAX,
   type RecordId,
+  readWrites,
   type Sha256,
   TIME_MS_LIMIT,
   type ToWrite,
@@ -116,7 +117,11 @@ function draftsFor(
     body: Uint8Array,
   ): Op | undefined => {
     const via = authority.viaFor(signer.key, { type: OP_TYPES.indexOf(type) + 1, record, w }, before.kind)
-    return via === undefined ? undefined : draftOp({ type, record, parents, w, body, ...relied(via) }, options)
+    if (via === undefined) return undefined
+    const op = draftOp({ type, record, parents, w, body, ...relied(via) }, options)
+    // A put is absent at the root first, which says nothing where places are named.
+    const writes = readWrites(op).filter(({ path }) => type !== 'put' || path.length > 0)
+    return writes.every(({ path }) => authority.mayWrite(via, path)) ? op : undefined
   }
   const ops: Op[] = []
   let heads = before.heads

@@ -11,6 +11,7 @@ import { performance } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { networkId, type Op, type ParsedFrame, signOps } from '../crdt/index.ts'
 import { nativeSuite } from '../node/native.ts'
+import { plainPackets } from '../node/packet.ts'
 import type { Signer } from '../node/replica-types.ts'
 import { manualEnvironment } from '../test/support/manual-clock.ts'
 import { MemoryNetwork } from '../test/support/memory-transport.ts'
@@ -56,7 +57,9 @@ const environment = manualEnvironment()
 const network = new MemoryNetwork({ clock: environment.clock })
 const peers: TestPeer[] = []
 for (let i = 0; i < count; i++) {
-  peers.push(await TestPeer.open({ transport: network.node(`node-${i}`), environment, net, gossip: false }))
+  // The clock jumps when nothing is left to do: packing must not happen on another thread.
+  const options = { environment, net, gossip: false, codec: plainPackets }
+  peers.push(await TestPeer.open({ transport: network.node(`node-${i}`), ...options }))
 }
 const [first, second, ...rest] = peers as [TestPeer, TestPeer, ...TestPeer[]]
 const seconds = await admit(first, frames)

@@ -26,6 +26,7 @@ import {
   ownerOfKey,
   PARENTS_MAX,
   prepareBatches,
+  readWrites,
   type Suite,
   type ToWrite,
   type Verb,
@@ -190,8 +191,9 @@ export class SignedWriter {
       else {
         const owner = before?.owner ?? write.owner ?? this.owner
         const via = await this.#via(owner, decision.do, write.place.id, write.kind.name)
-        if (via === undefined) outcomes[at] = refused('refused', NO_GRANT)
-        else signing.push({ at, draft: this.#draft(write, decision, before, owner, via) })
+        const draft = via !== undefined && this.#draft(write, decision, before, owner, via)
+        if (!draft || !(await this.#saysSomething(owner, draft))) outcomes[at] = refused('refused', NO_GRANT)
+        else signing.push({ at, draft })
       }
     }
     if (signing.length === 0) return
@@ -261,6 +263,17 @@ export class SignedWriter {
       authority = await this.#prover.authority(owner)
     }
     return authority.viaFor(key, { type: OP_TYPES.indexOf(type) + 1, record, w: this.#now() }, kind)
+  }
+
+  /** Whether a grant that names places lets the draft say what it says; what it does not let would be inert. */
+  async #saysSomething(owner: Owner, draft: Draft): Promise<boolean> {
+    if (!('via' in draft) || draft.via === undefined) return true
+    const { via } = draft
+    const authority = await this.#prover.authority(owner)
+    const options = { net: await this.#net(), key: this.#signer.key, sha256: this.#suite.sha256 }
+    // A put is absent at the root first, which says nothing where places are named.
+    const writes = readWrites(draftOp(draft, options)).filter(({ path }) => draft.type !== 'put' || path.length > 0)
+    return writes.every(({ path }) => authority.mayWrite(via, path))
   }
 
   /** Signs authority ops of an owner, each on top of the ones before, and posts them; their ids in order. */

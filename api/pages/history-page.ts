@@ -85,7 +85,7 @@ function marksOf(record: Merged, op: Op): string[] {
   const marks: string[] = []
   if (record.voided?.some((each) => each.op === op.id)) marks.push('lost its right, does not count')
   if (record.erased?.includes(op.id)) marks.push('erased')
-  else if (op.withheld) marks.push('what it says is not held here')
+  else if (op.freed) marks.push('what it says is not held here')
   else if (!readBody(op).effective && op.header.type <= DELETE) marks.push('without effect')
   if (record.equivocations?.some((pair) => pair.includes(op.id))) marks.push('signed beside another by the same key')
   return marks

@@ -234,7 +234,6 @@ function single(): Case[] {
       hash,
     ]),
     one('refused: a grant whose body does not decode', [6, 1, none, record, [parent]]),
-    one('refused: a grant whose body has been freed', [6, 1, [5, hash], record, [parent]]),
     ...badGrants().map(([what, body]) => one(`refused: a grant with ${what}`, [6, 1, encode(body), authority, []])),
     one('refused: a grant without parents in a record of somebody else', [6, 1, grant, record, []]),
     one('refused: an identity whose body does not decode', [9, 1, none]),
@@ -338,6 +337,8 @@ function refusedFrames(): Case[] {
   add('an entry of seven parts', entry([...good, hash, hash]))
   add('an a of 31 bytes', entry([...good, hash.slice(0, 31)]))
   add('an identity with a record', entry([9, 1, none, record]))
+  for (const type of [4, 5, 6, 7, 8, 14])
+    add(`a freed body of type ${type}`, entry([type, 1, [5, hash], record, [parent]]))
   add('a freed body of length 0', entry([3, 1, [0, hash], record, [parent]]))
   add('a freed body without a hash', entry([3, 1, [5], record, [parent]]))
   add('a freed genesis body whose slug hash is left out', entry([1, 1, [5, hash], null, 'model', null]))

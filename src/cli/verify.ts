@@ -31,7 +31,7 @@ export async function run(context: Context, reference: string): Promise<ExitCode
     const { voidedBy, erased, inert } = judged[at]!
     const chain = op.header.via === undefined ? [] : wayTo(op.header.via, authority)
     const why =
-      voidedBy.length > 0 ? 'voided' : erased ? 'erased' : inert ? 'inert' : op.withheld ? 'incomplete' : 'counts'
+      voidedBy.length > 0 ? 'voided' : erased ? 'erased' : inert ? 'inert' : op.freed ? 'incomplete' : 'counts'
     const cid = opIdToCid(op.id)
     if (out.quiet) await out.data(cid)
     else if (out.json) {

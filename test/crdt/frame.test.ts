@@ -61,7 +61,7 @@ describe('openFrame', () => {
       for (const { op } of opened(fromHex(bytes)).entries) {
         expect(opId(op.header)).toBe(op.id)
         expect(decode(encodeHeader(op.header)).ok).toBe(true)
-        if (!op.withheld) {
+        if (!op.freed) {
           expect(op.header.bodyLength).toBe(op.body.length)
           expect(op.header.bodyHash).toBe(toHex(pureSha256(op.body)))
         }
