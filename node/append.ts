@@ -18,20 +18,21 @@ import {
   type RecordId,
   selectFromFrame,
 } from '../crdt/index.ts'
-import type { Put } from './disk.ts'
+import { bodyRows, missingBodies } from './bodies.ts'
+import type { Del, Put } from './disk.ts'
+import { eraseGraceMs } from './limits.ts'
 import type { OpSet } from './op-set.ts'
 import {
   authorityKey,
   type Counts,
   countsKey,
   countsRow,
-  frameKey,
-  frameRow,
   kindKey,
   locationRow,
   opKey,
   recordKey,
   sealed,
+  storedFrameRow,
   viaKey,
   waitingKey,
 } from './rows.ts'
@@ -52,6 +53,8 @@ type RecordState = {
   /** All ops of the record, once one had to be merged that could not be folded on top. */
   ops: Op[] | undefined
   readonly added: Op[]
+  /** To be written although no op was added: one says more than before. */
+  again?: true
 }
 
 export class Group {
@@ -205,17 +208,27 @@ export class Group {
     this.#bring(op.id, carrier)
   }
 
-  /** Takes a good copy of an op that is held, but whose row is damaged. It changes no record. */
-  takeAgain(op: Op, carrier: Carrier): void {
+  /**
+   * Takes a good copy of an op that is held, but whose row is damaged, which changes no record; or whose body was missing,
+   * and then the record says more.
+   */
+  async takeAgain(op: Op, carrier: Carrier): Promise<void> {
+    const state = this.#states.get(op.header.record)
     this.#repaired.set(op.id, op)
     this.#bring(op.id, carrier)
+    if (!this.#store.lacksBody(op.id) || state === undefined || (await this.#load(state)) !== undefined) return
+    state.ops = state.ops!.map((other) => (other.id === op.id ? op : other))
+    state.dirty = true
+    state.again = true
   }
 
   /** Everything this group changes; `own` are the frames of the ops that were taken without a carrier. */
   async finish(own: readonly ParsedFrame[]): Promise<Prepared> {
     const { sha256 } = this.#store
-    const changes: Put[] = []
-    const changed = [...this.#states].filter(([, { added }]) => added.length > 0)
+    const changes: (Put | Del)[] = []
+    const bodies: { now: OpId[]; no: OpId[] }[] = []
+    const due = this.#store.now() + eraseGraceMs
+    const changed = [...this.#states].filter(([, { added, again }]) => added.length > 0 || again)
     const pairs: { before: Merged | undefined; after: Merged; ops: readonly Op[] | undefined }[] = []
     for (const [id, state] of changed) {
       const after = (await this.current(id))!
@@ -232,13 +245,15 @@ export class Group {
       }
       seq += frame.entries.length
     }
-    changes.push(...(await Promise.all(frames.map((stored) => this.#frameRow(stored)))))
+    changes.push(...(await Promise.all(frames.map((stored) => storedFrameRow(stored, this.#store.codec, sha256)))))
     const records: { merged: Merged; bytes: number; ops: readonly Op[] | undefined }[] = []
     for (const { before, after, ops } of pairs) {
       const value = sealed(encodeMerged(after), sha256)
       changes.push({ key: recordKey(after.record), value })
       if (before === undefined) changes.push({ key: kindKey(after.kind, after.record), value: NOTHING })
       records.push({ merged: after, bytes: value.length, ops })
+      changes.push(...bodyRows(before, after, due))
+      bodies.push(missingBodies(before, after))
     }
     changes.push(...this.#authorityRows(changed.flatMap(([, { added }]) => added)))
     const after = { ...counts, seq }
@@ -251,6 +266,7 @@ export class Group {
       authorities: Array.from(this.#authoritiesBefore.keys(), (owner) => this.#authorities.get(owner)!),
       waiting: this.#waiting(),
       repaired: [...this.#repaired.keys()],
+      bodies,
       remote: this.#carriers.size,
     }
   }
@@ -296,19 +312,6 @@ export class Group {
     return undefined
   }
 
-  async #frameRow({ seq, frame, origin }: StoredFrame): Promise<Put> {
-    const { codec, sha256 } = this.#store
-    const packed = frame.bytes.length < PACK_MIN ? frame.bytes : await codec.compress(frame.bytes)
-    const smaller = packed.length < frame.bytes.length
-    const row = frameRow({
-      count: frame.entries.length,
-      origin,
-      packed: smaller,
-      bytes: smaller ? packed : frame.bytes,
-    })
-    return { key: frameKey(seq), value: sealed(row, sha256) }
-  }
-
   #bring(id: OpId, carrier: Carrier | undefined): void {
     if (carrier === undefined) return
     carrier.taken.add(id)
@@ -322,9 +325,6 @@ function named(id: OpId, { parents, via }: Op['header']): OpId[] {
 }
 
 const NOTHING = new Uint8Array(0)
-/** Below this, packing saves less than a block of the disk's own compression does. */
-const PACK_MIN = 512
-
 function whole(frame: ParsedFrame): Carrier {
   return { frame, taken: new Set(frame.entries.map(({ op }) => op.id)) }
 }

@@ -199,13 +199,16 @@ export class Authorities {
       const arrivals = await this.#replica.arrivals(relying.map(({ id }) => id))
       return relying.filter((_, i) => (arrivals[i] ?? until) < until)
     }
-    const ids = (await early(authority.ops())).map(({ id }) => id)
+    // What is voided already is not to come back when that is voided.
+    const stands = authority.ops().filter(({ id }) => authority.voidedBy(id).length === 0)
+    const ids = (await early(stands)).map(({ id }) => id)
     const seen = new Set<RecordId>()
     for (const via of under) {
       for await (const { record, ops } of this.#replica.relying(via)) {
         if (seen.has(record)) continue
         seen.add(record)
-        ids.push(...frontier(ops, await early(ops)))
+        const voided = new Set((await this.#replica.record(record))?.voided?.map(({ op }) => op))
+        ids.push(...frontier(ops, await early(ops.filter(({ id }) => !voided.has(id)))))
       }
     }
     return ids

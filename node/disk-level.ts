@@ -70,6 +70,12 @@ export class LevelDisk implements Disk {
     return this.#all(() => this.#level.keys(given(range)))
   }
 
+  async compact({ gte, lte }: { gte: Uint8Array; lte: Uint8Array }): Promise<void> {
+    // In Node `level` is classic-level, whose types say more.
+    const level = this.#level as unknown as { compactRange(from: Uint8Array, to: Uint8Array): Promise<void> }
+    await this.#run('compact', () => level.compactRange(gte, lte))
+  }
+
   async *#all<T>(open: () => Rows<T>): AsyncIterable<T> {
     // LevelDB's iterator reads from a snapshot taken here, so what is written meanwhile is not seen.
     const iterator = this.#begin(open)

@@ -23,4 +23,6 @@ export interface Disk extends AsyncDisposable {
   batch(changes: readonly (Put | Del)[], options?: { readonly sync?: boolean }): Promise<void>
   entries(range: Range): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>
   keys(range: Range): AsyncIterable<Uint8Array>
+  /** Writes the files of these keys anew, so that what was deleted or overwritten is gone from them too. */
+  compact?(range: { readonly gte: Uint8Array; readonly lte: Uint8Array }): Promise<void>
 }

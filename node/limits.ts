@@ -55,6 +55,12 @@ export const authorityCacheOpsMax = 20_000
 export const rejudgeRecords = 64
 /** Ids that one revoke, keep or erase lists: its body then stays under the wire's 256 KiB. */
 export const keepIdsPerOp = 8_000
+/** How long the bodies of erased ops are kept: time to notice that a key was stolen, and to replace it. */
+export const eraseGraceMs = 3 * 24 * 60 * 60_000
+/** How often bodies are looked for whose time has come. */
+export const freeCheckMs = 10 * 60_000
+/** Ops whose bodies are freed in one go. */
+export const freeOpsMax = 256
 /** What one frame's row may inflate to: a frame, and never more. */
 export const frameRowBytesMax = 1 * MiB
 /** Ops of one group commit; more wait for the next, so that merging them does not stall the readers. */

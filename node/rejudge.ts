@@ -6,8 +6,9 @@
  */
 import { encodeMerged, type Merged, type OpId, type RecordId } from '../crdt/index.ts'
 import { countsAfter } from './append.ts'
+import { bodyRows, missingBodies } from './bodies.ts'
 import type { Del, Put } from './disk.ts'
-import { rejudgeRecords } from './limits.ts'
+import { eraseGraceMs, rejudgeRecords } from './limits.ts'
 import { countsKey, countsRow, recordKey, sealed, waitingKey } from './rows.ts'
 import type { Prepared, Store } from './store.ts'
 
@@ -32,8 +33,21 @@ export async function rejudge(
     changes.push({ key: recordKey(merged.record), value })
     records.push({ merged, bytes: value.length })
   }
+  const due = store.now() + eraseGraceMs
+  for (const { before, after: now } of pairs) changes.push(...bodyRows(before, now, due))
+  const bodies = pairs.map(({ before, after: now }) => missingBodies(before, now))
   if (pairs.length > 0) changes.push({ key: countsKey, value: sealed(countsRow(counts), store.sha256) })
   if (next === undefined) changes.push({ key: waitingKey(via) })
-  const prepared = { changes, counts, frames: [], remote: 0, records, authorities: [], waiting: [], repaired: [] }
+  const prepared = {
+    changes,
+    counts,
+    frames: [],
+    remote: 0,
+    records,
+    authorities: [],
+    waiting: [],
+    repaired: [],
+    bodies,
+  }
   return { prepared, next }
 }

@@ -29,7 +29,7 @@ import { forkedRecords } from './forks.ts'
 import { historyOf } from './history.ts'
 import { arrivalsSince } from './id-log.ts'
 import type { Withheld } from './id-rows.ts'
-import { framesAnswerBytesMax, parkedCheckMs, rejudgeRecords } from './limits.ts'
+import { framesAnswerBytesMax, freeCheckMs, parkedCheckMs, rejudgeRecords } from './limits.ts'
 import { OpSet } from './op-set.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
 import type {
@@ -75,6 +75,7 @@ export class Replica implements ReplicaFace {
   /** Local writes wait for it: before, the journal has not been compared. */
   readonly #journalRead: Promise<void>
   #cancelTimer: (() => void) | undefined
+  #cancelFree: (() => void) | undefined
 
   /**
    * Opens what is on the disk, or begins anew. Resolves before the op set is loaded (`ready`).
@@ -115,6 +116,7 @@ export class Replica implements ReplicaFace {
       .waiting()
       .then((vias) => this.#writer.rejudge(vias))
       .catch((error) => log('warn', "couldn't merge records again", { error: String(error) }))
+    this.#freeBodies()
     // Those who need them await them; nobody must, and an unheard rejection would end the process.
     for (const promise of [this.ready, this.#journalRead]) {
       promise.catch((error) => log('error', "couldn't load what is on disk", { error: String(error) }))
@@ -383,6 +385,7 @@ export class Replica implements ReplicaFace {
   /** Finishes what waits for the disk and leaves the mark of a clean shutdown. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#cancelTimer?.()
+    this.#cancelFree?.()
     this.#subscribers.clear()
     await this.#writer.close()
     this.#closing.abort()
@@ -415,6 +418,20 @@ export class Replica implements ReplicaFace {
         ops: this.#forked.size,
       },
     )
+  }
+
+  /** Now and then, the bodies of erased ops whose time has come. */
+  #freeBodies(): void {
+    const again = () => {
+      this.#cancelFree = this.#clock.after(freeCheckMs, () => this.#freeBodies())
+    }
+    if (this.#closing.signal.aborted) return
+    this.#writer
+      .free()
+      .catch((error) => this.#log('warn', "couldn't free the bodies of erased ops", { error: String(error) }))
+      .finally(() => {
+        if (!this.#closing.signal.aborted) again()
+      })
   }
 
   /** Wakes the writer when the next parked op is due. */

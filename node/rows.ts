@@ -13,11 +13,14 @@ import {
   isMap,
   type NetworkId,
   type OpId,
+  type ParsedFrame,
   type RecordId,
   type Sha256,
   toHex,
   utf8,
 } from '../crdt/index.ts'
+import type { Put } from './disk.ts'
+import type { Codec } from './replica-types.ts'
 
 /** Of the rows, by number; migrate.ts says what each brought. */
 export const FORMAT = 2
@@ -168,6 +171,11 @@ function after(prefix: Uint8Array): Uint8Array {
   return Uint8Array.of(prefix[0]! + 1)
 }
 
+/** ms since 1970, so that rows lie in order of time. */
+export function timeBytes(ms: number): Uint8Array {
+  return seqBytes(Math.max(0, Math.floor(ms)))
+}
+
 /** 48 bits, big-endian, so that rows lie in arrival order. */
 function seqBytes(seq: number): Uint8Array {
   const bytes = new Uint8Array(6)
@@ -182,3 +190,23 @@ function readSeq(bytes: Uint8Array, at: number): number {
   for (let i = 0; i < 6; i++) seq = seq * 256 + bytes[at + i]!
   return seq
 }
+
+/** The row of a frame, packed where that makes it smaller. */
+export async function storedFrameRow(
+  { seq, frame, origin }: { readonly seq: number; readonly frame: ParsedFrame; readonly origin?: string },
+  codec: Codec,
+  sha256: Sha256,
+): Promise<Put> {
+  const packed = frame.bytes.length < PACK_MIN ? frame.bytes : await codec.compress(frame.bytes)
+  const smaller = packed.length < frame.bytes.length
+  const row = frameRow({
+    count: frame.entries.length,
+    origin,
+    packed: smaller,
+    bytes: smaller ? packed : frame.bytes,
+  })
+  return { key: frameKey(seq), value: sealed(row, sha256) }
+}
+
+/** Below this, packing saves less than a block of the disk's own compression does. */
+const PACK_MIN = 512

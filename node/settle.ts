@@ -119,6 +119,8 @@ export class Settling {
   #known(op: Op, authentic: boolean, source: Source): OpResult | undefined {
     const { group, pending, refused } = this.#parts
     if (!authentic || group.hasGood(op.id) || this.#candidates.has(op.id)) return { op: op.id, verdict: 'duplicate' }
+    // Without its body it is no better than what is held.
+    if (op.freed && group.has(op.id)) return { op: op.id, verdict: 'duplicate' }
     const refusal = refused.get(op.id)
     if (refusal !== undefined) return { op: op.id, verdict: 'refused', reason: refusal.reason }
     const before = pending.get(op.id)
@@ -182,7 +184,7 @@ export class Settling {
   async #judge({ op, carrier }: Candidate): Promise<Judgement> {
     const { group, refused, clock } = this.#parts
     if (group.has(op.id)) {
-      if (!group.hasGood(op.id)) group.takeAgain(op, carrier)
+      if (!group.hasGood(op.id) && !op.freed) await group.takeAgain(op, carrier)
       return { valid: true }
     }
     const judgement = await this.#judgeNew(op)

@@ -12,6 +12,7 @@
  *   a <record id> <op id>     empty; the ops of an authority record
  *   v <op id> <record id>     empty; the records with an op that relies on this grant, rotate or identity
  *   w <op id>                 empty; the records of v that are to be merged again, for what it gave was taken
+ *   b, e                      bodies that are missing, and that may be freed (bodies.ts)
  *   g <name>                  small rows of other parts (sync cursors, known peers)
  *   i, s, u                   ids in order of arrival, their sketch, ids refused by policy (id-rows.ts)
  *
@@ -40,8 +41,9 @@ import {
   type Sha256,
   toHex,
 } from '../crdt/index.ts'
-import type { Del, Disk, Put } from './disk.ts'
-import type { Environment } from './environment.ts'
+import { missingBodyRows } from './bodies.ts'
+import type { Del, Disk, Put, Range } from './disk.ts'
+import type { Clock, Environment } from './environment.ts'
 import { NodeError } from './errors.ts'
 import {
   authorityCacheOpsMax,
@@ -116,6 +118,8 @@ export type Prepared = {
   readonly waiting: readonly OpId[]
   /** Stored again because their row is damaged. */
   readonly repaired: readonly OpId[]
+  /** Ops whose body is missing now, and no more. */
+  readonly bodies: readonly { readonly now: readonly OpId[]; readonly no: readonly OpId[] }[]
 }
 
 export class Store {
@@ -126,12 +130,14 @@ export class Store {
   readonly marker: Marker | undefined
   readonly #disk: Disk
   readonly #log: Log
+  readonly #clock: Clock
   readonly #frames = new Lru<number, StoredFrame>(frameCacheBytesMax)
   readonly #records = new Lru<RecordId, Merged>(recordCacheBytesMax)
   readonly #ops = new Lru<RecordId, readonly Op[]>(recordOpsCacheBytesMax)
   readonly #authorities = new Lru<RecordId, OwnerAuthority>(authorityCacheOpsMax)
   readonly #damagedFrames = new Set<number>()
   readonly #damagedOps = new Set<OpId>()
+  readonly #lackingBody = new Set<OpId>()
   #counts: Counts
   /** Grows with each commit: a record row read before one must not enter the cache after it. */
   #commits = 0
@@ -143,6 +149,7 @@ export class Store {
     this.marker = marker
     this.#disk = options.disk
     this.#log = options.log
+    this.#clock = options.environment.clock
     this.#counts = counts
   }
 
@@ -180,6 +187,7 @@ export class Store {
     if (rows[2] !== undefined) await disk.batch([{ key: markerKey }], { sync: true })
     const store = new Store(options, meta, counts, markerBytes && readMarker(markerBytes))
     if (formatOf(meta) < FORMAT) store.meta = await migrate(store, { ...options, meta })
+    for await (const key of disk.keys(missingBodyRows)) store.#lackingBody.add(idOfKey(key))
     return store
   }
 
@@ -188,12 +196,12 @@ export class Store {
   }
 
   get damage(): { readonly frames: number; readonly ops: number } {
-    return { frames: this.#damagedFrames.size, ops: this.#damagedOps.size }
+    return { frames: this.#damagedFrames.size, ops: this.#damagedOps.size + this.#lackingBody.size }
   }
 
   /** Ids of ops whose copy here is damaged, to be asked for. */
   damaged(limit: number): OpId[] {
-    return this.#damagedOps.keys().take(limit).toArray()
+    return [...this.#damagedOps.keys().take(limit), ...this.#lackingBody.keys().take(limit)].slice(0, limit)
   }
 
   /** Writes a group: all of it or, when this rejects, nothing of it, in memory too. */
@@ -209,6 +217,10 @@ export class Store {
     }
     for (const authority of prepared.authorities) this.#authorities.set(authority.record, authority, authority.size + 1)
     for (const id of prepared.repaired) this.#damagedOps.delete(id)
+    for (const { now, no } of prepared.bodies) {
+      for (const id of no) this.#lackingBody.delete(id)
+      for (const id of now) this.#lackingBody.add(id)
+    }
   }
 
   async writeMarker(root: string): Promise<void> {
@@ -224,7 +236,36 @@ export class Store {
 
   /** Known to be unreadable: not served, and to be stored again from any good copy. */
   isDamaged(id: OpId): boolean {
-    return this.#damagedOps.has(id)
+    return this.#damagedOps.has(id) || this.#lackingBody.has(id)
+  }
+
+  /** Held without its body, although nothing in force erases it. */
+  lacksBody(id: OpId): boolean {
+    return this.#lackingBody.has(id)
+  }
+
+  /** ms since 1970. */
+  now(): number {
+    return this.#clock.now()
+  }
+
+  keys(range: Range): AsyncIterable<Uint8Array> {
+    return this.#disk.keys(range)
+  }
+
+  /** Writes rows anew that say the same or less: frames without bodies. What was read from them before is forgotten. */
+  async rewrite(
+    changes: readonly (Put | Del)[],
+    frames: readonly number[],
+    records: readonly RecordId[],
+  ): Promise<void> {
+    await this.#disk.batch(changes, { sync: true })
+    this.#commits++
+    for (const seq of frames) this.#frames.delete(seq)
+    for (const record of records) this.#ops.delete(record)
+    const [first] = frames.toSorted((a, b) => a - b)
+    // Until the files are written anew, the disk still holds what was there before.
+    if (first !== undefined) await this.#disk.compact?.({ gte: frameKey(first), lte: frameKey(Math.max(...frames)) })
   }
 
   /** The ops of these that are held, by the first number of their frame. */

@@ -7,6 +7,7 @@
 import { type Op, type OpId, type ParsedFrame, type RecordId, signOps } from '../crdt/index.ts'
 import type { Admission, Arrived } from './admit.ts'
 import { Group } from './append.ts'
+import { freeErased } from './bodies.ts'
 import { NodeError } from './errors.ts'
 import type { Arrival } from './id-rows.ts'
 import { admitQueueOpsMax, gossipMessageBytesMax, groupOpsMax, writeQueueMax } from './limits.ts'
@@ -44,12 +45,13 @@ type Job =
     >)
   | ({ readonly is: 'due'; readonly weight: number } & Waiter<void>)
   | ({ readonly is: 'rejudge'; readonly weight: number } & Waiter<void>)
+  | ({ readonly is: 'free'; readonly weight: number } & Waiter<void>)
 
 export class Writer {
   readonly #options: WriterOptions
   readonly #queue: Job[] = []
   /** Ops waiting, by kind of job. */
-  readonly #waiting = { admit: 0, write: 0, authorise: 0, due: 0, rejudge: 0 }
+  readonly #waiting = { admit: 0, write: 0, authorise: 0, due: 0, rejudge: 0, free: 0 }
   #running: Promise<void> | undefined
   #closed = false
   /** Signed and stored, but the journal could not be written: it is told with the next group. */
@@ -91,6 +93,11 @@ export class Writer {
   async rejudge(vias: readonly OpId[]): Promise<void> {
     for (const via of vias) this.#rejudging.set(via, undefined)
     if (this.#rejudging.size > 0) await this.#enqueue((waiter) => ({ is: 'rejudge', weight: 1, ...waiter }))
+  }
+
+  /** Frees the bodies of erased ops whose time has come. */
+  free(): Promise<void> {
+    return this.#enqueue((waiter) => ({ is: 'free', weight: 1, ...waiter }))
   }
 
   /** Records relying on what changed, still to be merged again: of how many grants, rotates and identities. */
@@ -158,6 +165,11 @@ export class Writer {
     const final: OpId[] = []
     let sync = false
     if (jobs.some(({ is }) => is === 'rejudge')) answers.push(...(await this.#rejudge(jobs)))
+    for (const job of jobs) {
+      if (job.is !== 'free') continue
+      while ((await freeErased(store, store.now())) > 0);
+      answers.push(() => job.resolve())
+    }
     for (const job of jobs) {
       if (job.is !== 'admit' && job.is !== 'due') continue
       const settled = job.is === 'admit' ? await admission.settle(group, job.arrived) : await admission.settleDue(group)
