@@ -24,6 +24,24 @@ export type Gauges = {
   readonly damagedOps: number
 }
 
+/** What only a whole node has, read at each scrape. */
+export type NodeGauges = {
+  /** The op set is loaded. */
+  readonly ready: boolean
+  /** Connected peers whose root was another at the last comparison. */
+  readonly peersDiffering: number
+  /** Records that are not signed over, for the journal knows more of them than the store. */
+  readonly forkedRecords: number
+  /** Where the data folder lies; undefined when it cannot be told. */
+  readonly diskFreeBytes: number | undefined
+}
+
+export type MetricsOptions = {
+  /** False leaves out memory, CPU and event loop. */
+  readonly process?: boolean
+  readonly node?: { readonly version: string; readonly network: string; readonly gauges: () => NodeGauges }
+}
+
 /** SPEC.md, "Batches and frames"; any other is counted as `other`. */
 const REASONS = [
   'malformed',
@@ -44,8 +62,8 @@ export class Metrics {
   readonly #refused: Counter
   readonly #requests = new RequestTimes()
 
-  /** `gauges` is called at each scrape and must be cheap. `process: false` leaves out memory, CPU and event loop. */
-  constructor(gauges: () => Gauges, options: { readonly process?: boolean } = {}) {
+  /** What is given to be called is called at each scrape and must be cheap. */
+  constructor(gauges: () => Gauges, options: MetricsOptions = {}) {
     const registers = [this.#registry]
     if (options.process !== false) collectDefaultMetrics({ register: this.#registry })
     this.#ops = new Counter({
@@ -92,6 +110,29 @@ export class Metrics {
     gauge('peerage_search_behind', 'Arrivals that the search index has not reached.', (now) => now.searchBehind)
     gauge('peerage_damaged_ops', 'Ops whose copy on disk is damaged.', (now) => now.damagedOps)
     gauge('peerage_peers', 'Connected peers.', (now) => now.peers)
+    if (options.node !== undefined) this.#ofNode(options.node)
+  }
+
+  #ofNode({ version, network, gauges }: NonNullable<MetricsOptions['node']>): void {
+    const registers = [this.#registry]
+    const info = { name: 'peerage_info', help: 'Always 1; the labels tell.', labelNames: ['version', 'network'] }
+    new Gauge({ ...info, registers }).set({ version, network }, 1)
+    const gauge = (name: string, help: string, read: (now: NodeGauges) => number) =>
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read(gauges()))
+        },
+      })
+    gauge('peerage_ready', 'Whether the op set is loaded: 0 or 1.', ({ ready }) => (ready ? 1 : 0))
+    const differing = 'Connected peers whose root was another at the last comparison.'
+    gauge('peerage_peers_differing', differing, (now) => now.peersDiffering)
+    const forked = 'Records not signed over, for the journal knows more of them than the store.'
+    gauge('peerage_forked_records', forked, (now) => now.forkedRecords)
+    const free = 'Free bytes where the data folder lies.'
+    gauge('peerage_disk_free_bytes', free, (now) => now.diskFreeBytes ?? Number.NaN)
   }
 
   /** After Replica.admit. */

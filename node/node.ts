@@ -25,7 +25,7 @@ import { SegmentIndex } from './search-index.ts'
 import type { Weights } from './search-rank.ts'
 import { ownerSet } from './sets.ts'
 import { readStatus } from './status.ts'
-import { storageOf } from './storage.ts'
+import { freeBytes, storageOf } from './storage.ts'
 import { Sync } from './sync.ts'
 import type { SessionResult } from './sync-session.ts'
 import { TokenStore } from './tokens.ts'
@@ -189,7 +189,9 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
   const disk = own(await LevelDisk.open(join(data, 'ops')))
   const journal = own(await FileJournal.open(join(data, 'journal')))
   const checker = own(new Verifier())
-  const metrics: Metrics = new Metrics(() => readGauges())
+  const metrics: Metrics = new Metrics(() => readGauges(), {
+    node: { version: options.version, network: options.network, gauges: () => readNodeGauges() },
+  })
   const replica = own(
     await Replica.open({
       disk,
@@ -250,6 +252,12 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
     searchBehind: indexer.behind,
     peers: network.peers().length,
     damagedOps: replica.health().damagedOps,
+  })
+  const readNodeGauges = () => ({
+    ready: replica.health().set !== 'loading',
+    peersDiffering: sync.peers().filter(({ root_equal }) => root_equal === false).length,
+    forkedRecords: replica.health().forkedRecords,
+    diskFreeBytes: freeBytes(data),
   })
   metrics.follow(() => [network.counters, sync.counters, gossip.counters, webhooks.counters])
   return new Node({

@@ -1,4 +1,5 @@
-/** What a node takes on disk, by part of its data folder. */
+/** What a node takes on disk, by part of its data folder, and what is left there. */
+import { statfsSync } from 'node:fs'
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Storage } from './face.ts'
@@ -11,6 +12,16 @@ export function storageOf(data: string, monotonic: () => number): () => Promise<
     const now = monotonic()
     if (measured === undefined || now - measured.at >= storageKeptMs) measured = { at: now, storage: measure(data) }
     return measured.storage
+  }
+}
+
+/** Bytes that this process may still write there; undefined when the system does not say. One call of microseconds. */
+export function freeBytes(folder: string): number | undefined {
+  try {
+    const { bavail, bsize } = statfsSync(folder)
+    return bavail * bsize
+  } catch {
+    return undefined
   }
 }
 
