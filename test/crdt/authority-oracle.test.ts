@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { draftOp, encodeBody, merge, type Op, OwnerAuthority, type Verb } from '../../crdt/index.ts'
+import { draftOp, encodeBody, type Merged, merge, type Op, OwnerAuthority, type Verb } from '../../crdt/index.ts'
 import {
   type Answers,
   idsOf,
@@ -14,7 +14,7 @@ import {
   sortedById,
   voidedBy,
 } from '../support/authority-answers.ts'
-import { describeWorld, type World, worlds } from '../support/authority-arbitrary.ts'
+import { describeWorld, robberies, type World, worlds } from '../support/authority-arbitrary.ts'
 import { AuthorityReplica } from '../support/authority-arrival.ts'
 import { type NaiveAuthority, naiveAuthority, naiveVerdicts, T } from '../support/naive-authority.ts'
 import { naiveMerge } from '../support/naive-merge.ts'
@@ -89,6 +89,43 @@ test('every order of arrival of seven ops and fewer gives the same', { timeout }
     walk(new AuthorityReplica(), world.ops)
   })
 })
+
+test('who has lost authority changes nothing that others said', { timeout }, () => {
+  let [takings, changes] = [0, 0]
+  const run = fc.check(
+    fc.property(robberies({ min: 4, max: 14 }), ({ world, stolen }) => {
+      const before = naiveAuthority(world.ops, 'fixpoint')
+      const [taken] = world.ops.slice(-1) as [Op]
+      // A revoke or rotate that another has voided takes nothing.
+      if (naiveVerdicts(world.ops).get(taken.id) !== 'valid' || before.voided.has(taken.id)) return
+      takings++
+      const all = { ...world, ops: [...world.ops, ...stolen] }
+      const after = naiveAuthority(all.ops, 'fixpoint')
+      const known = new Set(world.ops.map(({ id }) => id))
+      expect(Object.entries(voidedBy(after)).filter(([id]) => known.has(id))).toEqual(Object.entries(voidedBy(before)))
+      for (const { id } of stolen) changes += after.voided.has(id) ? 1 : 0
+      const shown = new Map(shownBy(world).map((one) => [one.record, one]))
+      for (const { record, ...one } of shownBy(all)) {
+        const { record: _, ...other } = shown.get(record) ?? { record, live: false, doc: {}, conflicts: [] }
+        expect(one).toEqual(other)
+      }
+    }),
+    { seed, numRuns: runs(200) },
+  )
+  if (run.failed) {
+    const [{ world, stolen }] = run.counterexample as [{ world: World; stolen: readonly Op[] }]
+    const told = describeWorld({ ...world, ops: [...world.ops, ...stolen] })
+    throw new Error(`SEED=${seed} from #${world.ops.length} on stolen\n${told}\n${(run.errorInstance as Error).stack}`)
+  }
+  expect([takings > runs(200) / 2, changes > runs(200)], `SEED=${seed} ${takings} ${changes}`).toEqual([true, true])
+})
+
+/** What each record shows, by the code under test. */
+function shownBy({ ops }: World): Pick<Merged, 'record' | 'live' | 'doc' | 'conflicts'>[] {
+  const replica = new AuthorityReplica()
+  for (const op of ops) replica.take(op)
+  return replica.merged().map(({ record, live, doc, conflicts }) => ({ record, live, doc, conflicts }))
+}
 
 /** Cases that random owners meet too rarely. */
 describe('rare', () => {

@@ -55,6 +55,28 @@ export function worlds({ min, max, spoil = 4 }: WorldRange): fc.Arbitrary<World>
     })
 }
 
+/**
+ * An owner who takes a key's authority, by a last revoke or rotate, and what that key and those it grants to sign then:
+ * nobody has seen it, and nobody keeps it.
+ */
+export function robberies({
+  min,
+  max,
+}: WorldRange): fc.Arbitrary<{ readonly world: World; readonly stolen: readonly Op[] }> {
+  const steps = fc.array(step, { minLength: min, maxLength: max, size: 'max' })
+  const about = fc.constantFrom<About>('authority', 'mixed', 'mixed', 'text', 'text')
+  return fc
+    .record({ salt: fc.nat(0xffff), about, rotating: fc.boolean(), steps, last: step, stolen: steps })
+    .map(({ salt, about, rotating, steps, last, stolen }) => {
+      const maker = new Maker(salt, rotating, about, 0, 2 * max + 2)
+      for (const [i, one] of steps.entries()) maker.take(one, i < 3)
+      maker.takeAway(last)
+      const world = maker.world()
+      for (const one of stolen) maker.take(one, false)
+      return { world, stolen: maker.world().ops.slice(world.ops.length) }
+    })
+}
+
 /** Who can sign for a key of a world. */
 export function signerOf(key: string): KeySigner {
   const signer = signers.get(key)
@@ -248,6 +270,9 @@ class Maker {
   readonly #began: number
   readonly #ownSigners: (Signer & { readonly step: number })[] = []
   readonly #granted: Granted[] = []
+  #robbed: Signer | undefined
+  /** How many of #granted there were before. */
+  #grantedBefore = 0
   readonly #records: readonly RecordState[]
   readonly #pasts = new Map<OpId, Set<OpId>>()
 
@@ -281,7 +306,7 @@ class Maker {
   }
 
   world(): World {
-    return { owner: this.#owner, record: this.#authority, ops: this.#ops }
+    return { owner: this.#owner, record: this.#authority, ops: [...this.#ops] }
   }
 
   /** `early`: there is nothing to take away yet. */
@@ -291,12 +316,36 @@ class Maker {
     const w = this.#began + dice.next(7)
     let what = early ? (EARLY[one.what % EARLY.length] as What) : this.#whatOf(one.what)
     if (what === 'grant' && !early) what = dice.one(['grant', 'grant', 'keep', 'keep', 'rotate'])
+    // Nobody who has lost a key's authority has the key that comes after it.
+    if (what === 'rotate' && this.#robbed !== undefined) what = 'revoke'
     let draft = this.#draft(what, one, dice)
+    if (this.#robbed !== undefined) draft.signer = dice.one([this.#robbed, ...this.#granted.slice(this.#grantedBefore)])
     const spoiled = dice.chance(this.#spoil)
     if (spoiled) draft = this.#spoiled(draft, dice)
     const op = this.#push(draft, w, !spoiled)
     if (op === undefined || spoiled) return
     this.#remember(op, draft.signer, one)
+  }
+
+  /** From here on only one key signs, and those it grants to: one whose authority the owner has just taken. */
+  takeAway(one: Step): void {
+    const dice = new Dice(one.dice)
+    const w = this.#began + dice.next(7)
+    if (this.#granted.length === 0 && !this.#rotating) {
+      const grant = this.#grant(dice)
+      this.#remember(this.#push(grant, w, true) as Op, grant.signer, one)
+    }
+    const draft =
+      this.#rotating && (this.#granted.length === 0 || dice.chance(50)) ? this.#rotate(dice) : this.#revoke(dice)
+    const from = this.#ownSigners.find(({ via }) => via === draft.signer.via)
+    if (draft.type === T.revoke) {
+      draft.signer = this.#ownSigners.at(-1) as Signer
+      const { grant } = (decode(draft.body) as unknown as { value: { grant: Uint8Array } }).value
+      this.#robbed = this.#granted.find(({ via }) => via === toHex(grant)) as Granted
+    } else this.#robbed = dice.one(this.#ownSigners.filter(({ step }) => step === from?.step))
+    const op = this.#push(draft, w, true)
+    if (op !== undefined) this.#remember(op, draft.signer, one)
+    this.#grantedBefore = this.#granted.length
   }
 
   #whatOf(number: number): What {
