@@ -6,7 +6,7 @@
  * allows, the notes are dropped and read back from the replica. `seq` of the index says how far it is, so a kill at
  * any moment costs only the repetition of what it was doing.
  */
-import { fitting, kindOf, type Merged, ownerToDid, type RecordId, withNumbers } from '../crdt/index.ts'
+import { fitting, kindOf, type Merged, ownerOfKey, ownerToDid, type RecordId, withNumbers } from '../crdt/index.ts'
 import type { Environment } from './environment.ts'
 import { sleep } from './environment.ts'
 import { NodeError } from './errors.ts'
@@ -15,7 +15,7 @@ import type { Appended, Log, ReplicaFace } from './replica-types.ts'
 import type { FieldFacts, IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
 
 /** The part of a replica that is followed. */
-export type Followed = Pick<ReplicaFace, 'epoch' | 'counts' | 'onAppended' | 'list' | 'records' | 'changes'>
+export type Followed = Pick<ReplicaFace, 'actor' | 'epoch' | 'counts' | 'onAppended' | 'list' | 'records' | 'changes'>
 
 export type IndexerOptions = {
   readonly replica: Followed
@@ -185,7 +185,7 @@ export class Indexer implements AsyncDisposable {
       this.#stop.signal.throwIfAborted()
       const page = await this.#replica.list({ after, limit: indexBatchRecords, live: true })
       if (page.length === 0) break
-      await this.#index.apply({ seq: 0, entries: page.map(entryOf), removed: [] })
+      await this.#index.apply({ seq: 0, entries: page.map((merged) => this.#entryOf(merged)), removed: [] })
       after = page.at(-1)?.record
     }
     await this.#move(to, [])
@@ -236,11 +236,16 @@ export class Indexer implements AsyncDisposable {
       const some = records.slice(at, at + indexBatchRecords)
       await this.#index.apply({
         seq: at + indexBatchRecords >= records.length ? seq : this.#index.seq,
-        entries: some.filter((merged) => merged.live).map(entryOf),
+        entries: some.filter((merged) => merged.live).map((merged) => this.#entryOf(merged)),
         removed: some.filter((merged) => !merged.live).map((merged) => merged.record),
       })
     }
     for (const waiter of this.#waiters) if (this.#index.seq >= waiter.seq) waiter.reached()
+  }
+
+  #entryOf(merged: Merged): IndexEntry {
+    const { actor } = this.#replica
+    return { ...entryOf(merged), isOwn: actor !== undefined && merged.owner === ownerOfKey(actor) }
   }
 
   #whenComplete(): Promise<void> {
@@ -267,5 +272,6 @@ export function entryOf(merged: Merged): IndexEntry {
     doc: withNumbers(kind, fitting(kind, merged.doc)),
     registeredAt: merged.registeredAt,
     changedAt: merged.changedAt,
+    conflicts: merged.conflicts.length,
   }
 }

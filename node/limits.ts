@@ -268,6 +268,8 @@ export const indexSliceMs = 2
 /** Records that the index's files may lack, and for how long: what a kill makes it read again from the replica. */
 export const indexKeptRecords = 50_000
 export const indexKeptMs = 5_000
+/** Fields of one segment that can be filtered by, the first met; the real catalogue has 94 in all, strangers may make up any. */
+export const indexColumnsMax = 4_096
 /** Records handed to the index's thread at once: a millisecond or two of copying. */
 export const indexSentRecords = 100
 /** Records of one `apply`. */

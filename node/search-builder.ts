@@ -2,7 +2,7 @@
  * Records become a segment: each is read once for its words, values and texts, and the whole is put in order at the
  * end. `make` pauses between its steps, since putting thousands of words in order takes milliseconds.
  */
-import { searchShownCharsMax } from './limits.ts'
+import { indexColumnsMax, searchShownCharsMax } from './limits.ts'
 import type { IndexEntry } from './search.ts'
 import { ColumnMaker } from './search-column.ts'
 import { copyKey, originality, publisherMark } from './search-copies.ts'
@@ -76,6 +76,7 @@ export class SegmentBuilder {
       if (OWN_ARRAYS.has(path)) continue
       let column = this.#columns.get(path)
       if (!column) {
+        if (this.#columns.size >= indexColumnsMax) continue
         column = new ColumnMaker()
         this.#columns.set(path, column)
       }

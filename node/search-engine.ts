@@ -213,7 +213,7 @@ export class SearchEngine {
       const shown = matched ? highlights(storedTexts(segment, doc)[0], matched) : undefined
       return {
         id,
-        score: matched ? matched.score(segment, base, doc) : 0,
+        score: matched ? matched.scorer(segment, base)(doc) : 0,
         ...(shown && { highlights: shown }),
         ...(copies !== undefined && { copies }),
         ...(query.explain === true && matched && { parts: matched.parts(segment, base, doc) }),
@@ -238,17 +238,15 @@ export class SearchEngine {
     return listed(
       [...paths].flatMap((path) => {
         if (budget.isSpent()) return []
-        const records = OWN_PATHS.has(path) ? found.docs.length : having(found, path)
-        if (records === 0) return []
-        return [
-          { name: path, records, ...factsOf(countValues(found, [path], this.values, budget), this.values, budget) },
-        ]
+        const counted = countValues(found, [path], this.values, budget)
+        if (counted.records === 0) return []
+        return [{ name: path, records: counted.records, ...factsOf(counted, this.values, budget) }]
       }),
     )
   }
 
   #orderOf({ sort }: Plan, matched: Matched | undefined): Order {
-    if (!sort) return matched ? byScore(matched.score) : byTime(({ arrays }) => arrays.registeredAt, true)
+    if (!sort) return matched ? byScore(matched.scorer) : byTime(({ arrays }) => arrays.registeredAt, true)
     if (sort.path === 'registered_at') return byTime(({ arrays }) => arrays.registeredAt, sort.descending)
     if (sort.path === 'changed_at') return byTime(({ arrays }) => arrays.changedAt, sort.descending)
     return sort.path === 'id' ? byId(sort.descending) : byField(sort, this.values)
@@ -259,8 +257,9 @@ export class SearchEngine {
     let base = 0
     let from = 0
     const parts = this.segments.map((segment, at) => {
-      const to = listBits(sets[at] as Bits, base, docs, from)
-      const part = { segment, base, from, to }
+      const bits = sets[at] as Bits
+      const to = listBits(bits, base, docs, from)
+      const part = { segment, base, from, to, bits }
       base += segment.size
       from = to
       return part
@@ -320,16 +319,14 @@ export class SearchEngine {
       rarities: looked.map(({ rarity }) => rarity),
       words,
       beginning: last?.prefix ? last.text : undefined,
-      score: ({ arrays, fame }, base, doc) =>
-        scoreOf(
-          weights,
-          arrays,
-          fame,
-          doc,
-          (matches.gained[base + doc] as number) / possible,
-          matches.named[base + doc] as number,
-          matches.exact[base + doc] as number,
-        ),
+      scorer: ({ arrays, fame }, base) => {
+        const { gained, named, exact } = matches
+        return (doc) => {
+          const at = base + doc
+          const share = (gained[at] as number) / possible
+          return scoreOf(weights, arrays, fame, doc, share, named[at] as number, exact[at] as number)
+        }
+      },
       parts: ({ arrays, fame }, base, doc) => partsOf(weights, arrays, fame, doc, ...facts(base, doc)),
     }
   }
@@ -377,7 +374,8 @@ type Matched = {
   readonly rarities: readonly number[]
   readonly words: ReadonlySet<string>
   readonly beginning: string | undefined
-  readonly score: (segment: Segment, base: number, doc: number) => number
+  /** For the documents of one segment. */
+  readonly scorer: (segment: Segment, base: number) => (doc: number) => number
   readonly parts: (segment: Segment, base: number, doc: number) => Weights
 }
 
@@ -387,16 +385,6 @@ function keepPhrases(segment: Segment, bits: Bits, phrases: readonly (readonly s
   for (const doc of docs) {
     if (budget.isSpent() || !hasPhrases(storedTexts(segment, doc), phrases)) clearBit(bits, doc)
   }
-}
-
-function having({ docs, parts }: Found, path: string): number {
-  let count = 0
-  for (const { segment, base, from, to } of parts) {
-    const column = segment.columns.get(path)
-    if (!column) continue
-    for (let i = from; i < to; i++) if (codeAt(column, (docs[i] as number) - base) !== 0) count++
-  }
-  return count
 }
 
 /**

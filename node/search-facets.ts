@@ -1,9 +1,10 @@
 /** How many of the documents found have each value. */
 import { facetValuesMax } from './limits.ts'
 import type { SearchResult } from './search.ts'
+import { hasBit } from './search-bits.ts'
 import { type Column, codeAt, valuesOf } from './search-column.ts'
 import { isShortened, type Leaf } from './search-fields.ts'
-import type { Found } from './search-found.ts'
+import type { Found, Part } from './search-found.ts'
 import { idAt, type Segment } from './search-segment.ts'
 import type { Values } from './search-values.ts'
 import type { WorkBudget } from './search-work.ts'
@@ -16,11 +17,12 @@ let counts = new Uint32Array(0)
 /** Documents by value of any of the paths; one with a value in several of them counts once. */
 export function countValues(found: Found, paths: readonly string[], values: Values, budget: WorkBudget) {
   const counted = new CountedValues(values)
-  for (const { segment, from, to, base } of found.parts) {
+  for (const part of found.parts) {
+    const { segment, from, to, base } = part
     if (from === to || budget.isSpent()) continue
     const columns = paths.flatMap((path) => segment.columns.get(path) ?? [])
     const [column] = columns
-    if (columns.length === 1 && column) countColumn(column, found.docs, from, to, base, counted)
+    if (columns.length === 1 && column) countColumn(column, found.docs, part, counted)
     else if (columns.length > 1) countTogether(columns, found.docs, from, to, base, counted)
     for (const path of paths) countOwnArray(segment, path, found.docs, from, to, base, counted)
   }
@@ -31,6 +33,8 @@ class CountedValues {
   readonly values: Values
   readonly #met: number[] = []
   readonly others = new Map<Leaf, number>()
+  /** Documents with a value, where one path was asked for. */
+  records = 0
 
   constructor(values: Values) {
     this.values = values
@@ -46,7 +50,7 @@ class CountedValues {
     const codes = Uint32Array.from(this.#met)
     const times = codes.map((code) => counts[code] as number)
     for (const code of codes) counts[code] = 0
-    return { codes, times, others: this.others }
+    return { codes, times, others: this.others, records: this.records }
   }
 }
 
@@ -55,16 +59,10 @@ export type CodeCounts = {
   readonly times: Uint32Array
   /** Of values that are in no column. */
   readonly others: ReadonlyMap<Leaf, number>
+  readonly records: number
 }
 
-function countColumn(
-  column: Column,
-  docs: Uint32Array,
-  from: number,
-  to: number,
-  base: number,
-  counted: CountedValues,
-): void {
+function countColumn(column: Column, docs: Uint32Array, { base, from, to, bits }: Part, counted: CountedValues): void {
   const perCode = new Uint32Array(1 + column.dict.length + column.listEnds.length)
   const { codes, docs: having } = column
   if (!having) {
@@ -72,13 +70,13 @@ function countColumn(
       const code = codes[(docs[i] as number) - base] as number
       perCode[code] = (perCode[code] as number) + 1
     }
+    counted.records += to - from - (perCode[0] as number)
   } else {
-    // Both are ascending: one walk through them.
-    let at = 0
-    for (let i = from; i < to && at < having.length; i++) {
-      const doc = (docs[i] as number) - base
-      while (at < having.length && (having[at] as number) < doc) at++
-      if (having[at] === doc) perCode[codes[at] as number] = (perCode[codes[at] as number] as number) + 1
+    for (let i = 0; i < having.length; i++) {
+      if (!hasBit(bits, having[i] as number)) continue
+      const code = codes[i] as number
+      perCode[code] = (perCode[code] as number) + 1
+      counted.records++
     }
   }
   for (let code = 1; code <= column.dict.length; code++) {
@@ -114,11 +112,13 @@ function countOwnArray(
   from: number,
   to: number,
   base: number,
-  { others }: CountedValues,
+  counted: CountedValues,
 ): void {
+  const { others } = counted
   const { registeredAt, changedAt } = segment.arrays
   const numbers = path === 'registered_at' ? registeredAt : path === 'changed_at' ? changedAt : undefined
   if (!numbers && path !== 'id') return
+  counted.records += to - from
   for (let i = from; i < to; i++) {
     const doc = (docs[i] as number) - base
     const leaf = numbers ? (numbers[doc] as number) : idAt(segment, doc)

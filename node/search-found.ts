@@ -1,4 +1,5 @@
 /** The documents that a query found, segment by segment, in one ascending list. */
+import type { Bits } from './search-bits.ts'
 import type { Segment } from './search-segment.ts'
 
 export type Part = {
@@ -8,6 +9,8 @@ export type Part = {
   /** The segment's documents in the list. */
   readonly from: number
   readonly to: number
+  /** The documents found in the segment, of copies that were collapsed all. */
+  readonly bits: Bits
 }
 
 export type Found = {

@@ -2,6 +2,7 @@
  * Several segments become one, without the documents that have left them. In pauses of a millisecond or two, so that
  * searches come between; what leaves a segment meanwhile is for the caller to take out of the result.
  */
+import { indexColumnsMax } from './limits.ts'
 import { hasBit } from './search-bits.ts'
 import { type ColumnPart, mergeColumns } from './search-column.ts'
 import { type Arrays, type Segment, segmentOf, type Texts } from './search-segment.ts'
@@ -36,7 +37,7 @@ export function* merge(segments: readonly Segment[], values: Values, sink: TextS
   const arrays = yield* mergeArrays(segments, moved, size, textEnds)
   const columns = new Map<string, ReturnType<typeof mergeColumns>>()
   const scratch = new Uint32Array(values.size)
-  for (const path of new Set(segments.flatMap((segment) => [...segment.columns.keys()]))) {
+  for (const path of [...new Set(segments.flatMap(({ columns: own }) => [...own.keys()]))].slice(0, indexColumnsMax)) {
     const parts = segments.flatMap((segment, at): ColumnPart[] => {
       const column = segment.columns.get(path)
       return column ? [{ column, docs: segment.size, moved: moved[at] as Int32Array }] : []

@@ -49,11 +49,11 @@ export function byTime(time: (segment: Segment) => Float64Array, descending: boo
   }
 }
 
-export function byScore(score: (segment: Segment, base: number, doc: number) => number): Order {
+export function byScore(scorer: (segment: Segment, base: number) => (doc: number) => number): Order {
   return {
     descending: true,
-    packed: (segment, base) => ({ at: undefined, of: (doc) => score(segment, base, doc) }),
-    key: score,
+    packed: (segment, base) => ({ at: undefined, of: scorer(segment, base) }),
+    key: (segment, base, doc) => scorer(segment, base)(doc),
   }
 }
 

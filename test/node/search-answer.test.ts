@@ -1,0 +1,201 @@
+/** What an answer is made of besides the records: copies, parts of a score, phrases, cuts; and words in many languages. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
+import { expect, test } from 'vitest'
+import { kinds } from '../../crdt/index.ts'
+import type { IndexEntry, SearchQuery, SearchResult } from '../../node/search.ts'
+import { SearchEngine } from '../../node/search-engine.ts'
+import { tablesOf } from '../../node/search-fields.ts'
+import { WorkBudget } from '../../node/search-work.ts'
+import { entry } from '../support/index-entries.ts'
+
+const endless = new WorkBudget(Number.POSITIVE_INFINITY)
+
+function engineOf(entries: readonly IndexEntry[]): SearchEngine {
+  const engine = new SearchEngine(tablesOf(kinds), 1)
+  take(engine, entries)
+  return engine
+}
+
+function take(engine: SearchEngine, entries: readonly IndexEntry[], removed: readonly string[] = []): void {
+  for (const _ of engine.apply({ seq: 1, entries, removed }));
+}
+
+function ask(engine: SearchEngine, query: Partial<SearchQuery>, budget = endless): SearchResult {
+  const answer = engine.search({ limit: 100, ...query }, budget)
+  if ('problem' in answer) throw new Error(answer.problem)
+  return answer
+}
+
+const slugsOf = (entries: readonly IndexEntry[], { items }: SearchResult) =>
+  items.map(({ id }) => entries.find((each) => each.id === id)?.slug)
+
+const served = (provider: string, name: string, at: number) =>
+  entry('model', `${provider}/${name}`, { name, provider }, at)
+
+test('copies of one model stand under the one that their names speak of, with a count, and page by page', () => {
+  const entries = [
+    served('cheap-cloud', 'gpt-oss-120b', 1),
+    served('router', 'openai/gpt-oss-120b', 2),
+    served('fireworks', 'accounts/openai/gpt_oss_120b', 3),
+    served('openai', 'gpt-oss-120b', 4),
+    served('openai', 'gpt-oss-20b', 5),
+    entry('tool', 'x/gpt-oss-120b', { name: 'gpt-oss-120b', provider: 'x' }, 6),
+  ]
+  const engine = engineOf(entries)
+  const all = ask(engine, { query: 'gpt oss', collapse: true })
+  const standing = all.items.find(({ copies }) => copies !== undefined)
+  expect([standing?.id, standing?.copies]).toEqual([entries[3]?.id, 3])
+  expect(all.total).toBe(3)
+  expect(ask(engine, { query: 'gpt oss' }).total).toBe(6)
+  // Without text too, and only what is found counts.
+  expect(slugsOf(entries, ask(engine, { filters: { provider: 'router' }, collapse: true }))).toEqual([
+    'router/openai/gpt-oss-120b',
+  ])
+  const seen: string[] = []
+  let cursor: string | undefined
+  do {
+    const page = ask(engine, { collapse: true, sort: 'name', limit: 1, ...(cursor !== undefined && { cursor }) })
+    seen.push(...page.items.map(({ id }) => id))
+    cursor = page.nextCursor
+  } while (cursor !== undefined)
+  expect(new Set(seen)).toEqual(new Set(all.items.map(({ id }) => id)))
+  expect(seen.length).toBe(3)
+})
+
+test('the parts of a score add up to it, and weights change the order', () => {
+  const entries = [
+    entry('model', 'a/llama', { downloads: 5, release_date: '2020-01-01' }),
+    entry('model', 'b/llama-chat', { downloads: 50_000_000, release_date: '2026-01-01', license: 'mit' }),
+    entry('model', 'c/llama-chat', { integrity: { sha256: 'ab' }, release_date: '2020-01-01' }),
+  ]
+  const engine = engineOf(entries)
+  const { items } = ask(engine, { query: 'llama', explain: true })
+  for (const { score, parts } of items) {
+    expect(Object.values(parts ?? {}).reduce((sum, part) => sum + part, 0)).toBeCloseTo(score, 12)
+  }
+  expect(items[0]?.parts?.exactness).toBeGreaterThan(0)
+  expect(slugsOf(entries, ask(engine, { query: 'llama' }))[0]).toBe('a/llama')
+  const weighed = (weights: SearchQuery['weights']) =>
+    slugsOf(entries, ask(engine, { query: 'llama', ...(weights && { weights }) }))[0]
+  expect(weighed({ exactness: 0, name: 0, popularity: 5 })).toBe('b/llama-chat')
+  expect(weighed({ exactness: 0, name: 0, popularity: 0, freshness: 0, completeness: 0, trust: 5 })).toBe(
+    'c/llama-chat',
+  )
+  expect(items.every(({ parts }) => parts !== undefined)).toBe(true)
+  expect(ask(engine, { query: 'llama' }).items[0]?.parts).toBeUndefined()
+})
+
+test('owner and name come before all that have the words', () => {
+  const entries = [
+    entry('model', 'meta/llama', { provider: 'meta', name: 'llama' }),
+    ...Array.from({ length: 30 }, (_, i) =>
+      entry('model', `x${i}/meta-llama`, { provider: `x${i}`, name: `meta-llama`, downloads: 9_999_999 }, i),
+    ),
+  ]
+  expect(slugsOf(entries, ask(engineOf(entries), { query: 'meta/llama' }))[0]).toBe('meta/llama')
+})
+
+test('a phrase stands as it is quoted, in any one text; the words alone may stand anywhere', () => {
+  const entries = [
+    entry('tool', 'a', { description: 'A threat-intelligence feed' }),
+    entry('tool', 'b', { description: 'Intelligence against every threat' }),
+    entry('tool', 'c', { description: 'What a threat', tags: ['intelligence'] }),
+    entry('agent', 'd', { description: '小红书风格文案' }),
+    entry('agent', 'e', { description: '红小书' }),
+  ]
+  const engine = engineOf(entries)
+  expect(ask(engine, { query: 'threat intelligence' }).total).toBe(3)
+  expect(slugsOf(entries, ask(engine, { query: '"threat intelligence"' }))).toEqual(['a'])
+  expect(slugsOf(entries, ask(engine, { query: 'feed "THREAT  intelligence" against' }))).toEqual(['a'])
+  expect(ask(engine, { query: '"intelligence threat"' }).total).toBe(0)
+  expect(slugsOf(entries, ask(engine, { query: '"红书"' }))).toEqual(['d'])
+  // A quote without its other is no operator.
+  expect(ask(engine, { query: '"threat intelligence' }).total).toBe(3)
+})
+
+test('a query whose budget is spent answers with what it has, and says so', () => {
+  const entries = Array.from({ length: 3_000 }, (_, i) => entry('model', `m${i}`, { description: `text ${i}` }, i))
+  const engine = engineOf(entries)
+  let looks = 0
+  // Time passes with every look at the clock.
+  const short = () => new WorkBudget(2, () => looks++)
+  const cut = ask(engine, { where: { field: 'description', op: 'contains', value: '9' } }, short())
+  const whole = ask(engine, { where: { field: 'description', op: 'contains', value: '9' } })
+  expect([cut.partial, cut.totalCapped]).toEqual([true, true])
+  expect(cut.total).toBeLessThan(whole.total)
+  expect(whole.partial).toBeUndefined()
+  looks = 0
+  const phrases = ask(engine, { query: '"text"' }, short())
+  expect(phrases.partial).toBe(true)
+  expect(phrases.total).toBeLessThan(3_000)
+})
+
+test('joining segments changes no answer, whatever left them meanwhile', () => {
+  const entries = Array.from({ length: 400 }, (_, i) =>
+    entry('model', `r${i}`, { description: `many words ${i % 7}`, tags: [`t${i % 5}`], size: i }, i),
+  )
+  const engine = engineOf([])
+  for (let at = 0; at < 400; at += 20) take(engine, entries.slice(at, at + 20))
+  const queries: Partial<SearchQuery>[] = [
+    { query: 'words 3', facets: ['tags'] },
+    { sort: '-size', filters: { tags: 't2' } },
+    { where: { field: 'size', op: '<', value: 77 }, facets: ['tags', 'size'], sort: 'name' },
+  ]
+  const before = () => queries.map((query) => ask(engine, query))
+  const memory = () => {
+    const pieces: Uint8Array[] = []
+    return {
+      write: (bytes: Uint8Array) => pieces.push(bytes),
+      end: () => ({ read: (from: number, to: number) => Buffer.concat(pieces).subarray(from, to), close: () => {} }),
+      *finish() {},
+    }
+  }
+  for (let round = 0, left = 0; ; round++) {
+    const steps = engine.upkeep(memory)
+    for (let step = steps.next(), n = 0; ; step = steps.next(), n++) {
+      if (step.done) {
+        if (!step.value) return expect(round).toBeGreaterThan(0)
+        break
+      }
+      if (n % 5 === 0 && left < 60) take(engine, [], [entries[left++ * 6]?.id ?? ''])
+      const plain = engineOf(entries.filter(({ id }) => ask(engine, { filters: { id } }).total === 1))
+      if (n % 10 === 0) {
+        expect(before().map(({ total, facets }) => ({ total, facets }))).toEqual(
+          queries.map((query) => ask(plain, query)).map(({ total, facets }) => ({ total, facets })),
+        )
+      }
+    }
+  }
+})
+
+const data = process.env['CATALOG_DATA']
+test.skipIf(data === undefined)(
+  `a text in any of 18 languages is found by its words${data === undefined ? ' (left out: CATALOG_DATA is not set)' : ''}`,
+  () => {
+    type Line = { locale?: string; name?: string; display_name?: string; description?: string }
+    const lines: Line[] = gunzipSync(readFileSync(join(data ?? '', 'agent-locales.jsonl.gz')))
+      .toString()
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+    const byLocale = Map.groupBy(lines, ({ locale }) => locale)
+    expect(byLocale.size).toBe(18)
+    for (const [locale, texts] of byLocale) {
+      const some = texts.slice(0, 60)
+      const entries = some.map(({ display_name = '', description = '' }, i) =>
+        entry('agent', `a${i}`, { display_name, description }, i),
+      )
+      const engine = engineOf(entries)
+      for (const [i, { display_name = '', description = '' }] of some.entries()) {
+        // As much as may be asked for in a script without spaces, where each pair of characters is a term.
+        for (const query of [display_name, description].map((text) => [...text].slice(0, 30).join(''))) {
+          if (!/\p{L}/u.test(query)) continue
+          const found = slugsOf(entries, ask(engine, { query, limit: 10 }))
+          expect(found, `${locale}: ${query}`).toContain(`a${i}`)
+        }
+      }
+    }
+  },
+)
