@@ -4,12 +4,13 @@
  */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type Op, signOps } from '../../crdt/index.ts'
+import { freeBodies, type Op, parseFrame, signOps } from '../../crdt/index.ts'
 import { nativeSuite } from '../../node/native.ts'
 import type { Replica } from '../../node/replica.ts'
 import { type Answers, mergedHex, naiveAnswers, sortedById } from '../support/authority-answers.ts'
 import { describeWorld, signerOf, type World, worlds } from '../support/authority-arbitrary.ts'
 import { checkReplica } from '../support/check-replica.ts'
+import { naiveVerdicts } from '../support/naive-authority.ts'
 import { openReplica } from '../support/open-replica.ts'
 import { chosenSeed } from '../support/seed.ts'
 
@@ -49,6 +50,40 @@ test('every order of arrival of five ops gives the same', { timeout }, async () 
   )
   if (!run.failed) return
   throw new Error(`SEED=${seed}\n${describeWorld(run.counterexample![0])}\n${(run.errorInstance as Error).stack}`)
+})
+
+test('a liar who leaves bodies out is made good by whoever has them', { timeout }, async () => {
+  const arrivals = worlds({ min: 5, max: 20 }).chain((world) =>
+    fc.record({
+      world: fc.constant(world),
+      bare: fc.subarray([...world.ops]),
+      order: fc.shuffledSubarray([...world.ops], { minLength: world.ops.length }),
+    }),
+  )
+  const run = await fc.check(
+    fc.asyncProperty(arrivals, async ({ world, bare, order }) => {
+      const { replica } = await openReplica({ net: world.ops[0]!.header.net })
+      await using _ = replica
+      for (const bytes of framesOf(order.filter((op) => bare.includes(op)))) {
+        const read = parseFrame(bytes, replica.net, nativeSuite.sha256)
+        if (!read.ok) throw new Error(`the frame does not read back: ${read.reason}`)
+        const ids = new Set(read.frame.entries.map(({ op }) => op.id))
+        await replica.admit([freeBodies(read.frame, ids, nativeSuite.sha256)], { via: 'sync', peer: 'liar' })
+      }
+      const honest = await replica.admit(framesOf(order), { via: 'sync', peer: 'honest' })
+      // Nothing is held against an op because it came without its body first.
+      const verdicts = naiveVerdicts(world.ops)
+      for (const { op, verdict } of honest.results)
+        if (verdicts.get(op) === 'valid') expect(['applied', 'duplicate']).toContain(verdict)
+      while (replica.rejudging() > 0) await new Promise((resolve) => setImmediate(resolve))
+      expect(await answers(replica, world)).toEqual(naiveAnswers(world, 'fixpoint'))
+    }),
+    { seed, numRuns: runs },
+  )
+  if (!run.failed) return
+  const [{ world, bare, order }] = run.counterexample!
+  const told = [bare, order].map((ops) => ops.map((op) => `#${world.ops.indexOf(op)}`).join(' ')).join('\n')
+  throw new Error(`SEED=${seed}\n${describeWorld(world)}\n${told}\n${(run.errorInstance as Error).stack}`)
 })
 
 async function answersOf(world: World, order: readonly Op[], portions: readonly number[]): Promise<Answers> {
