@@ -42,7 +42,7 @@ export const TRIE_NODES_MAX = 512
 /** An id found by a sketch or a trie is named by its first bytes. */
 export const SHORT_BYTES = 8
 /** The number of the merge rules, agreed in the handshake. */
-export const SEM = 1
+export const SEM = 2
 /** A record with more misfits than this is of another kind; nobody reads on. Not part of the wire. */
 export const INVALID_FIELDS_MAX = 64
 /**

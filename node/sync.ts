@@ -30,7 +30,7 @@ import {
 import { type PacketCodec, zstdPackets } from './packet.ts'
 import { syncProtocol } from './protocols.ts'
 import type { Log, ReplicaFace } from './replica-types.ts'
-import { ALL } from './sets.ts'
+import { ALL, AUTHORITY } from './sets.ts'
 import { Cursors } from './sync-cursors.ts'
 import { Fetcher } from './sync-fetch.ts'
 import { SESSION_ENDS } from './sync-link.ts'
@@ -250,7 +250,7 @@ export class Sync implements AsyncDisposable {
       const deep =
         clock.monotonic() < state.deepNotBefore ? 'no' : state.unequal >= syncUnequalMax ? 'now' : 'when-quiet'
       const ended: SessionResult[] = []
-      for (const set of this.#options.replica.sets) {
+      for (const set of this.#setsFor(state)) {
         if (state.lacks.has(set)) continue
         const brief = state.can.includes('root')
         const result = await this.#session(peer, state, { inbound: false, deep, brief, set })
@@ -266,6 +266,16 @@ export class Sync implements AsyncDisposable {
     } finally {
       this.#open--
     }
+  }
+
+  /**
+   * Who may write is known before what was written: a node that begins shows nothing that a revoke has taken already. One
+   * that has gone on hears of both in the order in which they came.
+   */
+  #setsFor(peer: PeerState): readonly string[] {
+    const { sets } = this.#options.replica
+    const begins = peer.isNew && this.#options.replica.counts().ops === 0
+    return begins && !sets.includes(AUTHORITY) ? [AUTHORITY, ...sets] : sets
   }
 
   /** Opens a channel and runs one session over it. */

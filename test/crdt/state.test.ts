@@ -63,11 +63,11 @@ test('the hash of a set is over the number of the rules and the records’ hashe
   const hash = recordStateHash(merged)
   const expected = createHash('sha256')
     .update('peerage/1/state\0')
-    .update(Uint8Array.of(0, 0, 0, 1))
+    .update(Uint8Array.of(0, 0, 0, 2))
     .update(hash)
     .update(hash)
   expect(stateHash([hash, hash])).toBe(expected.digest('hex'))
-  expect(stateHash([hash, hash], 2)).not.toBe(stateHash([hash, hash], 1))
+  expect(stateHash([hash, hash], 3)).not.toBe(stateHash([hash, hash], 1))
 })
 
 test('bytes that are no merged record are refused', () => {

@@ -8,7 +8,9 @@ import { syncBulkMax, syncIntervalMs } from '../../node/limits.ts'
 import { plainPackets } from '../../node/packet.ts'
 import { manualEnvironment } from '../support/manual-clock.ts'
 import { MemoryNetwork } from '../support/memory-transport.ts'
+import { authorityOf, relying } from '../support/owner.ts'
 import { geneses, type PeerOptions, patches, signerOf, TestPeer } from '../support/peer.ts'
+import { publisher } from '../support/publisher.ts'
 import { hello, RawChannel } from '../support/raw-peer.ts'
 
 const models = geneses(1, 300, { kind: 'model' })
@@ -171,4 +173,31 @@ test('sets that have to be made are made for one peer a few times, then it is to
     await w.clock.advance(100)
   }
   expect(answers).toEqual([...Array(syncBulkMax).fill('hello'), 'bye', 'bye'])
+})
+
+test('a node that begins knows who may write before it is told what was written', async () => {
+  const w = await world()
+  const [whole, begins] = [await w.open('whole'), await w.open('begins')]
+  const owner = publisher(7, { kind: 'model' })
+  const ci = publisher(8, { kind: 'model' })
+  const authority = authorityOf(owner)
+  const grant = authority.grant(ci, { rights: ['write'] })
+  const genesis = owner.genesis('a')
+  const stolen = relying(ci, owner.set(owner.recordOf('a'), [genesis.id], 'stolen'), grant)
+  for (const [by, op] of [
+    [owner, genesis],
+    [owner, grant],
+    [ci, stolen],
+    [owner, authority.revoke(grant)],
+  ] as const) {
+    await whole.take(by.bytes([op]))
+  }
+  const shown = new Set<unknown>()
+  begins.replica.onAppended(({ records }) => {
+    for (const { doc } of records) shown.add(doc['name'])
+  })
+  w.network.connect('whole', 'begins')
+  await w.clock.runUntil(() => begins.replica.counts().ops === 4 && begins.sync.running === 0, 10_000)
+  expect((await begins.replica.changes(0, 9)).map(({ type }) => type).slice(0, 2)).toEqual(['grant', 'revoke'])
+  expect([...shown]).toEqual(['a'])
 })
