@@ -1,6 +1,7 @@
 /**
- * `npm run campaign -- [--seeds 10000] [--seed 1] [--runs 1000000] [--rounds 200] [--only TEXT]`: the proofs that are too
- * long for `npm test`, one after the other, and the figures they end with. Exit 1 when one of them failed.
+ * `npm run campaign -- [--seeds 10000] [--seed 1] [--runs 1000000] [--rounds 200]
+ * [--owners 2000] [--only TEXT]`: the proofs that are too long for `npm test`, one after the other, and the figures they
+ * end with. Exit 1 when one of them failed.
  */
 import { spawn } from 'node:child_process'
 import { mkdirSync, writeFileSync } from 'node:fs'
@@ -13,6 +14,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     runs: { type: 'string', default: '1000000' },
     rounds: { type: 'string', default: '200' },
+    owners: { type: 'string', default: '2000' },
     only: { type: 'string', default: '' },
   },
 })
@@ -39,6 +41,19 @@ const STEPS: readonly Step[] = [
     args: [`${root}node_modules/vitest/vitest.mjs`, 'run', '--root', root, 'test/sim/every-call.test.ts'],
     env: { EXHAUSTIVE: '1' },
     keep: /storage calls failed|Tests/,
+  },
+  {
+    name: 'random owners',
+    args: [
+      `${root}node_modules/vitest/vitest.mjs`,
+      'run',
+      '--root',
+      root,
+      'test/crdt/authority-oracle.test.ts',
+      'test/node/authority-arrival.test.ts',
+    ],
+    env: { RUNS: values.owners, SEED: values.seed },
+    keep: /owners with|Tests/,
   },
   { name: 'kill rounds', args: [script('kill-rounds'), '--rounds', values.rounds, '--seed', values.seed] },
 ]
