@@ -7,6 +7,7 @@
  * one commit with SPEC.md. Each case has a comment; bytes are hex.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
+import { authorityVectors } from './vectors/authority.ts'
 import { bodyVectors } from './vectors/body.ts'
 import { cborVectors } from './vectors/cbor.ts'
 import { frameVectors } from './vectors/frame.ts'
@@ -27,6 +28,7 @@ const sections: Readonly<Record<string, () => unknown>> = {
   merge: mergeVectors,
   text: textVectors,
   set: setVectors,
+  authority: authorityVectors,
   sketch: sketchVectors,
   trie: trieVectors,
 }
