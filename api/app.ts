@@ -9,6 +9,7 @@ import { kinds } from '../crdt/index.ts'
 import type { NodeFace } from '../node/index.ts'
 import { hostCheck } from './auth.ts'
 import { authorityRoutes } from './authority.ts'
+import { backupRoutes } from './backup.ts'
 import { batchRoutes } from './batch.ts'
 import { bundleRoutes } from './bundle.ts'
 import { changeRoutes } from './changes.ts'
@@ -99,6 +100,7 @@ export function routesOf(node: NodeFace, closing: AbortSignal, mcp?: McpServerFa
     ...batchRoutes(node),
     ...opRoutes(node),
     ...bundleRoutes(node),
+    ...backupRoutes(node),
     ...authorityRoutes(node),
     ...changeRoutes(node, closing),
     ...savedSearchRoutes(node, closing),

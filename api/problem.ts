@@ -159,6 +159,14 @@ export function problemOfError(error: unknown): Problem {
       headers: { 'retry-after': '60' },
     }
   }
+  if (error.code === 'key-journal') {
+    return {
+      problem: 'unavailable',
+      detail: 'the node does not sign this now: its store is older than what its key has signed, and waits for a peer',
+      more,
+      headers: { 'retry-after': '60' },
+    }
+  }
   const code = RETRY[error.code]
   if (code === undefined) return { problem: 'internal', detail: `the node says ${error.code}`, more }
   return { problem: code, detail: `the node says ${error.code}; try again`, more, headers: { 'retry-after': '1' } }

@@ -67,6 +67,8 @@ export interface NodeFace {
   status(options?: { readonly stateHash?: boolean }): Promise<Status>
   /** Missing where nothing is on disk. A few seconds old at most. */
   storage?(): Promise<Storage>
+  /** The store of this moment, for a backup (backup.ts). Missing where nothing is on disk. */
+  backup?(): AsyncIterable<Uint8Array>
   /** Prometheus text exposition. */
   metrics(): Promise<string>
   /** The set is loaded and the store answers: traffic may come. */

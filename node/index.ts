@@ -5,6 +5,7 @@
  * how ops come in and go out; store.ts what is on disk; limits.ts every bound.
  */
 export * from './authorities.ts'
+export * from './backup-folder.ts'
 export * from './bundle.ts'
 export * from './catalogue.ts'
 export * from './change-json.ts'

@@ -16,7 +16,8 @@ import { NodeError } from './errors.ts'
 import { nativeSuite } from './native.ts'
 import type { Journal, JournalEntry } from './replica-types.ts'
 
-const SIZE = 69
+export const journalRecordBytes = 69
+const SIZE = journalRecordBytes
 const SIGNED = 1
 const SETTLED = 2
 const ABANDONED = 3

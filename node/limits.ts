@@ -188,6 +188,12 @@ export const peersShownMax = 50
 export const changesShownMax = 30
 /** Seconds of which the page of the node shows how much arrived. */
 export const activitySeconds = 300
+/** Rows that a backup packs together: enough to shrink well, and held in memory once. */
+export const backupPartBytes = 1 * MiB
+/** What a part may come to with the largest row in it; a damaged length beyond is not taken for one. */
+export const backupPartBytesMax = 32 * MiB
+/** Backups under way at once: each holds old rows on the disk until it has ended. */
+export const backupsMax = 1
 /** Records written at once while a store is brought to a newer format: some hundred KiB, not to be merged again after a kill. */
 export const migrateBatchRows = 256
 /** What lies on disk is measured again after this: anyone may ask. */

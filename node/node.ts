@@ -8,7 +8,9 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { keyToDid, networkId, ownerOfKey } from '../crdt/index.ts'
 import { Authorities } from './authorities.ts'
+import { backupRows } from './backup.ts'
 import { Catalogue } from './catalogue.ts'
+import type { Disk } from './disk.ts'
 import { LevelDisk } from './disk-level.ts'
 import type { NodeFace, RequestFacts, Status, Storage } from './face.ts'
 import { Gossip } from './gossip.ts'
@@ -56,6 +58,7 @@ export type NodeOptions = {
 
 type Parts = {
   readonly options: NodeOptions
+  readonly disk: Disk
   readonly replica: Replica
   readonly indexer: Indexer
   readonly network: Network
@@ -159,6 +162,10 @@ export class Node implements NodeFace, AsyncDisposable {
     )
   }
 
+  backup(): AsyncIterable<Uint8Array> {
+    return backupRows(this.#parts.disk)
+  }
+
   metrics(): Promise<string> {
     return this.#parts.metrics.text()
   }
@@ -230,6 +237,7 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
       log,
       onSession: (session) => {
         last = session
+        if (session.rootEqual) replica.metPeer()
         log('info', 'sync session', sessionFacts(session))
       },
     }),
@@ -262,6 +270,7 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
   metrics.follow(() => [network.counters, sync.counters, gossip.counters, webhooks.counters])
   return new Node({
     options,
+    disk,
     replica,
     indexer,
     network,

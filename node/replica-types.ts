@@ -150,6 +150,8 @@ export type Health = {
   readonly damagedOps: number
   /** Records in which the journal knows an op of our own that the store lacks: not signed in until it arrives. */
   readonly forkedRecords: number
+  /** The store came from a backup and has met no peer since: nothing is signed. */
+  readonly restored?: true
 }
 
 export interface ReplicaFace extends AsyncDisposable {

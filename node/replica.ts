@@ -47,7 +47,7 @@ import type {
   Source,
   WriteOutcome,
 } from './replica-types.ts'
-
+import { RESTORED } from './rows.ts'
 import { Scope } from './scope.ts'
 import { isSetName } from './sets.ts'
 import { statesAt, touchedAt } from './states-at.ts'
@@ -70,6 +70,7 @@ export class Replica implements ReplicaFace {
   readonly #writer: Writer
   /** Own ops that the journal knows and the store lacks, with their records. */
   readonly #forked = new Map<OpId, RecordId>()
+  #isRestored: boolean
   readonly #subscribers = new Set<(appended: Appended) => void>()
   readonly #closing = new AbortController()
   /** Local writes wait for it: before, the journal has not been compared. */
@@ -85,10 +86,13 @@ export class Replica implements ReplicaFace {
   static async open(options: ReplicaOptions): Promise<Replica> {
     const { disk, environment, net, suite, codec = asIs, log = silent } = options
     const store = await Store.open({ disk, environment, net, sha256: suite.sha256, codec, log })
-    return new Replica(options, store, log)
+    const isRestored = (await store.note(RESTORED)) !== undefined
+    if (isRestored) log('warn', 'this store was restored from a backup; nothing is signed until a peer was met')
+    return new Replica(options, store, isRestored, log)
   }
 
-  private constructor(options: ReplicaOptions, store: Store, log: Log) {
+  private constructor(options: ReplicaOptions, store: Store, isRestored: boolean, log: Log) {
+    this.#isRestored = isRestored
     const { environment, net, signer, journal, suite, checker, disk } = options
     const { clock } = environment
     this.net = net
@@ -142,7 +146,8 @@ export class Replica implements ReplicaFace {
   health(): Health {
     const { frames, ops } = this.#store.damage
     const forked = new Set(this.#forked.values()).size
-    return { set: this.#set.state, damagedFrames: frames, damagedOps: ops, forkedRecords: forked }
+    const restored = this.#isRestored && ({ restored: true } as const)
+    return { set: this.#set.state, damagedFrames: frames, damagedOps: ops, forkedRecords: forked, ...restored }
   }
 
   damaged(limit: number): readonly OpId[] {
@@ -163,7 +168,28 @@ export class Replica implements ReplicaFace {
    */
   async write(writes: readonly LocalWrite[]): Promise<readonly WriteOutcome[]> {
     await this.#journalRead
+    if (writes.length > 0) this.#checkMaySign()
     return this.#writer.write(writes)
+  }
+
+  /** A peer's set was found equal to ours: a store from a backup has what its key signed since, and may sign again. */
+  metPeer(): void {
+    if (!this.#isRestored) return
+    this.#isRestored = false
+    this.#log('info', 'the restored store has met a peer and signs again')
+    this.setNote(RESTORED, undefined, { sync: true }).catch((error) =>
+      this.#log('warn', "couldn't take the mark of a backup away; the next start waits for a peer again", {
+        error: String(error),
+      }),
+    )
+  }
+
+  #checkMaySign(): void {
+    if (!this.#isRestored) return
+    throw new NodeError(
+      'key-journal',
+      'this store was restored from a backup, and its key may have signed more since: it signs again when it has met a peer',
+    )
   }
 
   authority(owner: Owner): Promise<OwnerAuthority> {
@@ -176,6 +202,7 @@ export class Replica implements ReplicaFace {
 
   async authorise(authorisation: LocalAuthorisation): Promise<readonly OpId[] | undefined> {
     await this.#journalRead
+    this.#checkMaySign()
     return this.#writer.authorise(authorisation)
   }
 

@@ -62,6 +62,8 @@ export const viaRows = (via: OpId) => under(concat(V, fromHex(via)))
 /** What lost or regained authority, while the records that rely on it are still to be merged again. */
 export const waitingKey = (via: OpId) => concat(W, fromHex(via))
 export const waitingRows = { gte: utf8('w'), lt: utf8('x') }
+/** Note of a store that came from a backup: its key signs nothing until a peer was met. */
+export const RESTORED = 'restored'
 export const noteKey = (name: string) => concat(G, utf8(name))
 
 export const framesFrom = (seq: number) => ({ gte: frameKey(seq), lt: after(F) })

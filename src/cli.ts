@@ -342,6 +342,19 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .action(does(async () => (await import('./cli/status.ts')).run))
 
   program
+    .command('backup')
+    .description('write the data folder to one file, also while its node runs; it holds the key')
+    .argument('<file>', 'a new file, or a folder for one with the time in its name')
+    .action(does(async () => (await import('./cli/backup.ts')).backup))
+
+  program
+    .command('restore')
+    .description('make the data folder from a backup; the node must not run')
+    .argument('<file>')
+    .option('--alone', 'no other node holds what the key has signed: it may sign before it meets a peer')
+    .action(does(async () => (await import('./cli/backup.ts')).restore))
+
+  program
     .command('init')
     .description('print a commented manifest to fill in')
     .argument('<kind>')
@@ -351,7 +364,9 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
   program
     .command('config')
     .description('print the settings')
+    .argument('[show]')
     .option('--origin', 'and where each comes from')
+    .option('--schema', 'print the JSON Schema of the configuration file instead')
     .action(does(async () => (await import('./cli/config.ts')).run))
 
   program

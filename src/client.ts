@@ -191,6 +191,12 @@ export class Client {
     return this.#http.json(kind === undefined ? '/v1/fields' : `/v1/${pluralOf(kind)}/fields`, signalOf(options))
   }
 
+  /** The rows of the node's store, for a backup; needs its main token. */
+  async backup(options: CallOptions = {}): Promise<ReadableStream<Uint8Array>> {
+    const response = await this.#http.send('/v1/backup', { accept: '*/*', ...signalOf(options) })
+    return response.body as ReadableStream<Uint8Array>
+  }
+
   /** The signed ops of records as one file (node/PROTOCOLS.md, "Bundles"): of all, or of those that meet all named. */
   async bundle(
     of: {

@@ -12,7 +12,7 @@ import ipaddr from 'ipaddr.js'
 import { closest } from './closest.ts'
 
 type Type = 'text' | 'path' | 'list' | 'switch' | 'count'
-type Setting = {
+export type Setting = {
   readonly type: Type
   readonly default: string | readonly string[] | boolean | number | undefined
   readonly unit?: string
@@ -135,6 +135,8 @@ export type Resolved = {
   readonly settings: Settings
   readonly origins: Readonly<Record<SettingName, Origin>>
   readonly warnings: readonly string[]
+  /** The configuration file, when there is one. */
+  readonly file?: string
 }
 
 /** A setting that cannot be meant: the person at the keyboard has to change something. */
@@ -143,7 +145,7 @@ export class ConfigError extends Error {
 }
 
 const names = Object.keys(SETTINGS) as SettingName[]
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent']
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent']
 
 export function environmentName(name: SettingName): string {
   return `PEERAGE_${name.toUpperCase()}`
@@ -172,7 +174,7 @@ export async function loadSettings(
     if (named) throw new ConfigError(`couldn't read the configuration file ${path}: ${(error as Error).message}`)
   }
   const file = text === undefined ? {} : await parseFile(text, path)
-  return resolveSettings({ flags, env, file, path })
+  return { ...resolveSettings({ flags, env, file, path }), ...(text !== undefined && { file: resolve(path) }) }
 }
 
 /** Pure: the same three sources, the same answer. */
@@ -184,7 +186,7 @@ export function resolveSettings(sources: {
 }): Resolved {
   const { flags, env, file, path = 'the configuration file' } = sources
   for (const key of Object.keys(file)) {
-    if (!(key in SETTINGS)) throw new ConfigError(`${path}: unknown setting ${key}${didYouMean(key, names)}`)
+    if (!Object.hasOwn(SETTINGS, key)) throw new ConfigError(`${path}: unknown setting ${key}${didYouMean(key, names)}`)
   }
   const settings: Record<string, unknown> = {}
   const origins = {} as Record<SettingName, Origin>
@@ -264,7 +266,13 @@ function strayVariables(env: NodeJS.ProcessEnv): string[] {
   const known = [...names.map(environmentName), 'PEERAGE_CONFIG']
   return Object.keys(env)
     .filter((key) => key.startsWith('PEERAGE_') && !known.includes(key) && !/^PEERAGE_(SERVICE_|PORT)/.test(key))
-    .map((key) => `unknown environment variable ${key}${didYouMean(key, known)}`)
+    .map((key) => {
+      const inFile = `${key}_FILE`
+      const hint = known.includes(inFile)
+        ? `; a secret stays in a file, and ${inFile} names it`
+        : didYouMean(key, known)
+      return `unknown environment variable ${key}${hint}`
+    })
 }
 
 async function parseFile(text: string, path: string): Promise<Record<string, unknown>> {

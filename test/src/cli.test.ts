@@ -377,7 +377,7 @@ test('says when no node runs, what was misspelt, and what a flag expects', async
 
 test('the settings say where they come from, and shells get a script', async () => {
   const { stdout } = await peerage(['config', '--origin'], { env: { PEERAGE_NETWORK: 'mine' } })
-  expect(stdout).toMatch(/network +mine +\(environment\)/)
+  expect(stdout).toMatch(/network +mine +\(environment PEERAGE_NETWORK\)/)
   for (const shell of ['bash', 'zsh', 'fish'])
     expect((await peerage(['completion', shell])).stdout).toContain('publish')
   expect((await peerage(['completion', 'tcsh'])).code).toBe(2)

@@ -1,8 +1,12 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
+import { parse } from 'yaml'
+import { fromJSONSchema } from 'zod'
 import { ConfigError, loadSettings, resolveSettings, SETTINGS, splitHostPort } from '../../src/config.ts'
+import { configSchema } from '../../src/config-schema.ts'
 
 const resolve = (sources: Partial<Parameters<typeof resolveSettings>[0]>) =>
   resolveSettings({ flags: {}, env: {}, file: {}, ...sources })
@@ -83,4 +87,39 @@ test('a named file must be there and be YAML; the one in the usual place may be 
 
 test('no secret is a setting', () => {
   expect(Object.keys(SETTINGS).filter((name) => /^(token|key|secret|seed|password)$/.test(name))).toEqual([])
+})
+
+test('what is in every object is no setting', () => {
+  expect(() => resolve({ file: { constructor: 1 } })).toThrow(/unknown setting constructor/)
+})
+
+test('the schema that is shipped is the one of the settings, and their defaults meet it', async () => {
+  const shipped = await readFile(new URL('../../scripts/deploy/config.schema.json', import.meta.url), 'utf8')
+  expect(JSON.parse(shipped), 'npm run -s peerage -- config --schema > scripts/deploy/config.schema.json').toEqual(
+    JSON.parse(JSON.stringify(configSchema())),
+  )
+  const check = fromJSONSchema(configSchema() as never)
+  const defaults = Object.entries(SETTINGS).filter(([, { default: usual }]) => usual !== undefined)
+  expect(check.safeParse(Object.fromEntries(defaults.map(([name, setting]) => [name, setting.default]))).success).toBe(
+    true,
+  )
+  for (const wrong of [{ htpp: 'x' }, { rate_limit: -1 }, { listen: 'x' }, { log_level: 'loud' }, { url: 'x' }]) {
+    expect(check.safeParse(wrong).success, JSON.stringify(wrong)).toBe(false)
+  }
+})
+
+test('the configuration that is shipped as an example meets the schema and is taken', async () => {
+  const path = fileURLToPath(new URL('../../scripts/deploy/config.yaml', import.meta.url))
+  const { settings, file } = await loadSettings({ config: path }, {})
+  expect(file).toBe(path)
+  expect(settings.trusted_proxies).toEqual(['127.0.0.1'])
+  expect(fromJSONSchema(configSchema() as never).safeParse(parse(await readFile(path, 'utf8'))).success).toBe(true)
+})
+
+test('a secret in a variable is not taken, and the variable for a file with it is named', () => {
+  expect(resolve({ env: { PEERAGE_TOKEN: 'secret' } }).warnings).toEqual([
+    'unknown environment variable PEERAGE_TOKEN; a secret stays in a file, and PEERAGE_TOKEN_FILE names it',
+  ])
+  const env = { PEERAGE_TOKEN_FILE: '/run/secrets/token', PEERAGE_KEY_FILE: '/run/secrets/key' }
+  expect(resolve({ env }).settings).toMatchObject({ token_file: '/run/secrets/token', key_file: '/run/secrets/key' })
 })

@@ -1,0 +1,210 @@
+/**
+ * Backups of data folders: which files of a folder belong into one, and how a folder is made of one again.
+ *
+ * A restored store begins a new epoch, for what arrives next takes numbers that followers may have seen with other
+ * changes. And its key may have signed more since the backup was made: unless a journal that is newer than the backup
+ * lies in the folder, the store is marked, and nothing is signed until it has met a peer (replica.ts).
+ */
+import { createReadStream } from 'node:fs'
+import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { dirname, join, relative, sep } from 'node:path'
+import { toHex, utf8 } from '../crdt/index.ts'
+import { type Backup, backupFiles, backupRows, checkBackup, filesOf, type ReadAt, rowsOf } from './backup.ts'
+import { LevelDisk } from './disk-level.ts'
+import { NodeError } from './errors.ts'
+import { journalRecordBytes } from './journal.ts'
+import { openFolder } from './keys.ts'
+import { machineRandom, nativeSuite } from './native.ts'
+import {
+  countsKey,
+  type Meta,
+  metaKey,
+  metaRow,
+  noteKey,
+  RESTORED,
+  readCounts,
+  readMeta,
+  sealed,
+  unsealed,
+} from './rows.ts'
+
+/** What is made anew (search), tells of a running process, or is the store itself. */
+const LEFT_OUT = new Set(['ops', 'search', 'node.json'])
+const JOURNAL = 'journal'
+
+/** The files of a data folder as the first section of a backup. `more`: files from elsewhere, by their name in it. */
+export function backupFilesOf(data: string, more: Readonly<Record<string, string>> = {}): AsyncGenerator<Uint8Array> {
+  const all = async function* () {
+    for (const path of await filesIn(data)) {
+      const name = relative(data, path).split(sep).join('/')
+      yield { name, pieces: createReadStream(path) }
+    }
+    for (const [name, path] of Object.entries(more)) yield { name, pieces: createReadStream(path) }
+  }
+  return backupFiles(all())
+}
+
+async function filesIn(data: string): Promise<string[]> {
+  const entries = await readdir(data, { recursive: true, withFileTypes: true })
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((path) => !LEFT_OUT.has(relative(data, path).split(sep)[0] ?? '') && !path.includes('.restoring'))
+    .sort()
+}
+
+/** The rows of a store that no process has open. NodeError('store-locked') when one has. */
+export async function* backupStoppedStore(data: string): AsyncGenerator<Uint8Array> {
+  await using disk = await LevelDisk.open(join(data, 'ops'))
+  yield* backupRows(disk)
+}
+
+export type Restored = {
+  readonly ops: number
+  readonly net: string
+  /** Nothing is signed until a peer was met. */
+  readonly waits: boolean
+  /** Files that were there already and have been left as they are. */
+  readonly kept: readonly string[]
+}
+
+export type RestoreOptions = {
+  /** Nobody else holds what the key has signed since the backup: it may sign at once. */
+  readonly alone?: boolean
+}
+
+/**
+ * Makes the folder of a backup. The folder may be there, with its key and journal, but without a store. The store comes
+ * to its name last and whole; what a crash leaves is done again.
+ *
+ * NodeError: 'store-corrupt' (the backup is damaged), 'store-locked' (there is a store), 'key-unsafe' (another key).
+ */
+export async function restoreFolder(file: string, data: string, options: RestoreOptions = {}): Promise<Restored> {
+  await using handle = await open(file)
+  const read: ReadAt = async (at, length) => {
+    const bytes = new Uint8Array(length)
+    let filled = 0
+    while (filled < length) {
+      const { bytesRead } = await handle.read(bytes, filled, length - filled, at + filled)
+      if (bytesRead === 0) break
+      filled += bytesRead
+    }
+    return bytes.subarray(0, filled)
+  }
+  const backup = await checkBackup(read)
+  if (typeof backup === 'string') throw new NodeError('store-corrupt', `${file} cannot be restored: ${backup}`)
+  await openFolder(data)
+  const ops = join(data, 'ops')
+  if (await isThere(ops)) {
+    throw new NodeError(
+      'store-locked',
+      `${data} has a store already; stop its node and move ${ops} away. Its journal stays`,
+    )
+  }
+  const { kept, journal } = await restoreFiles(read, backup, data)
+  const waits = journal !== 'newer' && options.alone !== true
+  const facts = await restoreRows(read, backup, ops, waits)
+  return { ...facts, waits, kept }
+}
+
+/** Reads all of a backup file. Undefined when it is good, else what is wrong. */
+export async function checkBackupFile(file: string): Promise<string | undefined> {
+  await using handle = await open(file)
+  const checked = await checkBackup(async (at, length) => {
+    const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, at)
+    return buffer.subarray(0, bytesRead)
+  })
+  return typeof checked === 'string' ? checked : undefined
+}
+
+async function restoreFiles(
+  read: ReadAt,
+  backup: Backup,
+  data: string,
+): Promise<{ kept: readonly string[]; journal: 'newer' | 'restored' }> {
+  const aside = join(data, '.restoring')
+  await rm(aside, { recursive: true, force: true })
+  const names = new Set<string>()
+  for await (const { name, bytes } of filesOf(read, backup.files)) {
+    const path = join(aside, name)
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await using file = await open(path, names.has(name) ? 'a' : 'wx', 0o600)
+    await file.writeFile(bytes)
+    await file.sync()
+    names.add(name)
+  }
+  const key = await sameKey(join(aside, 'key'), join(data, 'key'))
+  if (!key) {
+    throw new NodeError('key-unsafe', `${data} has another key than the backup; restore into an empty folder`)
+  }
+  const journal = await continues(join(data, JOURNAL), join(aside, JOURNAL))
+  const kept: string[] = []
+  for (const name of names) {
+    const to = join(data, name)
+    if ((await isThere(to)) && !(name === JOURNAL && journal === 'restored')) {
+      kept.push(name)
+      continue
+    }
+    await mkdir(dirname(to), { recursive: true, mode: 0o700 })
+    await rename(join(aside, name), to)
+  }
+  await rm(aside, { recursive: true, force: true })
+  return { kept, journal }
+}
+
+async function sameKey(backup: string, present: string): Promise<boolean> {
+  if (!(await isThere(present)) || !(await isThere(backup))) return true
+  return (await readFile(backup, 'utf8')).trim() === (await readFile(present, 'utf8')).trim()
+}
+
+/** Whether the journal that lies in the folder is that of the backup, grown since: then it knows all that was signed. */
+async function continues(present: string, backup: string): Promise<'newer' | 'restored'> {
+  if (!(await isThere(present))) return 'restored'
+  const [mine, copied] = await Promise.all([readFile(present), readFile(backup).catch(() => Buffer.alloc(0))])
+  // What was being written when it was copied may have come to nothing.
+  const old = copied.subarray(0, copied.length - (copied.length % journalRecordBytes))
+  if (mine.length >= old.length && mine.subarray(0, old.length).equals(old)) return 'newer'
+  // Shorter: that of an older backup. Otherwise two histories of one key, of which neither may be dropped.
+  if (mine.length < old.length && old.subarray(0, mine.length).equals(mine)) return 'restored'
+  throw new NodeError(
+    'key-journal',
+    `${present} is the journal of another history than the backup's; keep it, and restore elsewhere`,
+  )
+}
+
+async function restoreRows(
+  read: ReadAt,
+  backup: Backup,
+  ops: string,
+  waits: boolean,
+): Promise<{ readonly ops: number; readonly net: string }> {
+  const { sha256 } = nativeSuite
+  const aside = `${ops}.restoring`
+  await rm(aside, { recursive: true, force: true })
+  let meta: Meta | undefined
+  let counted = 0
+  {
+    await using disk = await LevelDisk.open(aside)
+    for await (const rows of rowsOf(read, backup.rows)) {
+      await disk.batch(rows)
+      for (const { key, value } of rows) {
+        const plain = key.length === 1 ? unsealed(value, sha256) : undefined
+        if (plain && toHex(key) === toHex(metaKey)) meta = readMeta(plain)
+        if (plain && toHex(key) === toHex(countsKey)) counted = readCounts(plain)?.ops ?? 0
+      }
+    }
+    if (meta === undefined) throw new NodeError('store-corrupt', 'the backup holds no store')
+    const begun = { ...meta, epoch: toHex(machineRandom.bytes(16)) }
+    const mark = waits ? [{ key: noteKey(RESTORED), value: sealed(utf8('1'), sha256) }] : [{ key: noteKey(RESTORED) }]
+    await disk.batch([{ key: metaKey, value: sealed(metaRow(begun), sha256) }, ...mark], { sync: true })
+  }
+  await rename(aside, ops)
+  return { ops: counted, net: meta.net }
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return stat(path).then(
+    () => true,
+    () => false,
+  )
+}
