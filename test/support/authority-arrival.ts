@@ -60,10 +60,6 @@ export class AuthorityReplica {
     }
   }
 
-  pending(): OpId[] {
-    return [...this.#waiting.keys()]
-  }
-
   authorityOf(owner: Owner, net: string): OwnerAuthority {
     let authority = this.#owners.get(owner)
     if (authority === undefined) {
