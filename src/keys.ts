@@ -16,6 +16,8 @@ export { KeyError } from './key-error.ts'
 export type PublisherKey = Signer & { readonly did: string }
 
 const SEED_BYTES = 32
+/** Seeds of identities lie beside their keys until their owner takes them away. */
+export const SEED_SUFFIX = '.seed.json'
 /** A key file is a few hundred bytes; a device or a log file given by mistake is not read whole. */
 const FILE_BYTES_MAX = 4096
 
@@ -145,11 +147,12 @@ export async function listKeys(folder: string): Promise<ListedKey[]> {
     throw error
   })
   const listed: ListedKey[] = []
-  for (const file of files.filter((name) => name.endsWith('.json')).sort()) {
+  for (const file of files.filter((name) => name.endsWith('.json') && !name.endsWith(SEED_SUFFIX)).sort()) {
     const path = join(folder, file)
     const name = basename(file, '.json')
     try {
-      listed.push({ name, path, did: (await readKeyFile(path)).did })
+      const { did, owner } = await readKeyFile(path)
+      listed.push({ name, path, did: owner === undefined ? did : ownerToDid(owner) })
     } catch (error) {
       listed.push({ name, path, problem: (error as Error).message })
     }

@@ -11,7 +11,7 @@ import {
   readSeedFile,
   stepOf,
 } from '../identity.ts'
-import { keyPath, listKeys, newKeyFile, readKeyFile, writeIdentityKey } from '../keys.ts'
+import { keyPath, listKeys, newKeyFile, readKeyFile, SEED_SUFFIX, writeIdentityKey } from '../keys.ts'
 import { readKeep } from './authority.ts'
 import { type Context, connectAs } from './context.ts'
 import { EXIT, Failure } from './output.ts'
@@ -32,7 +32,7 @@ export async function makeKey(context: Context, name = DEFAULT_NAME): Promise<vo
 
 /** An owner whose keys can be replaced: the key of today, and the seed of all that follow in a file of its own. */
 async function makeIdentity({ out, resolved }: Context, path: string): Promise<void> {
-  const seedPath = path.replace(/(\.json)?$/, '.seed.json')
+  const seedPath = path.replace(/(\.json)?$/, SEED_SUFFIX)
   if (existsSync(path)) throw new Failure(EXIT.conflict, `${path} exists already; a key is never overwritten`)
   const seed = await newSeedFile(seedPath)
   const { owner, founding } = foundIdentity(seed, networkId(resolved.settings.network), Date.now())
