@@ -162,7 +162,7 @@ export function problemOfError(error: unknown): Problem {
   if (error.code === 'key-journal') {
     return {
       problem: 'unavailable',
-      detail: 'the node does not sign this now: its store is older than what its key has signed, and waits for a peer',
+      detail: 'the node does not sign this now: its store is older than what its key has signed; its log says more',
       more,
       headers: { 'retry-after': '60' },
     }
