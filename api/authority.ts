@@ -35,7 +35,7 @@ import {
 } from '../node/index.ts'
 import { JSON_TYPES, readJsonBody } from './body.ts'
 import { created, describe, ok, parameters, problems, requestBody, schema } from './openapi-parts.ts'
-import { isProblem, type Problem } from './problem.ts'
+import { isProblem, type Problem, problemOf } from './problem.ts'
 import { type Answer, jsonAnswer, type Route, segmentsOf } from './route.ts'
 
 export function authorityRoutes(node: NodeFace): Route[] {
@@ -121,7 +121,7 @@ export function authorityRoutes(node: NodeFace): Route[] {
 export async function readAuthority(node: NodeFace, place: Place): Promise<Answer> {
   const record = await node.catalogue.readAny(place)
   const explained = record && (await node.authorities.explain(record.record))
-  if (explained === undefined) return notFound
+  if (explained === undefined) return problemOf(await node.catalogue.absent(place))
   const { authority, grants, ops } = explained
   return jsonAnswer(
     JSON.stringify({
@@ -147,7 +147,7 @@ export async function eraseOps(node: NodeFace, c: Context, place: Place): Promis
     return invalid('/reason', `expected a text of at most ${REASON_BYTES_MAX} bytes`)
   }
   const record = await node.catalogue.readAny(place)
-  if (record === undefined) return notFound
+  if (record === undefined) return problemOf(await node.catalogue.absent(place))
   const erased = await node.authorities.erase(record.record, { ops, reason })
   if (erased.outcome === 'refused') return refused(erased)
   return jsonAnswer(
@@ -177,7 +177,6 @@ export function remarksJson({ voided, erased, incomplete, equivocations }: Merge
 
 const BODY = { bytesMax: httpBodyBytesMax, types: JSON_TYPES, trusted: true }
 const REASON_BYTES_MAX = 256
-const notFound: Problem = { problem: 'not-found', detail: 'there is no such record' }
 
 async function give(node: NodeFace, c: Context): Promise<Answer> {
   const read = await readJsonBody(c, BODY)

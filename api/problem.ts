@@ -85,6 +85,11 @@ export const PROBLEMS = {
     'Too many requests',
     'Wait as long as Retry-After says. RateLimit and RateLimit-Policy say what is left and what is granted; every item of a batch counts.',
   ],
+  blocked: [
+    451,
+    'Blocked by whoever runs this node',
+    'The operator has blocked the record, or its owner: for the law, for abuse, or for another reason that is not told here. Other nodes may have it; nothing is wrong with the request.',
+  ],
   'headers-too-large': [
     431,
     'The header fields are too large',
@@ -131,6 +136,7 @@ const FROM_REFUSAL = {
   precondition: 'precondition',
   'too-large': 'too-large',
   'read-only': 'read-only',
+  blocked: 'blocked',
 } as const satisfies Record<RefusalCode, ProblemCode>
 
 export function problemOf(refusal: Refusal): Problem {

@@ -342,7 +342,7 @@ async function readHistory(node: NodeFace, c: Context, place: Place): Promise<An
 
 async function readHeads(node: NodeFace, kind: Kind, c: Context, place: Place): Promise<Answer> {
   const record = await node.catalogue.readAny(place)
-  if (record === undefined) return notFound
+  if (record === undefined) return problemOf(await node.catalogue.absent(place))
   const text = () =>
     JSON.stringify({
       heads: record.heads.map(opIdToCid),

@@ -5,7 +5,8 @@
  * drops what is held first, since a signature is by far the dearest thing here. `settle` runs inside the writer and
  * decides op by op against the set as it then is: in, refused, or pending. What waits for an op goes in with it.
  *
- * An op's validity never changes with what arrives later (SPEC.md, "Op"), so a refusal is final and remembered.
+ * An op's validity never changes with what arrives later (SPEC.md, "Op"), so a refusal is final and remembered. What this
+ * node's policy refuses (policy.ts, quota.ts) is another thing: valid, and taken once the policy lets it in.
  */
 import { fromHex, type NetworkId, type OpId, type ParsedFrame, parseFrame, type Sha256 } from '../crdt/index.ts'
 import type { Group } from './append.ts'
@@ -13,19 +14,22 @@ import type { Clock } from './environment.ts'
 import { refusedIdsMax, verifiedBatchesMax } from './limits.ts'
 import { Lru } from './lru.ts'
 import { type Parking, Pending } from './pending.ts'
+import type { Policy } from './policy.ts'
 import type { SignatureChecker, Source } from './replica-types.ts'
 import type { Scope } from './scope.ts'
-import { type Refused, type Settled, Settling } from './settle.ts'
+import { type Refused, type Settled, Settling, type WithheldLookup } from './settle.ts'
 
 export type AdmissionOptions = {
   readonly net: NetworkId
   readonly sha256: Sha256
   readonly clock: Clock
   readonly checker: SignatureChecker
-  /** Which of these ops are held in a good copy. */
+  /** Which of these ops are held in a good copy, or known and refused by policy. */
   readonly held: (ids: readonly OpId[]) => Promise<readonly boolean[]>
   readonly parking?: Parking
   readonly scope: Scope
+  readonly policy: Policy
+  readonly withheld: WithheldLookup
 }
 
 /** Frames that could be read. Those with nothing new were not verified, and nothing is taken from them. */
@@ -87,8 +91,8 @@ export class Admission {
   }
 
   #settling(group: Group): Settling {
-    const { clock, net, sha256, scope } = this.#options
-    return new Settling({ group, pending: this.pending, refused: this.#refused, clock, net, sha256, scope })
+    const { pending } = this
+    return new Settling({ ...this.#options, group, pending, refused: this.#refused })
   }
 
   async #verify(frames: readonly ParsedFrame[]): Promise<Set<ParsedFrame>> {

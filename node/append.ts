@@ -22,6 +22,7 @@ import { bodyRows, missingBodies } from './bodies.ts'
 import type { Del, Put } from './disk.ts'
 import { eraseGraceMs } from './limits.ts'
 import type { OpSet } from './op-set.ts'
+import { costOf, countedFor, levelAt, type Quota, type Usage, usageRow } from './quota.ts'
 import {
   authorityKey,
   type Counts,
@@ -33,13 +34,18 @@ import {
   recordKey,
   sealed,
   storedFrameRow,
+  usageKey,
   viaKey,
   waitingKey,
 } from './rows.ts'
+import type { Belonging } from './sets.ts'
 import type { Prepared, Store, StoredFrame } from './store.ts'
 
 /** A frame that brings ops of a group. Only those taken from it are stored. */
 export type Carrier = { readonly frame: ParsedFrame; readonly origin?: string; readonly taken: Set<OpId> }
+
+/** Refused by a block: what it takes to judge it again, and where it belongs. */
+export type Blocked = { readonly op: Op; readonly carrier: Carrier; readonly peer: string; readonly of: Belonging }
 
 export function carry(frame: ParsedFrame, origin?: string): Carrier {
   return { frame, origin, taken: new Set() }
@@ -58,6 +64,8 @@ type RecordState = {
 }
 
 export class Group {
+  /** Refused by a block, and not wanted by what goes in. */
+  readonly blocked = new Map<OpId, Blocked>()
   readonly #store: Store
   readonly #set: OpSet
   readonly #states = new Map<RecordId, RecordState>()
@@ -71,6 +79,9 @@ export class Group {
   /** Of those that it changed: as they were before. */
   readonly #authoritiesBefore = new Map<Owner, OwnerAuthority>()
   readonly #authorityOps: Op[] = []
+  /** Of owners and actors: what this group adds, and how much of its live ops is not forgotten. */
+  readonly #added = new Map<Owner, { records: number; bytes: number }>()
+  readonly #levels = new Map<Owner, { level: number; at: number }>()
 
   constructor(store: Store, set: OpSet) {
     this.#store = store
@@ -190,6 +201,7 @@ export class Group {
     }
     state.added.push(op)
     this.#taken.set(op.id, op)
+    if (owner !== undefined) this.#count(op, owner)
     this.#bring(op.id, carrier)
     return undefined
   }
@@ -205,6 +217,7 @@ export class Group {
     authority.add(op)
     this.#authorityOps.push(op)
     this.#taken.set(op.id, op)
+    this.#count(op, owner)
     this.#bring(op.id, carrier)
   }
 
@@ -220,6 +233,21 @@ export class Group {
     state.ops = state.ops!.map((other) => (other.id === op.id ? op : other))
     state.dirty = true
     state.again = true
+  }
+
+  /** What went in of each of these owners and actors, this group included. */
+  async usages(owners: readonly Owner[]): Promise<Usage[]> {
+    return (await this.#store.usages(owners)).map((stored, at) => {
+      const owner = owners[at] as Owner
+      const { records = 0, bytes = 0 } = this.#added.get(owner) ?? {}
+      const summed = { ...stored, records: stored.records + records, bytes: stored.bytes + bytes }
+      return { ...summed, ...this.#levels.get(owner) }
+    })
+  }
+
+  /** One more live op of this owner or actor, which has used so much before. */
+  spend(owner: Owner, usage: Usage, quota: Quota, now: number): void {
+    if (quota.opsPerHour > 0) this.#levels.set(owner, { level: levelAt(usage, quota, now) + 1, at: now })
   }
 
   /** Everything this group changes; `own` are the frames of the ops that were taken without a carrier. */
@@ -256,6 +284,9 @@ export class Group {
       bodies.push(missingBodies(before, after))
     }
     changes.push(...this.#authorityRows(changed.flatMap(([, { added }]) => added)))
+    const counted = [...this.#added.keys()]
+    const usages = (await this.usages(counted)).map((usage, at) => [counted[at] as Owner, usage] as const)
+    for (const [owner, usage] of usages) changes.push({ key: usageKey(owner), value: usageRow(usage, sha256) })
     const after = { ...counts, seq }
     changes.push({ key: countsKey, value: sealed(countsRow(after), sha256) })
     return {
@@ -265,6 +296,7 @@ export class Group {
       records,
       authorities: Array.from(this.#authoritiesBefore.keys(), (owner) => this.#authorities.get(owner)!),
       waiting: this.#waiting(),
+      usages,
       repaired: [...this.#repaired.keys()],
       bodies,
       remote: this.#carriers.size,
@@ -310,6 +342,18 @@ export class Group {
     if ('damaged' in loaded) return loaded.damaged
     state.ops = [...loaded.ops, ...state.added]
     return undefined
+  }
+
+  #count(op: Op, owner: Owner): void {
+    const { records, bytes } = costOf(op)
+    for (const each of countedFor(op, owner)) {
+      const added = this.#added.get(each)
+      if (added === undefined) this.#added.set(each, { records, bytes })
+      else {
+        added.records += records
+        added.bytes += bytes
+      }
+    }
   }
 
   #bring(id: OpId, carrier: Carrier | undefined): void {

@@ -5,7 +5,7 @@
  * name stays), or takes its place with `replace`; saying it twice changes nothing.
  */
 import { decideOverlay, decideReplace, type Kind, kindOf, kinds, type RecordId } from '../crdt/index.ts'
-import { type Identity, invalid, type Refusal, writtenFrom } from './catalogue-outcome.ts'
+import { blocked, type Identity, invalid, type Refusal, writtenFrom } from './catalogue-outcome.ts'
 import { localWrite, objectOf, slugOf } from './catalogue-write.ts'
 import type { LocalWrite, ReplicaFace, WriteOutcome } from './replica-types.ts'
 
@@ -25,7 +25,9 @@ export async function writeBatch(
   const writes: LocalWrite[] = []
   const places: number[] = []
   for (const [at, item] of items.entries()) {
-    const read = readItem(item, identify)
+    const named = readItem(item, identify)
+    const isBlocked = 'identity' in named && replica.policy.blocksRecord(named.identity.id, named.identity.owner)
+    const read = isBlocked ? blocked : named
     if ('outcome' in read) {
       outcomes[at] = { outcome: 'refused', refusal: read }
     } else {

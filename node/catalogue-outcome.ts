@@ -18,6 +18,7 @@ export type RefusalCode =
   | 'precondition' // `when` said no
   | 'too-large' // more than one op can carry
   | 'read-only' // no key on this node
+  | 'blocked' // by whoever runs this node
 
 export type Refusal = {
   readonly outcome: 'refused'
@@ -76,6 +77,11 @@ export function missing(record: Merged | undefined): Refusal {
 
 export const notFound: Refusal = { outcome: 'refused', code: 'not-found', message: 'there is no such record' }
 const deleted: Refusal = { ...notFound, message: 'the record was deleted; its history is kept', deleted: true }
+export const blocked: Refusal = {
+  outcome: 'refused',
+  code: 'blocked',
+  message: 'whoever runs this node has blocked the record or its owner; other nodes may have it',
+}
 export const notOwner: Refusal = {
   outcome: 'refused',
   code: 'not-owner',

@@ -21,10 +21,12 @@ import {
   type Owner,
   ownerOfKey,
   ownerToDid,
+  type RecordId,
   recordId,
 } from '../crdt/index.ts'
 import { type BatchItem, type BatchOutcome, writeBatch } from './catalogue-batch.ts'
 import {
+  blocked,
   type Identity,
   missing,
   notFound,
@@ -131,7 +133,7 @@ export class Catalogue {
 
   async read(place: Place): Promise<Read> {
     const record = await this.#record(place)
-    if (record === undefined) return notFound
+    if (record === undefined) return this.absent(place)
     return record.live ? { outcome: 'found', record } : missing(record)
   }
 
@@ -140,13 +142,21 @@ export class Catalogue {
     return this.#record(place)
   }
 
+  /** Why there is no record to be seen. */
+  async absent(place: Place): Promise<Refusal> {
+    const { policy } = this.#replica
+    const id = this.#idOf(place)
+    const isBlocked = 'owner' in place ? policy.blocksRecord(id, place.owner) : await this.#replica.isBlocked(id)
+    return isBlocked ? blocked : notFound
+  }
+
   /** Newest op first; also of a deleted record. `after` is the last op of the page before. */
   async history(
     place: Place,
     options: { readonly limit: number; readonly after?: OpId },
   ): Promise<{ readonly outcome: 'found'; readonly items: readonly Op[]; readonly next?: OpId } | Refusal> {
     const record = await this.#record(place)
-    if (record === undefined) return notFound
+    if (record === undefined) return this.absent(place)
     return { outcome: 'found', ...(await this.#replica.history(record.record, options)) }
   }
 
@@ -189,9 +199,12 @@ export class Catalogue {
     return WRITES.some((type) => authority.viaFor(actor, { type, record: id, w: 0 }, kind.name) !== undefined)
   }
 
+  #idOf(place: Place): RecordId {
+    return 'id' in place ? place.id : recordId({ net: this.#replica.net, ...place }, nativeSuite.sha256)
+  }
+
   async #record(place: Place): Promise<Merged | undefined> {
-    const id = 'id' in place ? place.id : recordId({ net: this.#replica.net, ...place }, nativeSuite.sha256)
-    const record = await this.#replica.record(id)
+    const record = await this.#replica.record(this.#idOf(place))
     return record?.kind === place.kind ? record : undefined
   }
 
@@ -206,7 +219,7 @@ export class Catalogue {
       return (await this.#mayWrite(identity)) ? identity : notOwner
     }
     const record = await this.#record(place)
-    if (record === undefined) return notFound
+    if (record === undefined) return this.absent(place)
     const { owner, slug = '', live, record: id } = record
     if (!(await this.#mayWrite({ owner, id, kind }))) return notOwner
     if (!live && !options.create) return missing(record)
@@ -214,6 +227,7 @@ export class Catalogue {
   }
 
   async #write(identity: Identity, decide: Decide, json: JsonObject, options: WriteOptions): Promise<Written> {
+    if (this.#replica.policy.blocksRecord(identity.id, identity.owner)) return blocked
     const [outcome] = await this.#replica.write([localWrite(identity, decide, json, options)])
     if (outcome === undefined) throw new NodeError('store-failed', `no outcome for the write to ${identity.id}`)
     return writtenFrom(outcome)

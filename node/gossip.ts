@@ -222,10 +222,13 @@ export class Gossip implements AsyncDisposable {
     const ids = splitIds(message.subarray(1), gossipIdsMax)
     if (!ids?.length) return this.#reject(from, 'malformed')
     const lacking = await this.#lacking(replica, ids)
-    if (lacking.length === 0) return 'accepted'
-    this.#bucket(from).spend(lacking.length)
-    await fetch(from, lacking)
-    return (await this.#lacking(replica, lacking)).length === 0 ? 'accepted' : 'pending'
+    if (lacking.length > 0) {
+      this.#bucket(from).spend(lacking.length)
+      await fetch(from, lacking)
+      if ((await this.#lacking(replica, lacking)).length > 0) return 'pending'
+    }
+    // What we would not give is not announced further either.
+    return (await replica.withholds(ids)).includes(true) ? 'refused' : 'accepted'
   }
 
   async #lacking(replica: ReplicaFace, ids: readonly OpId[]): Promise<OpId[]> {

@@ -7,7 +7,19 @@
  *   s                  the sketch over the ids of the first so many of these rows
  *   u <op id 32>       an op that this node refuses by its policy or does not serve: why, and what it belongs to
  */
-import { concat, decode, encode, fromHex, isMap, type OpId, type Sha256, toHex, utf8 } from '../crdt/index.ts'
+import {
+  type ActorKey,
+  concat,
+  decode,
+  encode,
+  fromHex,
+  isMap,
+  type OpId,
+  type RecordId,
+  type Sha256,
+  toHex,
+  utf8,
+} from '../crdt/index.ts'
 import { sealed, unsealed } from './rows.ts'
 import type { Belonging } from './sets.ts'
 
@@ -20,7 +32,13 @@ export type IdChunk = {
   readonly belongings: readonly Belonging[]
   readonly tags: Uint16Array
 }
-export type Withheld = { readonly reason: string; readonly of?: Belonging }
+/** `record` and `actor`: of one that this node's lists refuse, so that it can be judged again when they change. */
+export type Withheld = {
+  readonly reason: string
+  readonly of?: Belonging
+  readonly record?: RecordId
+  readonly actor?: ActorKey
+}
 
 const I = utf8('i')
 const U = utf8('u')
@@ -76,14 +94,20 @@ export function readSketchRow(row: Uint8Array, sha256: Sha256): { chunks: number
   return { chunks: new DataView(value.buffer, value.byteOffset).getUint32(0), bytes: value.subarray(4) }
 }
 
-export function withheldRow({ reason, of }: Withheld, sha256: Sha256): Uint8Array {
-  return sealed(encode({ reason, ...(of && { kind: of.kind, owner: of.owner }) }), sha256)
+export function withheldRow({ reason, of, record, actor }: Withheld, sha256: Sha256): Uint8Array {
+  const known = { ...(record !== undefined && { record }), ...(actor !== undefined && { actor }) }
+  return sealed(encode({ reason, ...(of && { kind: of.kind, owner: of.owner }), ...known }), sha256)
 }
 
 export function readWithheld(row: Uint8Array, sha256: Sha256): Withheld | undefined {
-  const { reason, kind, owner } = readMap(row, sha256) ?? {}
+  const { reason, kind, owner, record, actor } = readMap(row, sha256) ?? {}
   if (typeof reason !== 'string') return undefined
-  return typeof kind === 'string' && typeof owner === 'string' ? { reason, of: { kind, owner } } : { reason }
+  return {
+    reason,
+    ...(typeof kind === 'string' && typeof owner === 'string' && { of: { kind, owner } }),
+    ...(typeof record === 'string' && { record }),
+    ...(typeof actor === 'string' && { actor }),
+  }
 }
 
 function readMap(row: Uint8Array, sha256: Sha256) {

@@ -11,11 +11,15 @@ import type { Environment } from './environment.ts'
 import { sleep } from './environment.ts'
 import { NodeError } from './errors.ts'
 import { indexBatchRecords, indexQueueRecords, indexRetryMs, searchTimeoutMs, searchWaitMsMax } from './limits.ts'
+import type { Target } from './policy.ts'
 import type { Appended, Log, ReplicaFace } from './replica-types.ts'
 import type { FieldFacts, IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
 
 /** The part of a replica that is followed. */
-export type Followed = Pick<ReplicaFace, 'actor' | 'epoch' | 'counts' | 'onAppended' | 'list' | 'records' | 'changes'>
+export type Followed = Pick<
+  ReplicaFace,
+  'actor' | 'epoch' | 'counts' | 'onAppended' | 'list' | 'records' | 'changes' | 'policy' | 'recordsOf'
+>
 
 export type IndexerOptions = {
   readonly replica: Followed
@@ -38,6 +42,9 @@ export class Indexer implements AsyncDisposable {
   readonly #stop = new AbortController()
   readonly #stopFollowing: () => void
   readonly #stopListening: () => void
+  readonly #stopPolicy: () => void
+  /** Whose records are blocked, or not any more, and still in the index as before. */
+  readonly #unshown = new Map<string, Target>()
   readonly #waiters = new Set<Waiter>()
   readonly #readers = new Set<() => void>()
   readonly #done: Promise<void>
@@ -67,6 +74,11 @@ export class Indexer implements AsyncDisposable {
     this.#stopFollowing = replica.onAppended((appended) => this.#note(appended))
     this.#stopListening = index.onLost(() => {
       this.#complete = false
+      this.#wake()
+    })
+    for (const target of replica.policy.unshown()) this.#unshown.set(target.name, target)
+    this.#stopPolicy = replica.policy.onChange((target) => {
+      this.#unshown.set(target.name, target)
       this.#wake()
     })
     // An index that stopped half-way in its first filling has seq 0 and some entries.
@@ -131,6 +143,7 @@ export class Indexer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopFollowing()
     this.#stopListening()
+    this.#stopPolicy()
     this.#stop.abort()
     this.#wake()
     await this.#done
@@ -214,7 +227,9 @@ export class Indexer implements AsyncDisposable {
   async #follow(): Promise<void> {
     while (this.#live && this.#complete && this.#isOurs()) {
       this.#stop.signal.throwIfAborted()
-      if (this.#queue.size === 0 && this.#index.seq >= this.#target) {
+      const [unshown] = this.#unshown.values()
+      if (unshown !== undefined) await this.#show(unshown)
+      else if (this.#queue.size === 0 && this.#index.seq >= this.#target) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve
           if (this.#stop.signal.aborted) resolve()
@@ -228,6 +243,29 @@ export class Indexer implements AsyncDisposable {
     }
     this.#live = false
     this.#queue = new Map()
+  }
+
+  /** What the lists say of this target's records, the replica says by now: the index is told the same. */
+  async #show(target: Target): Promise<void> {
+    const tell = async (ids: readonly RecordId[]) => {
+      this.#stop.signal.throwIfAborted()
+      const live = (await this.#replica.records(ids)).filter((merged) => merged?.live)
+      const shown = new Set(live.map((merged) => merged!.record))
+      const removed = ids.filter((id) => !shown.has(id))
+      await this.#index.apply({ seq: this.#index.seq, entries: live.map((merged) => entryOf(merged!)), removed })
+    }
+    let ids: RecordId[] = []
+    for await (const id of this.#replica.recordsOf(target)) {
+      ids.push(id)
+      if (ids.length < indexBatchRecords) continue
+      await tell(ids)
+      ids = []
+    }
+    if (ids.length > 0) await tell(ids)
+    // It may have changed again meanwhile.
+    if (this.#unshown.get(target.name) !== target) return
+    this.#unshown.delete(target.name)
+    await this.#replica.policy.shown(target)
   }
 
   /** Brings these records into the index and its seq to `seq`, which moves with the last of them. */

@@ -452,6 +452,24 @@ export const networkStopMs = 700
 /** Where a node listens for peers unless told otherwise, on loopback. */
 export const listenPortDefault = 7071
 
+// Policy
+/** Blocks, and quotas of single owners: all are in memory, some 300 B each. */
+export const policyRowsMax = 10_000
+/** Characters of the reason for a block. */
+export const policyReasonCharsMax = 256
+/** What an op counts for in a quota beside its body: header, proof and rows. */
+export const quotaOpBytes = 256
+/** Owners and actors whose counts are at hand. */
+export const usagesCachedMax = 4_096
+/** Kinds and owners that refused ops belong to, kept once each. */
+export const belongingsKeptMax = 4_096
+/** Records with ops of blocked actors of which is known what others build on. */
+export const builtOnRecordsMax = 256
+/** Refusals by policy are told in the log once in so long, with their number. */
+export const policyLogMs = 60_000
+/** Ops released at once when a block ends. */
+export const policyReleaseOps = 1_024
+
 // Saved searches
 /** All of them lie in one row that is read whole: 64 of the largest are under half a MiB. */
 export const savedSearchesMax = 64

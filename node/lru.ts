@@ -43,6 +43,11 @@ export class Lru<K, V> {
     }
   }
 
+  clear(): void {
+    this.#entries.clear()
+    this.#weight = 0
+  }
+
   delete(key: K): void {
     const entry = this.#entries.get(key)
     if (entry === undefined) return

@@ -12,9 +12,9 @@
 import { fromHex, IdSet, type OpId, type Sha256 } from '../crdt/index.ts'
 import type { Disk } from './disk.ts'
 import { IdLog } from './id-log.ts'
-import { type Arrival, type Withheld, withheldKey, withheldRow } from './id-rows.ts'
+import { type Arrival, readWithheld, type Withheld, withheldKey, withheldRow } from './id-rows.ts'
 import { sortIds } from './id-sort.ts'
-import { idTailOpsMax, syncSetsKeptMax } from './limits.ts'
+import { belongingsKeptMax, idTailOpsMax, syncSetsKeptMax } from './limits.ts'
 import { ReconciledSet } from './reconciled-set.ts'
 import type { Log } from './replica-types.ts'
 import { type Counts, idOfKey, type Marker, opKey, opRows, readLocation } from './rows.ts'
@@ -38,7 +38,8 @@ export class OpSet {
   /** Arrived since open; undefined when all are in `#all`. */
   #arrived: Set<OpId> | undefined = new Set()
   /** Known and not held, and of those known for another reason too. */
-  readonly #withheld = new Map<OpId, Withheld & { held: boolean }>()
+  readonly #withheld = new Map<OpId, { readonly of?: Belonging; held: boolean }>()
+  readonly #belongings = new Map<string, Belonging>()
   readonly #parked = new Set<OpId>()
   #state: 'loading' | 'good' | 'differs' = 'loading'
   #checking: Promise<void> = Promise.resolve()
@@ -104,9 +105,25 @@ export class OpSet {
     await disk.batch(ops.map(({ id, ...why }) => ({ key: withheldKey(id), value: withheldRow(why, sha256) })))
     for (const { id, ...why } of ops) {
       const held = this.#all.has(id) && (this.#withheld.get(id)?.held ?? !this.#parked.delete(id))
-      this.#withheld.set(id, { ...why, held })
+      this.#withheld.set(id, { of: why.of && this.#shared(why.of), held })
       this.#add(id, why.of)
     }
+  }
+
+  /** What is known of an op that is marked so. */
+  async withheld(id: OpId): Promise<Withheld | undefined> {
+    const { disk, sha256 } = this.#options
+    const row = this.#withheld.has(id) ? await disk.get(withheldKey(id)) : undefined
+    return row && readWithheld(row, sha256)
+  }
+
+  /** All that are marked so. */
+  allWithheld(): AsyncIterable<readonly [OpId, Withheld]> {
+    return this.#idLog.withheld()
+  }
+
+  get withheldOps(): number {
+    return this.#withheld.size
   }
 
   /** The other way: what is not held is not known any more, so that peers bring it. */
@@ -243,7 +260,7 @@ export class OpSet {
   async #addWithheld(): Promise<void> {
     this.#withheld.clear()
     for await (const [id, why] of this.#idLog.withheld()) {
-      this.#withheld.set(id, { ...why, held: this.#all.has(id) })
+      this.#withheld.set(id, { of: why.of && this.#shared(why.of), held: this.#all.has(id) })
       this.#all.add(id)
     }
   }
@@ -293,6 +310,16 @@ export class OpSet {
       throw error
     }
     return set
+  }
+
+  /** One for the many that belong to the same. */
+  #shared(of: Belonging): Belonging {
+    const name = `${of.owner} ${of.kind}`
+    const known = this.#belongings.get(name)
+    if (known !== undefined) return known
+    if (this.#belongings.size >= belongingsKeptMax) this.#belongings.clear()
+    this.#belongings.set(name, of)
+    return of
   }
 
   #add(id: OpId, of: Belonging | undefined): void {

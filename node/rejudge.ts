@@ -46,6 +46,7 @@ export async function rejudge(
     records,
     authorities: [],
     waiting: [],
+    usages: [],
     repaired: [],
     bodies,
   }

@@ -17,6 +17,8 @@ import type {
 import type { Disk } from './disk.ts'
 import type { Environment } from './environment.ts'
 import type { Withheld } from './id-rows.ts'
+import type { Policy, Target } from './policy.ts'
+import type { Quota, Usage } from './quota.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
 
 /** One signature to check. */
@@ -66,6 +68,8 @@ export type ReplicaOptions = {
   readonly journal?: Journal
   /** What this replica takes part in (sets.ts); left out, everything. */
   readonly sets?: readonly string[]
+  /** What live intake takes of one owner or actor; no bounds when left out. */
+  readonly quota?: Quota
   /** Left out: frames are stored as they are. */
   readonly codec?: Codec
   readonly log?: Log
@@ -73,7 +77,12 @@ export type ReplicaOptions = {
   readonly onAdmitted?: (admitted: Admitted, source: Source) => void
 }
 
-export type Source = { readonly via: 'gossip' | 'sync' | 'http' | 'file'; readonly peer?: string }
+/** `trusted`: it showed the node's own token, and no quota holds for it. */
+export type Source = {
+  readonly via: 'gossip' | 'sync' | 'http' | 'file'
+  readonly peer?: string
+  readonly trusted?: true
+}
 export type Verdict = 'applied' | 'duplicate' | 'pending' | 'refused'
 export type OpResult = { readonly op: OpId; readonly verdict: Verdict; readonly reason?: string }
 export type Admitted = {
@@ -198,8 +207,25 @@ export interface ReplicaFace extends AsyncDisposable {
   has(ids: readonly OpId[]): Promise<readonly boolean[]>
   /** Held, or refused by this node's policy or put off by its clock: nothing that a peer need send. */
   knows(ids: readonly OpId[]): Promise<readonly boolean[]>
-  /** Whether peers get this op from us when they ask for it. */
-  serves(id: OpId): boolean
+  /** Which of these peers do not get from us when they ask for them, though we know them. */
+  withholds(ids: readonly OpId[]): Promise<readonly boolean[]>
+  /** The operator's lists. They change by `block`, `unblock` and `policy.setQuota`. */
+  readonly policy: Policy
+  /**
+   * From now on nothing of it is taken, served or shown. NodeError('busy') when the list is full; RangeError for the
+   * node's own key.
+   */
+  block(target: Target, reason?: string): Promise<void>
+  /** Takes that back; what was refused meanwhile is then asked of peers again. False when it was not blocked. */
+  unblock(target: Target): Promise<boolean>
+  /** Held and not shown, by its own id or its owner's; or not held and blocked by its id. */
+  isBlocked(record: RecordId): Promise<boolean>
+  /** Records of this target, or the one that it is, whether they are shown or not. Reads every record. */
+  recordsOf(target: Target): AsyncIterable<RecordId>
+  /** Ops that are known and not held or not served, for policy says so. */
+  withheldOps(): number
+  /** What went in so far of an owner or actor. */
+  usage(owner: Owner): Promise<Usage>
   /**
    * Ops that this node's policy refuses, held or not: from now on, over restarts, they are known and not served, so that
    * roots still agree with nodes of another policy.
@@ -216,7 +242,7 @@ export interface ReplicaFace extends AsyncDisposable {
   reconciled(set: string): Promise<ReconciledSet | undefined>
   keeps(set: string): boolean
   op(id: OpId): Promise<Op | undefined>
-  /** Frames that carry exactly these ops (those of them we hold), re-hashed; at most `bytesMax` in all, the rest in `left`. */
+  /** Frames that carry exactly these ops (those of them we hold and serve), re-hashed; at most `bytesMax` in all, the rest in `left`. */
   frames(ids: readonly OpId[], bytesMax?: number): Promise<{ frames: Uint8Array[]; left: OpId[] }>
   /** The record's ops, newest first (children before parents; by w, then id). */
   history(record: RecordId, options: { limit: number; after?: OpId }): Promise<{ items: readonly Op[]; next?: OpId }>

@@ -29,8 +29,11 @@ import { forkedRecords } from './forks.ts'
 import { historyOf } from './history.ts'
 import { arrivalsSince } from './id-log.ts'
 import type { Withheld } from './id-rows.ts'
-import { framesAnswerBytesMax, freeCheckMs, parkedCheckMs, rejudgeRecords } from './limits.ts'
+import { framesAnswerBytesMax, freeCheckMs, parkedCheckMs, policyReleaseOps, rejudgeRecords } from './limits.ts'
 import { OpSet } from './op-set.ts'
+import { BLOCKED, Policy, type Target } from './policy.ts'
+import { PolicyView } from './policy-view.ts'
+import type { Usage } from './quota.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
 import type {
   Admitted,
@@ -60,6 +63,8 @@ export class Replica implements ReplicaFace {
   readonly epoch: string
   readonly actor: string | undefined
   readonly ready: Promise<void>
+  readonly policy: Policy
+  readonly #view: PolicyView
   readonly #clock: Clock
   readonly #log: Log
   readonly #admitted: (admitted: Admitted, source: Source) => void
@@ -88,16 +93,24 @@ export class Replica implements ReplicaFace {
     const store = await Store.open({ disk, environment, net, sha256: suite.sha256, codec, log })
     const isRestored = (await store.note(RESTORED)) !== undefined
     if (isRestored) log('warn', 'this store was restored from a backup; nothing is signed until a peer was met')
-    return new Replica(options, store, isRestored, log)
+    const policy = await Policy.open(store, { quota: options.quota, own: options.signer?.key })
+    return new Replica(options, store, { policy, isRestored }, log)
   }
 
-  private constructor(options: ReplicaOptions, store: Store, isRestored: boolean, log: Log) {
+  private constructor(
+    options: ReplicaOptions,
+    store: Store,
+    { policy, isRestored }: { readonly policy: Policy; readonly isRestored: boolean },
+    log: Log,
+  ) {
     this.#isRestored = isRestored
     const { environment, net, signer, journal, suite, checker, disk } = options
     const { clock } = environment
     this.net = net
     this.epoch = store.meta.epoch
     this.actor = signer?.key
+    this.policy = policy
+    this.#view = new PolicyView(policy, store)
     this.#clock = clock
     this.#log = log
     this.#admitted = options.onAdmitted ?? (() => {})
@@ -107,13 +120,27 @@ export class Replica implements ReplicaFace {
       park: ({ id, header }: Op) => this.#set.park(id, header.genesis),
       unpark: (id: OpId) => this.#set.unpark(id),
     }
-    const held = (ids: readonly OpId[]) => this.has(ids)
+    const withheld = this.#set
+    const held = async (ids: readonly OpId[]) => {
+      return (await this.has(ids)).map((isHeld, at) => isHeld || withheld.isWithheld(ids[at]!))
+    }
     this.#scope = new Scope(options.sets)
-    this.#admission = new Admission({ net, sha256: suite.sha256, clock, checker, held, parking, scope: this.#scope })
+    const scope = this.#scope
+    const { sha256 } = suite
+    this.#admission = new Admission({ net, sha256, clock, checker, held, parking, scope, policy, withheld })
     const isForked = (record: RecordId) => this.#forked.size > 0 && [...this.#forked.values()].includes(record)
     const author = signer && { net, sha256: suite.sha256, clock, signer, isForked }
     const appended = (change: Appended) => this.#appended(change)
-    this.#writer = new Writer({ store, set: this.#set, admission: this.#admission, author, journal, log, appended })
+    this.#writer = new Writer({
+      store,
+      set: this.#set,
+      admission: this.#admission,
+      author,
+      journal,
+      log,
+      loaded: () => this.ready,
+      appended,
+    })
     this.ready = this.#set.load(store.counts, store.marker, this.#closing.signal)
     this.#journalRead = journal === undefined ? Promise.resolve() : this.ready.then(() => this.#readJournal(journal))
     void this.#store
@@ -236,15 +263,16 @@ export class Replica implements ReplicaFace {
   }
 
   peek(id: RecordId): Merged | undefined {
-    return this.#store.peek(id)
+    return this.#view.shown(this.#store.peek(id))
   }
 
-  record(id: RecordId): Promise<Merged | undefined> {
-    return this.#store.record(id)
+  async record(id: RecordId): Promise<Merged | undefined> {
+    return this.#view.shown(await this.#store.record(id))
   }
 
-  records(ids: readonly RecordId[]): Promise<(Merged | undefined)[]> {
-    return this.#store.records(ids)
+  async records(ids: readonly RecordId[]): Promise<(Merged | undefined)[]> {
+    const records = await this.#store.records(ids)
+    return this.policy.isOpen ? records : records.map((record) => this.#view.shown(record))
   }
 
   async list(options: { kind?: string; after?: RecordId; limit: number; live?: boolean }): Promise<readonly Merged[]> {
@@ -253,6 +281,7 @@ export class Replica implements ReplicaFace {
     if (limit <= 0) return found
     for await (const merged of this.#store.recordsFrom(kind, after)) {
       if (live !== undefined && merged.live !== live) continue
+      if (this.#view.shown(merged) === undefined) continue
       found.push(merged)
       if (found.length >= limit) break
     }
@@ -273,8 +302,71 @@ export class Replica implements ReplicaFace {
     return ids.map((id, i) => held[i] || (this.#set.knows(id) === true && !this.#store.isDamaged(id)))
   }
 
-  serves(id: OpId): boolean {
-    return !this.#set.isWithheld(id) && !this.#store.isDamaged(id)
+  async withholds(ids: readonly OpId[]): Promise<readonly boolean[]> {
+    const known = ids.map((id) => this.#set.isWithheld(id) || this.#store.isDamaged(id))
+    if (this.policy.isOpen) return known
+    const ops = await this.#store.ops(ids.filter((_, at) => !known[at]))
+    const kept = await this.#view.keptBack([...ops.values()])
+    return ids.map((id, at) => known[at] || kept.has(id))
+  }
+
+  async block(target: Target, reason?: string): Promise<void> {
+    const at = this.#clock.now()
+    await this.#writer.alone(() => this.policy.add({ ...target, at, ...(reason !== undefined && { reason }) }))
+    this.#log('info', 'blocked', { target: target.name })
+    this.policy.changed(target)
+  }
+
+  async unblock({ name }: Target): Promise<boolean> {
+    await this.ready
+    const block = this.policy.block(name)
+    if (block === undefined) return false
+    let released = 0
+    await this.#writer.alone(async () => {
+      await this.policy.remove(block)
+      released = await this.#releaseUnblocked()
+    })
+    this.#log('info', 'not blocked any more', { target: name, ops_to_fetch: released })
+    this.policy.changed(block)
+    return true
+  }
+
+  async isBlocked(record: RecordId): Promise<boolean> {
+    if (this.policy.isOpen) return false
+    return this.policy.blocksRecord(record, (await this.#store.record(record))?.owner)
+  }
+
+  async *recordsOf(target: Target): AsyncIterable<RecordId> {
+    if (target.is === 'record') yield target.name
+    if (target.is !== 'did') return
+    for await (const { record, owner } of this.#store.recordsFrom(undefined, undefined)) {
+      if (owner === target.owner) yield record
+    }
+  }
+
+  withheldOps(): number {
+    return this.#set.withheldOps
+  }
+
+  async usage(owner: Owner): Promise<Usage> {
+    return (await this.#store.usages([owner]))[0]!
+  }
+
+  /** What no list refuses any more is not known any more, so that peers bring it. Answers how many. */
+  async #releaseUnblocked(): Promise<number> {
+    let ids: OpId[] = []
+    let released = 0
+    for await (const [id, { reason, of, record, actor }] of this.#set.allWithheld()) {
+      if (reason !== BLOCKED || of === undefined || record === undefined || actor === undefined) continue
+      if (this.policy.blocksActor(actor) || this.policy.blocksRecord(record, of.owner)) continue
+      ids.push(id)
+      released++
+      if (ids.length < policyReleaseOps) continue
+      await this.#set.release(ids)
+      ids = []
+    }
+    await this.#set.release(ids)
+    return released
   }
 
   async withhold(ops: readonly ({ readonly id: OpId } & Withheld)[]): Promise<void> {
@@ -311,11 +403,13 @@ export class Replica implements ReplicaFace {
     for (const [seq, some] of await this.#store.byFrame(ids.filter((id) => !this.#set.isWithheld(id)))) {
       const found = left.length > 0 ? undefined : await this.#store.frameWith(seq, some)
       if (left.length > 0) left.push(...some)
-      if (found === undefined || found.ids.length === 0) continue
-      const part = selectFromFrame(found.stored.frame, new Set(found.ids), this.#store.sha256)
+      if (found === undefined) continue
+      const wanted = await this.#view.served(found.stored.frame, new Set(found.ids))
+      if (wanted.size === 0) continue
+      const part = selectFromFrame(found.stored.frame, wanted, this.#store.sha256)
       // The first goes whatever its size, or one that is larger than the bound would never go.
       if (frames.length > 0 && bytes + part.length > bytesMax) {
-        left.push(...found.ids)
+        left.push(...wanted)
         continue
       }
       frames.push(part)
@@ -324,7 +418,7 @@ export class Replica implements ReplicaFace {
     for (const id of ids) {
       // Put off here by the clock, and for whoever asks to judge by his own.
       const parked = this.#admission.pending.get(id)
-      if (parked?.due === undefined || !this.serves(id)) continue
+      if (parked?.due === undefined || this.#set.isWithheld(id)) continue
       if (left.length > 0 || bytes > bytesMax) left.push(id)
       else {
         const part = selectFromFrame(parked.parcel.frame, new Set([id]), this.#store.sha256)
@@ -339,7 +433,7 @@ export class Replica implements ReplicaFace {
     record: RecordId,
     options: { limit: number; after?: OpId },
   ): Promise<{ items: readonly Op[]; next?: OpId }> {
-    const merged = await this.#store.record(record)
+    const merged = await this.record(record)
     if (merged === undefined) return { items: [] }
     const loaded = await this.#store.opsOf(merged)
     if ('damaged' in loaded)
@@ -351,8 +445,9 @@ export class Replica implements ReplicaFace {
     const found: { seq: number; op: Op }[] = []
     if (limit <= 0) return []
     for await (const { seq, frame } of this.#store.framesSince(since)) {
+      const isShown = await this.#view.areShown(frame)
       for (const [place, { op }] of frame.entries.entries()) {
-        if (seq + place > since && found.length < limit) found.push({ seq: seq + place, op })
+        if (seq + place > since && found.length < limit && isShown(op)) found.push({ seq: seq + place, op })
       }
       if (found.length >= limit) break
     }
@@ -374,13 +469,16 @@ export class Replica implements ReplicaFace {
     { notFrom, of }: { notFrom?: string; of?: { has(id: OpId, record: RecordId): boolean } } = {},
   ): AsyncIterable<{ readonly seq: number; readonly bytes: Uint8Array; readonly ids: readonly OpId[] }> {
     for await (const { seq, frame } of this.#store.framesSince(since, notFrom)) {
-      const ids = frame.entries.flatMap(({ op }, place) =>
+      const wanted = frame.entries.flatMap(({ op }, place) =>
         seq + place > since && !this.#set.isWithheld(op.id) && of?.has(op.id, op.header.record) !== false
           ? [op.id]
           : [],
       )
-      if (ids.length === 0) continue
-      const bytes = selectFromFrame(frame, new Set(ids), this.#store.sha256)
+      if (wanted.length === 0) continue
+      const served = await this.#view.served(frame, new Set(wanted))
+      if (served.size === 0) continue
+      const ids = [...served]
+      const bytes = selectFromFrame(frame, served, this.#store.sha256)
       yield { seq: seq + frame.entries.length - 1, bytes, ids }
     }
   }
@@ -401,7 +499,8 @@ export class Replica implements ReplicaFace {
     return this.#store.setNote(name, value, options)
   }
 
-  statesAt(record: RecordId, seqs: readonly number[]): Promise<readonly (Merged | undefined)[] | undefined> {
+  async statesAt(record: RecordId, seqs: readonly number[]): Promise<readonly (Merged | undefined)[] | undefined> {
+    if ((await this.record(record)) === undefined) return undefined
     return statesAt(this.#store, record, seqs)
   }
 
@@ -424,7 +523,9 @@ export class Replica implements ReplicaFace {
     if (root !== undefined && this.#set.state === 'good') await this.#store.writeMarker(root)
   }
 
-  #appended(appended: Appended): void {
+  #appended(all: Appended): void {
+    const records = all.records.filter((record) => this.#view.shown(record) !== undefined)
+    const appended = records.length === all.records.length ? all : { ...all, records }
     for (const { frame } of appended.frames) for (const { op } of frame.entries) this.#forked.delete(op.id)
     for (const call of this.#subscribers) {
       try {

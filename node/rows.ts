@@ -13,6 +13,7 @@ import {
   isMap,
   type NetworkId,
   type OpId,
+  type Owner,
   type ParsedFrame,
   type RecordId,
   type Sha256,
@@ -23,7 +24,7 @@ import type { Put } from './disk.ts'
 import type { Codec } from './replica-types.ts'
 
 /** Of the rows, by number; migrate.ts says what each brought. */
-export const FORMAT = 2
+export const FORMAT = 3
 
 /** `from`: a migration from that format has begun and not ended. */
 export type Meta = {
@@ -65,6 +66,12 @@ export const waitingRows = { gte: utf8('w'), lt: utf8('x') }
 /** Note of a store that came from a backup: its key signs nothing until a peer was met. */
 export const RESTORED = 'restored'
 export const noteKey = (name: string) => concat(G, utf8(name))
+/** All whose names begin so. */
+export const notesUnder = (prefix: string) => ({ gte: noteKey(prefix), lt: concat(noteKey(prefix), LAST) })
+export const nameOfNote = (key: Uint8Array) => new TextDecoder().decode(key.subarray(G.length))
+/** What went in of an owner or actor (quota.ts). */
+export const usageKey = (owner: Owner) => concat(Q, fromHex(owner))
+export const usageRows = { gte: utf8('q'), lt: utf8('r') }
 
 export const framesFrom = (seq: number) => ({ gte: frameKey(seq), lt: after(F) })
 export const opRows = { gte: utf8('o'), lt: utf8('p') }
@@ -155,6 +162,9 @@ const G = utf8('g')
 const A = utf8('a')
 const V = utf8('v')
 const W = utf8('w')
+const Q = utf8('q')
+/** No UTF-8 has it. */
+const LAST = Uint8Array.of(0xff)
 const ZERO = Uint8Array.of(0)
 const LAST_ID = new Uint8Array(32).fill(0xff)
 const ONE = Uint8Array.of(1)

@@ -4,6 +4,10 @@
  * Nothing is decided by the order of arrival: an op that lacks a parent waits, first for the other ops of its call,
  * then in `pending`, and is judged again when the parent goes in. Deciding is idempotent, so a group that fails on disk
  * leaves nothing to undo: what waited still waits.
+ *
+ * What is valid may still be refused by this node's policy. Ops of a blocked owner, record or actor become known and not
+ * held (op-set.ts), and count as parents of others of their kind. An op of a blocked actor that one builds on which goes
+ * in, goes in too. Only valid ops become known so: others would make this node's root one that nobody shares.
  */
 import {
   authorityRecord,
@@ -24,16 +28,32 @@ import {
 import type { Arrived } from './admit.ts'
 import { type Carrier, carry, type Group } from './append.ts'
 import type { Clock } from './environment.ts'
+import type { Withheld } from './id-rows.ts'
 import { clockAheadMsMax } from './limits.ts'
 import type { Lru } from './lru.ts'
 import type { Pending, Waiting } from './pending.ts'
+import type { Policy } from './policy.ts'
+import { costOf, countedFor, isOver } from './quota.ts'
 import type { Admitted, OpResult, Source } from './replica-types.ts'
 import type { Scope } from './scope.ts'
+import type { Belonging } from './sets.ts'
 
 /** Authentic ops that can never go in, and whether only a dishonest peer sends them. */
 export type Refused = Lru<OpId, { readonly reason: string; readonly dishonest: boolean }>
-/** `final`: ids that need not wait any more once the group is on disk. */
-export type Settled = { readonly admitted: Admitted; readonly final: readonly OpId[] }
+/**
+ * `final`: ids that need not wait any more once the group is on disk. `released`: refused by a block before, and now
+ * wanted by what builds on them.
+ */
+export type Settled = {
+  readonly admitted: Admitted
+  readonly final: readonly OpId[]
+  readonly released: readonly OpId[]
+}
+/** Known and not held, for policy refused it (op-set.ts). */
+export type WithheldLookup = {
+  isWithheld(id: OpId): boolean
+  withheld(id: OpId): Promise<Withheld | undefined>
+}
 
 type Candidate = {
   readonly op: Op
@@ -41,13 +61,16 @@ type Candidate = {
   readonly peer: string
   missing: readonly OpId[]
   verdict?: OpResult
+  /** What builds on it goes in: then its actor's block does not keep it out. */
+  isWanted?: true
 }
-/** `authorityOf`: the op is of this owner's authority record. */
+/** `authorityOf`: the op is of this owner's authority record. `denied`: valid, and refused by policy. */
 type Judgement =
-  | { readonly valid: true; readonly authorityOf?: Owner }
+  | { readonly valid: true; readonly owner: Owner; readonly kind?: string; readonly authorityOf?: Owner }
   | { readonly refused: string }
   | { readonly missing: readonly OpId[] }
   | { readonly ahead: true }
+  | { readonly denied: 'blocked' | 'quota' }
 
 /** Reasons that say nothing about the sender: an honest node of a later version keeps such ops and sends them. */
 const HONEST = new Set(['reserved'])
@@ -60,6 +83,8 @@ type Parts = {
   readonly net: NetworkId
   readonly sha256: Sha256
   readonly scope: Scope
+  readonly policy: Policy
+  readonly withheld: WithheldLookup
 }
 
 export class Settling {
@@ -69,7 +94,10 @@ export class Settling {
   readonly #children = new Map<OpId, Candidate[]>()
   /** One carrier for each parcel, so that what waited together is stored together. */
   readonly #parcels = new Map<ParsedFrame, Carrier>()
-  readonly #final: OpId[] = []
+  readonly #final = new Set<OpId>()
+  readonly #released = new Set<OpId>()
+  /** Refused by a block just now, and wanted after all: to be judged again. */
+  readonly #again: Candidate[] = []
   /** Whose genesis is among the candidates. */
   readonly #records = new Set<RecordId>()
   /**
@@ -78,6 +106,7 @@ export class Settling {
    */
   readonly #ahead: Candidate[] = []
   #isLive = true
+  #isTrusted = false
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -99,12 +128,13 @@ export class Settling {
       }
     }
     this.#isLive = isLive(source)
+    this.#isTrusted = source.trusted === true
     await this.#decide([...this.#candidates.values()])
     this.#keepWaiting()
     const results = answers.map((answer) => ('carrier' in answer ? (answer.verdict ?? waiting(answer.op)) : answer))
     const verified = refusedFrames.length === 0 && frames.every(({ authentic }) => authentic)
     const admitted = { results, refusedFrames, verified, ...this.#summary(results, refusedFrames.length) }
-    return { admitted, final: this.#final }
+    return this.#settled(admitted)
   }
 
   async settleDue(): Promise<Settled> {
@@ -112,12 +142,20 @@ export class Settling {
     await this.#decide(pending.due(clock.now()).map((one) => this.#fromPending(one)))
     this.#keepWaiting()
     const admitted = { results: [], refusedFrames: [], verified: true, missing: [], misbehaved: false }
-    return { admitted, final: this.#final }
+    return this.#settled(admitted)
+  }
+
+  #settled(admitted: Admitted): Settled {
+    return { admitted, final: [...this.#final], released: [...this.#released] }
   }
 
   /** The answer that needs no judging: held, refused before, or waiting already. */
   #known(op: Op, authentic: boolean, source: Source): OpResult | undefined {
-    const { group, pending, refused } = this.#parts
+    const { group, pending, refused, withheld } = this.#parts
+    // One that comes beside what builds on it may be wanted now.
+    if (withheld.isWithheld(op.id) && !group.has(op.id)) {
+      return authentic ? undefined : { op: op.id, verdict: 'refused', reason: 'blocked' }
+    }
     if (!authentic || group.hasGood(op.id) || this.#candidates.has(op.id)) return { op: op.id, verdict: 'duplicate' }
     // Without its body it is no better than what is held.
     if (op.freed && group.has(op.id)) return { op: op.id, verdict: 'duplicate' }
@@ -155,6 +193,7 @@ export class Settling {
       const judgement = await this.#judge(candidate)
       if ('missing' in judgement) {
         candidate.missing = judgement.missing
+        work.push(...this.#again.splice(0))
         for (const parent of judgement.missing) {
           const others = this.#children.get(parent)
           if (others === undefined) this.#children.set(parent, [candidate])
@@ -171,25 +210,36 @@ export class Settling {
         this.#ahead.push(candidate)
         continue
       }
-      candidate.verdict =
-        'valid' in judgement
-          ? { op: op.id, verdict: 'applied' }
-          : { op: op.id, verdict: 'refused', reason: judgement.refused }
-      this.#final.push(op.id)
+      if ('valid' in judgement) candidate.verdict = { op: op.id, verdict: 'applied' }
+      else {
+        const reason = 'denied' in judgement ? judgement.denied : judgement.refused
+        candidate.verdict = { op: op.id, verdict: 'refused', reason }
+      }
+      this.#final.add(op.id)
       work.push(...(this.#children.get(op.id) ?? []), ...pending.waitingFor(op.id).map((one) => this.#fromPending(one)))
       this.#children.delete(op.id)
     }
   }
 
-  async #judge({ op, carrier }: Candidate): Promise<Judgement> {
+  async #judge(candidate: Candidate): Promise<Judgement> {
+    const { op, carrier } = candidate
     const { group, refused, clock } = this.#parts
     if (group.has(op.id)) {
       if (!group.hasGood(op.id) && !op.freed) await group.takeAgain(op, carrier)
-      return { valid: true }
+      return { valid: true, owner: '' }
     }
     const judgement = await this.#judgeNew(op)
+    // Its parents are fetched for what may go in: not for one whose actor has had his share.
+    if ('missing' in judgement && (await this.#isOverQuota(op, undefined))) return { denied: 'quota' }
     if ('valid' in judgement) {
+      if (this.#isBlocked(candidate, judgement)) return { denied: 'blocked' }
+      const refusedParents = op.header.parents.filter((id) => !group.has(id))
+      if (refusedParents.length > 0) {
+        for (const id of refusedParents) this.#want(id)
+        return { missing: refusedParents }
+      }
       if (this.#isLive && op.header.w > clock.now() + clockAheadMsMax) return { ahead: true }
+      if (await this.#isOverQuota(op, judgement.owner)) return { denied: 'quota' }
       if (judgement.authorityOf !== undefined) {
         await group.takeAuthority(op, judgement.authorityOf, carrier)
         return judgement
@@ -206,33 +256,93 @@ export class Settling {
     return judgement
   }
 
+  /** Refused by a block, and noted as such. What says who may write never is. */
+  #isBlocked(candidate: Candidate, { owner, kind }: { readonly owner: Owner; readonly kind?: string }): boolean {
+    const { policy, group } = this.#parts
+    const { op, carrier, peer } = candidate
+    const { id, header } = op
+    if (policy.isOpen || kind === undefined) return false
+    const byActor = policy.blocksActor(header.actor) && candidate.isWanted !== true
+    if (!byActor && !policy.blocksRecord(header.record, owner)) return false
+    group.blocked.set(id, { op, carrier, peer, of: { kind, owner } })
+    return true
+  }
+
+  /** What builds on this op goes in: so must it. It was refused in this call, or before, and is then fetched again. */
+  #want(id: OpId): void {
+    const { withheld, group } = this.#parts
+    const blocked = group.blocked.get(id)
+    if (withheld.isWithheld(id)) this.#released.add(id)
+    if (blocked === undefined) return
+    const candidate = this.#candidates.get(id) ?? this.#candidate(blocked.op, blocked.carrier, blocked.peer)
+    group.blocked.delete(id)
+    this.#final.delete(id)
+    candidate.isWanted = true
+    candidate.verdict = undefined
+    this.#again.push(candidate)
+  }
+
+  /** Live only. Without an owner, as far as the actor alone decides. Spends of the quotas when it is not. */
+  async #isOverQuota(op: Op, owner: Owner | undefined): Promise<boolean> {
+    const { policy, group, clock } = this.#parts
+    if (!this.#isLive || this.#isTrusted || op.header.actor === policy.own) return false
+    const counted = owner === undefined ? [ownerOfKey(op.header.actor)] : countedFor(op, owner)
+    const quotas = counted.map((each) => policy.quotaOf(each))
+    if (quotas.every(({ opsPerHour, records, bytes }) => opsPerHour + records + bytes === 0)) return false
+    const usages = await group.usages(counted)
+    const now = clock.now()
+    const cost = costOf(op)
+    if (counted.some((_, at) => isOver(quotas[at]!, usages[at]!, cost, now))) return true
+    if (owner !== undefined) {
+      for (const [at, each] of counted.entries()) group.spend(each, usages[at]!, quotas[at]!, now)
+    }
+    return false
+  }
+
+  /** What is known of an op that a block has refused, now or before. */
+  async #refusedByPolicy(id: OpId): Promise<{ readonly record: RecordId; readonly of: Belonging } | undefined> {
+    const { withheld, group } = this.#parts
+    const blocked = group.blocked.get(id)
+    if (blocked !== undefined) return { record: blocked.op.header.record, of: blocked.of }
+    if (!withheld.isWithheld(id) || this.#released.has(id)) return undefined
+    const { record, of } = (await withheld.withheld(id)) ?? {}
+    return record === undefined || of === undefined ? undefined : { record, of }
+  }
+
   /** SPEC.md, "Op": what only a replica can tell, from what it holds. */
   async #judgeNew(op: Op): Promise<Judgement> {
     const { group, refused } = this.#parts
     const { record, parents, via, type } = op.header
-    const genesis = group.genesisOf(record) ?? op.header.genesis
+    const parentsRefused = new Map<OpId, { readonly record: RecordId; readonly of: Belonging }>()
+    for (const parent of parents) {
+      const known = group.has(parent) ? undefined : await this.#refusedByPolicy(parent)
+      if (known !== undefined) parentsRefused.set(parent, known)
+    }
+    const sameRecord = parentsRefused.values().find((parent) => parent.record === record)
+    const genesis = group.genesisOf(record) ?? op.header.genesis ?? sameRecord?.of
     // The common case: an owner's own key. Known before the parents are: the record's id stands for its owner.
     const byOwner = via === undefined && genesis !== undefined && !isAuthorityType(type)
     if (byOwner && genesis.owner !== ownerOfKey(op.header.actor)) return { refused: 'not-authorised' }
     if (namedBy(op.header).some((id) => refused.get(id) !== undefined)) return { refused: 'bad-parents' }
     const missing: OpId[] = []
     for (const parent of parents) {
-      const parentRecord = group.has(parent) ? await group.recordOf(parent, record) : undefined
+      const parentRecord = group.has(parent) ? await group.recordOf(parent, record) : parentsRefused.get(parent)?.record
       if (parentRecord === undefined) missing.push(parent)
       else if (parentRecord !== record) return { refused: 'wrong-record' }
     }
     const source = via !== undefined && group.has(via) ? await group.recordOf(via, record) : undefined
     if (via !== undefined && source === undefined) missing.push(via)
     if (source !== undefined && source !== record && isAuthorityType(type)) return { refused: 'wrong-record' }
-    if (byOwner) return missing.length > 0 ? { missing } : { valid: true }
-    const owner = await this.#ownerOf(op)
+    if (byOwner) return missing.length > 0 ? { missing } : { valid: true, owner: genesis.owner, kind: genesis.kind }
+    const owner = genesis?.owner ?? (await this.#ownerOf(op))
     if (owner === undefined) return missing.length > 0 ? { missing } : { refused: 'not-authorised' }
     const authority = await group.authority(owner)
     if (source !== undefined && source !== authority.record) return { refused: 'not-authorised' }
     if (missing.length > 0) return { missing }
     const reason = authority.check(op, genesis?.kind)
     if (reason !== undefined) return { refused: reason }
-    return authority.record === record ? { valid: true, authorityOf: owner } : { valid: true }
+    if (authority.record === record) return { valid: true, owner, authorityOf: owner }
+    return { valid: true, owner, ...(genesis && { kind: genesis.kind }) }
   }
 
   /** Whose record it is; undefined while nothing of it is held. */

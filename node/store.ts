@@ -15,6 +15,7 @@
  *   b, e                      bodies that are missing, and that may be freed (bodies.ts)
  *   g <name>                  small rows of other parts (sync cursors, known peers)
  *   i, s, u                   ids in order of arrival, their sketch, ids refused by policy (id-rows.ts)
+ *   q <owner 33>              what went in of an owner or actor (quota.ts)
  *
  * Everything but f can be rebuilt from f. One atomic batch per group of frames carries all their rows, so a kill
  * leaves all of a group or nothing of it.
@@ -51,9 +52,11 @@ import {
   frameRowBytesMax,
   recordCacheBytesMax,
   recordOpsCacheBytesMax,
+  usagesCachedMax,
 } from './limits.ts'
 import { Lru } from './lru.ts'
 import { formatOf, migrate } from './migrate.ts'
+import { readUsage, type Usage } from './quota.ts'
 import type { Codec, Log } from './replica-types.ts'
 import {
   authorityRows,
@@ -72,7 +75,9 @@ import {
   markerRow,
   metaKey,
   metaRow,
+  nameOfNote,
   noteKey,
+  notesUnder,
   opKey,
   opRows,
   readCounts,
@@ -86,6 +91,7 @@ import {
   seqOfFrameKey,
   unsealed,
   unsealedUnchecked,
+  usageKey,
   viaKey,
   viaRows,
   waitingRows,
@@ -116,6 +122,8 @@ export type Prepared = {
   readonly authorities: readonly OwnerAuthority[]
   /** What lost or regained authority: the records that rely on it are to be merged again. */
   readonly waiting: readonly OpId[]
+  /** What went in so far of the owners and actors of these ops. */
+  readonly usages: readonly (readonly [Owner, Usage])[]
   /** Stored again because their row is damaged. */
   readonly repaired: readonly OpId[]
   /** Ops whose body is missing now, and no more. */
@@ -135,6 +143,7 @@ export class Store {
   readonly #records = new Lru<RecordId, Merged>(recordCacheBytesMax)
   readonly #ops = new Lru<RecordId, readonly Op[]>(recordOpsCacheBytesMax)
   readonly #authorities = new Lru<RecordId, OwnerAuthority>(authorityCacheOpsMax)
+  readonly #usages = new Lru<Owner, Usage>(usagesCachedMax)
   readonly #damagedFrames = new Set<number>()
   readonly #damagedOps = new Set<OpId>()
   readonly #lackingBody = new Set<OpId>()
@@ -216,6 +225,7 @@ export class Store {
       else this.#ops.set(merged.record, ops, weightOf(ops))
     }
     for (const authority of prepared.authorities) this.#authorities.set(authority.record, authority, authority.size + 1)
+    for (const [owner, usage] of prepared.usages) this.#usages.set(owner, usage)
     for (const id of prepared.repaired) this.#damagedOps.delete(id)
     for (const { now, no } of prepared.bodies) {
       for (const id of no) this.#lackingBody.delete(id)
@@ -409,6 +419,26 @@ export class Store {
   async setNote(name: string, value: Uint8Array | undefined, options: { readonly sync?: boolean } = {}): Promise<void> {
     const key = noteKey(name)
     await this.#disk.batch([value === undefined ? { key } : { key, value: sealed(value, this.sha256) }], options)
+  }
+
+  /** Those whose names begin so. Damaged ones are left out. */
+  async *notes(prefix: string): AsyncIterable<readonly [name: string, value: Uint8Array]> {
+    for await (const [key, row] of this.#disk.entries(notesUnder(prefix))) {
+      const value = unsealed(row, this.sha256)
+      if (value !== undefined) yield [nameOfNote(key).slice(prefix.length), value]
+    }
+  }
+
+  /** What went in so far of these owners and actors. For the one writer, or for people to read. */
+  async usages(owners: readonly Owner[]): Promise<Usage[]> {
+    const cached = owners.map((owner) => this.#usages.get(owner))
+    const absent = owners.filter((_, at) => cached[at] === undefined)
+    if (absent.length === 0) return cached as Usage[]
+    const commits = this.#commits
+    const rows = (await this.#disk.getMany(absent.map(usageKey))).map((row) => readUsage(row, this.sha256))
+    if (commits === this.#commits) for (const [at, owner] of absent.entries()) this.#usages.set(owner, rows[at]!)
+    const read = rows.values()
+    return cached.map((usage) => usage ?? read.next().value!)
   }
 
   #readFrame(seq: number, row: Uint8Array): StoredFrame | undefined {

@@ -126,13 +126,11 @@ export class Server {
   pick({ q, w, ids, window }: Pick): void {
     const { replica, set } = this.#options
     this.#answer(q, window, async (open) => {
-      const wanted: OpId[] = []
-      const withheld: string[] = []
-      for (const text of ids) {
-        const found = set().startingWith(text).slice(0, syncTwinsMax)
-        wanted.push(...found)
-        if (found.length > 0 && found.every((id) => !replica.serves(id))) withheld.push(text)
-      }
+      const found = ids.map((text) => set().startingWith(text).slice(0, syncTwinsMax))
+      const wanted = found.flat()
+      const withholds = await replica.withholds(wanted)
+      const kept = new Set(wanted.filter((_, at) => withholds[at]))
+      const withheld = ids.filter((_, at) => found[at]!.length > 0 && found[at]!.every((id) => kept.has(id)))
       await this.#lookup(q, wanted, open, withheld.length === 0 ? undefined : joinIds(withheld, w))
     })
   }

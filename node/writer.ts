@@ -12,6 +12,7 @@ import { NodeError } from './errors.ts'
 import type { Arrival } from './id-rows.ts'
 import { admitQueueOpsMax, gossipMessageBytesMax, groupOpsMax, writeQueueMax } from './limits.ts'
 import type { OpSet } from './op-set.ts'
+import { BLOCKED } from './policy.ts'
 import { rejudge } from './rejudge.ts'
 import type { Admitted, Appended, Journal, LocalAuthorisation, LocalWrite, Log, WriteOutcome } from './replica-types.ts'
 import { belongingOf } from './sets.ts'
@@ -25,6 +26,8 @@ export type WriterOptions = {
   readonly author?: Author
   readonly journal?: Journal
   readonly log: Log
+  /** Resolves when the op set is loaded. */
+  readonly loaded: () => Promise<void>
   /** Called in order, after the batch is on disk and before anyone is answered. */
   readonly appended: (appended: Appended) => void
 }
@@ -46,12 +49,13 @@ type Job =
   | ({ readonly is: 'due'; readonly weight: number } & Waiter<void>)
   | ({ readonly is: 'rejudge'; readonly weight: number } & Waiter<void>)
   | ({ readonly is: 'free'; readonly weight: number } & Waiter<void>)
+  | ({ readonly is: 'alone'; readonly work: () => Promise<void>; readonly weight: number } & Waiter<void>)
 
 export class Writer {
   readonly #options: WriterOptions
   readonly #queue: Job[] = []
   /** Ops waiting, by kind of job. */
-  readonly #waiting = { admit: 0, write: 0, authorise: 0, due: 0, rejudge: 0, free: 0 }
+  readonly #waiting = { admit: 0, write: 0, authorise: 0, due: 0, rejudge: 0, free: 0, alone: 0 }
   #running: Promise<void> | undefined
   #closed = false
   /** Signed and stored, but the journal could not be written: it is told with the next group. */
@@ -87,6 +91,12 @@ export class Writer {
   /** Takes the parked ops whose time has come. */
   takeDue(): Promise<void> {
     return this.#enqueue((waiter) => ({ is: 'due', weight: 1, ...waiter }))
+  }
+
+  /** Does this while no group is judged or written. */
+  alone(work: () => Promise<void>): Promise<void> {
+    if (this.#waiting.alone >= writeQueueMax) return Promise.reject(busy('changes'))
+    return this.#enqueue((waiter) => ({ is: 'alone', work, weight: 1, ...waiter }))
   }
 
   /** Merges again the records that rely on these. Resolves when the first few are done; the rest follows by itself. */
@@ -137,16 +147,19 @@ export class Writer {
     let count = 0
     for (const job of this.#queue) {
       ops += job.weight
-      if (count > 0 && ops > groupOpsMax) break
+      if (count > 0 && (ops > groupOpsMax || job.is === 'alone')) break
       count++
+      if (job.is === 'alone') break
     }
     return this.#queue.splice(0, count)
   }
 
   /** Never rejects: every job gets its answer. */
   async #serve(jobs: readonly Job[]): Promise<void> {
+    const [first] = jobs
     try {
-      await this.#commit(jobs)
+      if (first?.is === 'alone') first.resolve(await first.work())
+      else await this.#commit(jobs)
     } catch (error) {
       if (jobs.length > 1 && !(error instanceof NodeError)) {
         // A bug that one job met must not cost its neighbours.
@@ -163,6 +176,7 @@ export class Writer {
     const answers: (() => void)[] = []
     const ownAnswers: ((failure: unknown) => void)[] = []
     const final: OpId[] = []
+    const released: OpId[] = []
     let sync = false
     if (jobs.some(({ is }) => is === 'rejudge')) answers.push(...(await this.#rejudge(jobs)))
     for (const job of jobs) {
@@ -175,16 +189,28 @@ export class Writer {
       const settled = job.is === 'admit' ? await admission.settle(group, job.arrived) : await admission.settleDue(group)
       if (job.is === 'admit') sync ||= job.sync
       final.push(...settled.final)
+      released.push(...settled.released)
       answers.push(() => (job.is === 'admit' ? job.resolve(settled.admitted) : job.resolve()))
     }
     const own = await this.#write(group, jobs, ownAnswers)
     let failure: unknown
+    // Before what builds on them is on disk: after a kill they are then at worst asked for again.
+    if (released.length > 0) await set.release(released)
     if (group.hasChanges) {
       const prepared = await group.finish(own)
       failure = await this.#store(prepared, own, sync || own.length > 0)
       set.append(arrivalsOf(prepared))
       this.#announce(prepared)
       if (prepared.waiting.length > 0) this.#rejudgeSoon(prepared.waiting)
+    }
+    if (group.blocked.size > 0) {
+      await this.#options.loaded()
+      const refused = [...group.blocked.values()].filter(({ op }) => !set.isWithheld(op.id))
+      await set.withhold(
+        refused.map(({ op: { id, header }, of }) => {
+          return { id, reason: BLOCKED, of, record: header.record, actor: header.actor }
+        }),
+      )
     }
     admission.done(final)
     for (const answer of answers) answer()

@@ -26,10 +26,19 @@ export class ServerNames {
   /** Oldest registration first. */
   readonly #byName = new Map<string, Named[]>()
   #loaded: Promise<void> | undefined
+  #stopFollowing = () => {}
 
   constructor(replica: ReplicaFace, closing: AbortSignal) {
     this.#replica = replica
     this.#closing = closing
+    // Records come and go with a block, without an op.
+    const stop = replica.policy.onChange(() => {
+      this.#stopFollowing()
+      this.#byId.clear()
+      this.#byName.clear()
+      this.#loaded = undefined
+    })
+    closing.addEventListener('abort', stop, { once: true })
   }
 
   async idOf(name: string): Promise<RecordId | undefined> {
@@ -65,6 +74,7 @@ export class ServerNames {
         this.#note(record)
       }
     })
+    this.#stopFollowing = stop
     this.#closing.addEventListener('abort', stop, { once: true })
     try {
       let after: RecordId | undefined

@@ -5,7 +5,7 @@
 import type { Context } from 'hono'
 import { type Kind, kinds, type Merged } from '../../crdt/index.ts'
 import type { NodeFace } from '../../node/index.ts'
-import { isProblem } from '../problem.ts'
+import { isProblem, problemOf } from '../problem.ts'
 import { namesOwner, placeOf } from '../records.ts'
 import type { Answer, Visit } from '../route.ts'
 import { Activity } from './activity.ts'
@@ -67,5 +67,5 @@ async function withRecord(
   const place = placeOf(c, kind)
   if (isProblem(place)) return place
   const record = await node.catalogue.readAny(place)
-  return record === undefined ? { problem: 'not-found', detail: 'there is no such record on this node' } : page(record)
+  return record === undefined ? problemOf(await node.catalogue.absent(place)) : page(record)
 }

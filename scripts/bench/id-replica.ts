@@ -58,8 +58,8 @@ export class IdReplica {
     return ids.map((id) => this.set.has(id))
   }
 
-  serves(): boolean {
-    return true
+  async withholds(ids: readonly OpId[]): Promise<readonly boolean[]> {
+    return ids.map(() => false)
   }
 
   damaged(): readonly OpId[] {

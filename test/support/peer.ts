@@ -16,6 +16,7 @@ import type { Environment } from '../../node/environment.ts'
 import { Gossip } from '../../node/gossip.ts'
 import { nativeSuite, signerFromSeed } from '../../node/native.ts'
 import type { PacketCodec } from '../../node/packet.ts'
+import type { Quota } from '../../node/quota.ts'
 import { Replica } from '../../node/replica.ts'
 import type { SignatureChecker, Signer } from '../../node/replica-types.ts'
 import { Sync } from '../../node/sync.ts'
@@ -43,6 +44,7 @@ export type PeerOptions = {
   readonly key?: number
   /** What it takes part in; everything unless named. */
   readonly sets?: readonly string[]
+  readonly quota?: Quota
   /** False: ops move by sessions alone. */
   readonly gossip?: boolean
 }
@@ -81,6 +83,7 @@ export class TestPeer implements AsyncDisposable {
       net: options.net ?? NET,
       ...(options.key === undefined ? {} : { signer: signerOf(options.key) }),
       ...(options.sets && { sets: options.sets }),
+      ...(options.quota && { quota: options.quota }),
     })
     const peer = new TestPeer(replica, disk, options)
     await replica.ready
