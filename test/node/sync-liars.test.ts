@@ -3,7 +3,7 @@
  * the store and the sessions of others as they were.
  */
 import { expect, test } from 'vitest'
-import { concat, describeNodes, fromHex } from '../../crdt/index.ts'
+import { concat, describeNodes, fromHex, SEM } from '../../crdt/index.ts'
 import {
   syncBulkMax,
   syncCredits,
@@ -300,7 +300,7 @@ const LIES: readonly Lie[] = [
   ],
   ['another version', async (w) => void (await greet(w, { v: 2 })), 'refused', undefined],
   ['another network', async (w) => void (await greet(w, { net: '9'.repeat(32) })), 'refused', undefined],
-  ['other merge rules', async (w) => void (await greet(w, { sem: 2 })), 'refused', undefined],
+  ['other merge rules', async (w) => void (await greet(w, { sem: SEM + 1 })), 'refused', undefined],
 ]
 
 test.each(LIES)('a peer that sends %s', async (_, tell, end, misdeed) => {
@@ -479,7 +479,7 @@ test('a peer whose root is never ours, and whose set is, is asked less and less 
 test.each([
   ['version', { v: 2 }],
   ['network', { net: '9'.repeat(32) }],
-  ['sem', { sem: 2 }],
+  ['sem', { sem: SEM + 1 }],
 ] as const)('is told that its %s does not fit', async (reason, over) => {
   const w = await world()
   const raw = await greet(w, over)
