@@ -32,6 +32,8 @@ export type NodeGauges = {
   readonly peersDiffering: number
   /** Records that are not signed over, for the journal knows more of them than the store. */
   readonly forkedRecords: number
+  /** The store came from a backup and has met no peer since: nothing is signed. */
+  readonly restored: boolean
   /** Where the data folder lies; undefined when it cannot be told. */
   readonly diskFreeBytes: number | undefined
 }
@@ -131,6 +133,8 @@ export class Metrics {
     gauge('peerage_peers_differing', differing, (now) => now.peersDiffering)
     const forked = 'Records not signed over, for the journal knows more of them than the store.'
     gauge('peerage_forked_records', forked, (now) => now.forkedRecords)
+    const restored = 'Whether the store is a restored backup that signs nothing until it has met a peer: 0 or 1.'
+    gauge('peerage_restored', restored, (now) => (now.restored ? 1 : 0))
     const free = 'Free bytes where the data folder lies.'
     gauge('peerage_disk_free_bytes', free, (now) => now.diskFreeBytes ?? Number.NaN)
   }

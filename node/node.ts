@@ -265,6 +265,7 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
     ready: replica.health().set !== 'loading',
     peersDiffering: sync.peers().filter(({ root_equal }) => root_equal === false).length,
     forkedRecords: replica.health().forkedRecords,
+    restored: replica.health().restored === true,
     diskFreeBytes: freeBytes(data),
   })
   metrics.follow(() => [network.counters, sync.counters, gossip.counters, webhooks.counters])

@@ -342,6 +342,12 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .action(does(async () => (await import('./cli/status.ts')).run))
 
   program
+    .command('doctor')
+    .description('look for what is wrong with the data folder, its node and its clock, and say what to do')
+    .option('--peer <url>', 'a node to compare clocks and catalogues with (repeatable)', collect)
+    .action(does(async () => (await import('./cli/doctor.ts')).run))
+
+  program
     .command('backup')
     .description('write the data folder to one file, also while its node runs; it holds the key')
     .argument('<file>', 'a new file, or a folder for one with the time in its name')

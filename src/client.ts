@@ -193,7 +193,7 @@ export class Client {
 
   /** The rows of the node's store, for a backup; needs its main token. */
   async backup(options: CallOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.#http.send('/v1/backup', { accept: '*/*', ...signalOf(options) })
+    const response = await this.#http.send('/v1/backup', { accept: '*/*', token: true, ...signalOf(options) })
     return response.body as ReadableStream<Uint8Array>
   }
 

@@ -62,3 +62,13 @@ export const sourceWaitMsMax = 30_000
 export const yamlAliasesMax = 100
 /** Bare ids whose kind a client remembers. */
 export const namesMax = 10_000
+
+/** `doctor` waits so long for a node, a peer or a port. */
+export const doctorAskMs = 5_000
+/** How long it watches whether search moves. */
+export const doctorLookMs = 2_000
+/** Clocks further apart than this are worth setting; a Date header is a second wide, and the way there takes time. */
+export const doctorClockMs = 5_000
+/** Below the first it says so, below the second something is wrong: LevelDB needs room to compact in. */
+export const doctorFreeBytes = 2_000_000_000
+export const doctorFreeBytesMin = 200_000_000
