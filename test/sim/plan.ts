@@ -55,7 +55,7 @@ export type DrawOptions = { readonly nodes?: number }
 /** One seed in so many verifies every signature. */
 const REAL_EVERY = 50
 /** What one seed may cost: deliveries of ops to nodes. */
-const DELIVERIES = 360
+const DELIVERIES = 240
 
 export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
   const chance = new Chance(seed, 'plan')
@@ -94,14 +94,14 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
 /** Mostly few, for speed; now and then many. */
 function drawNodes(chance: Chance): number {
   const draw = chance.float()
-  if (draw < 0.02) return chance.int(15, 50)
-  if (draw < 0.1) return chance.int(8, 14)
+  if (draw < 0.005) return chance.int(15, 50)
+  if (draw < 0.05) return chance.int(8, 14)
   return chance.int(3, 7)
 }
 
 /** Up to as many as there are correct nodes. */
 function drawLiars(chance: Chance, nodes: number): number {
-  return chance.yes(0.4) ? 0 : Math.min(chance.int(1, nodes), 6)
+  return chance.yes(0.4) ? 0 : Math.min(chance.int(1, nodes), 5)
 }
 
 /** A ring of the correct nodes, so that one honest path exists, and more; liars know some or all. */
@@ -207,7 +207,7 @@ function drawTroubles(
 function drawLies(chance: Chance, liar: string, healMs: number): Action[] {
   // A liar knows a few tricks rather than all, so that each is played more than once.
   const tricks = chance.shuffled(BEHAVIOURS).slice(0, chance.int(1, 6))
-  return Array.from({ length: chance.int(2, 16) }, () => ({
+  return Array.from({ length: chance.int(2, 10) }, () => ({
     at: Math.floor(chance.between(1_000, healMs)),
     do: 'lie',
     liar,

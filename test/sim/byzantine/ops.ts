@@ -170,7 +170,7 @@ export const OP_LIES: readonly Behaviour[] = [
   {
     name: 'builds on what nobody has',
     act: own((liar, record) =>
-      Array.from({ length: liar.chance.int(1, 120) }, () =>
+      Array.from({ length: liar.chance.int(1, 60) }, () =>
         patch(liar, record, [Buffer.from(liar.chance.bytes(32)).toString('hex')], []),
       ),
     ),
@@ -180,14 +180,14 @@ export const OP_LIES: readonly Behaviour[] = [
     act: async (liar, chance) => {
       const { record, genesis } = liar.begin()
       const ops = [genesis]
-      for (let i = 0; i < chance.int(5, 60); i++) ops.push(patch(liar, record, [ops.at(-1)!.id], [['set', ['i'], i]]))
+      for (let i = 0; i < chance.int(5, 30); i++) ops.push(patch(liar, record, [ops.at(-1)!.id], [['set', ['i'], i]]))
       for (const op of ops.toReversed()) await liar.gossip(liar.seal([op]))
     },
   },
   {
     name: 'branches without end',
     act: own((liar, record, { id }) =>
-      Array.from({ length: liar.chance.int(20, 60) }, (_, i) => patch(liar, record, [id], [['set', ['n'], i]])),
+      Array.from({ length: liar.chance.int(20, 40) }, (_, i) => patch(liar, record, [id], [['set', ['n'], i]])),
     ),
   },
   {
@@ -290,7 +290,7 @@ export const OP_LIES: readonly Behaviour[] = [
     act: async (liar, chance) => {
       const honest = liar.honest(chance)
       if (honest === undefined) return
-      for (let i = 0; i < 100; i++) await liar.gossip([honest.frame])
+      for (let i = 0; i < 25; i++) await liar.gossip([honest.frame])
     },
   },
   {
