@@ -11,7 +11,17 @@
  *   L1  all correct nodes come to hold the same
  *   L2  an honest op is refused by nobody, and nobody is blocked who did nothing wrong
  */
-import { IdSet, type Merged, type Op, type OpId, parseFrame, stateBytes, stateHash, toHex } from '../../crdt/index.ts'
+import {
+  IdSet,
+  isAuthorityType,
+  type Merged,
+  type Op,
+  type OpId,
+  parseFrame,
+  stateBytes,
+  stateHash,
+  toHex,
+} from '../../crdt/index.ts'
 import {
   clockAheadMsMax,
   pendingBytesMax,
@@ -22,6 +32,8 @@ import {
 } from '../../node/limits.ts'
 import { nativeSuite } from '../../node/native.ts'
 import type { Replica } from '../../node/replica.ts'
+import { mergedHex } from '../support/authority-answers.ts'
+import { naiveAuthority } from '../support/naive-authority.ts'
 import { naiveMerge } from '../support/naive-merge.ts'
 import { NET, type SimNode } from './sim-node.ts'
 import type { World } from './world.ts'
@@ -43,8 +55,9 @@ export async function checkWorld(world: World, note: Note): Promise<void> {
     const violate = (goal: Violation['goal'], what: string) => world.violate(goal, `${node.id}: ${what}`)
     const ops = await readLog(world, replica, violate)
     for (const op of ops.values()) seen.set(op.id, op)
-    checkParents(ops, violate)
-    await checkRecords(replica, ops, violate)
+    const shared = sharedOps(world, ops)
+    checkParents(ops, shared, violate)
+    await checkRecords(world, replica, ops, violate)
     const state = await replica.stateHash()
     note(node.id, replica.root(), state)
     const held = [...ops.keys()].sort().join()
@@ -116,19 +129,33 @@ async function readLog(world: World, replica: Replica, violate: Violate): Promis
   return ops
 }
 
-function checkParents(ops: ReadonlyMap<OpId, Op>, violate: Violate): void {
+/** Ops of owners who share, held here and allowed by the rules. */
+function sharedOps(world: World, ops: ReadonlyMap<OpId, Op>): Set<OpId> {
+  return new Set([...world.histories].flatMap(({ valid }) => [...valid].filter((id) => ops.has(id))))
+}
+
+function checkParents(ops: ReadonlyMap<OpId, Op>, shared: ReadonlySet<OpId>, violate: Violate): void {
   const owners = new Map<string, string>()
   for (const { header } of ops.values()) if (header.genesis) owners.set(header.record, header.genesis.owner)
   for (const { id, header } of ops.values()) {
-    if (owners.get(header.record) !== `01${header.actor}`) violate('S3', `op ${id} is not by the owner of its record`)
+    if (owners.get(header.record) !== `01${header.actor}` && !shared.has(id))
+      violate('S3', `op ${id} is not by the owner of its record`)
     for (const parent of header.parents) {
       if (ops.get(parent)?.header.record !== header.record) violate('S3', `op ${id} lacks a parent in its record`)
     }
   }
 }
 
-async function checkRecords(replica: Replica, ops: ReadonlyMap<OpId, Op>, violate: Violate): Promise<void> {
+async function checkRecords(
+  world: World,
+  replica: Replica,
+  ops: ReadonlyMap<OpId, Op>,
+  violate: Violate,
+): Promise<void> {
   const byRecord = Map.groupBy(ops.values(), (op) => op.header.record)
+  const historyByOwner = new Map([...world.histories].map((history) => [history.owner, history]))
+  // What says who may write is no record that is listed.
+  for (const [record, [op]] of byRecord) if (isAuthorityType(op!.header.type)) byRecord.delete(record)
   const records = await replica.list({ limit: Number.MAX_SAFE_INTEGER })
   const live: Record<string, number> = Object.create(null)
   const hashes: Uint8Array[] = []
@@ -139,13 +166,21 @@ async function checkRecords(replica: Replica, ops: ReadonlyMap<OpId, Op>, violat
       continue
     }
     byRecord.delete(merged.record)
-    const naive = naiveOf(of)
     const state = stateBytes(merged)
+    hashes.push(sha256(state))
+    if (merged.live) live[merged.kind] = (live[merged.kind] ?? 0) + 1
+    const history = historyByOwner.get(merged.owner)
+    if (history !== undefined) {
+      const held = history.ops.filter(({ id }) => ops.has(id))
+      const wanted = mergedHex(naiveMerge(of, naiveAuthority(held, 'fixpoint')))
+      if (mergedHex(merged) !== wanted)
+        violate('S1', `shared record ${merged.record} is not what the naive versions say`)
+      continue
+    }
+    const naive = naiveOf(of)
     if (toHex(state) !== naive.state) violate('S1', `record ${merged.record} is not what the naive merge makes of it`)
     if (factsOf(merged) !== naive.facts)
       violate('S1', `of record ${merged.record} says ${factsOf(merged)}, not ${naive.facts}`)
-    if (merged.live) live[merged.kind] = (live[merged.kind] ?? 0) + 1
-    hashes.push(sha256(state))
   }
   if (byRecord.size > 0) violate('S1', `lacks ${byRecord.size} records of which it has ops`)
   const counted = replica.counts().records

@@ -8,6 +8,7 @@ import { BEHAVIOURS } from './byzantine/index.ts'
 import { MANNERS } from './byzantine/manners.ts'
 import { Chance } from './chance.ts'
 import type { DiskStyle } from './disk.ts'
+import { historyOf } from './histories.ts'
 import type { NetworkStyle } from './network.ts'
 
 type At = { readonly at: number }
@@ -16,6 +17,7 @@ export type Action = At &
   (
     | { readonly do: 'write'; readonly node: string; readonly r: number }
     | { readonly do: 'submit'; readonly node: string; readonly publisher: number; readonly r: number }
+    | { readonly do: 'deliver'; readonly node: string; readonly history: number; readonly op: number }
     | { readonly do: 'crash'; readonly node: string; readonly how: 'kill' | 'power'; readonly downMs: number }
     | { readonly do: 'stop'; readonly node: string; readonly downMs: number }
     | { readonly do: 'pause'; readonly node: string; readonly ms: number }
@@ -85,6 +87,7 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
   )
   const actions = [
     ...drawWrites(chance, nodes, healMs),
+    ...drawDeliveries(chance, nodes, healMs),
     ...drawTroubles(chance, nodes, pairs, healMs, upTo),
     ...liars.flatMap(({ id }) => drawLies(chance, id, healMs)),
   ].sort((a, b) => a.at - b.at)
@@ -132,6 +135,22 @@ function drawWrites(chance: Chance, nodes: readonly string[], healMs: number): A
     if (chance.yes(custodial)) return { ...common, do: 'write' }
     return { ...common, do: 'submit', publisher: chance.int(0, publishers - 1) }
   })
+}
+
+/** In a third of all worlds somebody shares his records: each op comes at some node, mostly after those it builds on. */
+function drawDeliveries(chance: Chance, nodes: readonly string[], healMs: number): Action[] {
+  if (chance.yes(2 / 3)) return []
+  const history = chance.int(0, 2 ** 30)
+  const { ops } = historyOf(history)
+  return ops.map((_, op) => ({
+    at: Math.floor(
+      chance.yes(0.7) ? 1_000 + ((op + chance.float()) * (healMs - 2_000)) / ops.length : chance.between(500, healMs),
+    ),
+    do: 'deliver',
+    node: chance.pick(nodes),
+    history,
+    op,
+  }))
 }
 
 function drawTroubles(

@@ -116,12 +116,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace: '',
   },
   {
-    name: 'a record read before a commit is cached after it',
-    file: 'node/store.ts',
-    find: 'if (merged !== undefined && commits === this.#commits)',
-    replace: 'if (merged !== undefined)',
-  },
-  {
     name: 'arrival numbers skip one',
     file: 'node/append.ts',
     find: 'seq += frame.entries.length',

@@ -14,6 +14,7 @@ import { Liar } from './byzantine/liar.ts'
 import { Chance } from './chance.ts'
 import { checkBounds, checkWorld, type Violation } from './check.ts'
 import { NO_FAULTS } from './disk.ts'
+import { frameOf, type History, historyOf } from './histories.ts'
 import { draft, KIND, Library, ownerOf, recordOf, sealed } from './library.ts'
 import { SimNetwork } from './network.ts'
 import type { Action, Plan } from './plan.ts'
@@ -52,6 +53,8 @@ export class World {
   readonly library = new Library()
   readonly nodes = new Map<string, SimNode>()
   readonly liars = new Map<string, Liar>()
+  /** Of which at least one op was sent. */
+  readonly histories = new Set<History>()
   /** Ops that a writer was told are kept, and by which node. */
   readonly acknowledged = new Map<OpId, string>()
   readonly violations: Violation[] = []
@@ -179,6 +182,8 @@ export class World {
         return void this.#write(action.node, new Chance(this.plan.seed, 'write', action.r))
       case 'submit':
         return void this.#submit(action.node, action.publisher, new Chance(this.plan.seed, 'submit', action.r))
+      case 'deliver':
+        return void this.#deliver(action.node, historyOf(action.history), action.op)
       case 'crash':
         return this.nodes.get(action.node)!.crash(action.how, action.downMs)
       case 'stop':
@@ -252,7 +257,7 @@ export class World {
     const held = new Set<number>()
     for (const node of this.nodes.values()) {
       const replica = node.parts?.replica
-      if (replica === undefined || replica.health().set === 'loading') return false
+      if (replica === undefined || replica.health().set === 'loading' || replica.rejudging() > 0) return false
       roots.add(replica.root())
       held.add(replica.counts().ops)
     }
@@ -308,6 +313,26 @@ export class World {
       const admitted = await replica.admit([frame!], { via: 'http' }, { sync: true })
       for (const { op, verdict } of admitted.results) {
         if (verdict === 'applied' || verdict === 'duplicate') this.#acknowledge(id, op)
+      }
+    } catch (error) {
+      this.#expected(error)
+    }
+  }
+
+  /** An op that somebody signed elsewhere and sends to this node; it may come before what it builds on. */
+  async #deliver(id: string, history: History, at: number): Promise<void> {
+    const replica = this.nodes.get(id)!.parts?.replica
+    const op = history.ops[at]!
+    if (replica === undefined) return
+    const frame = frameOf(op)
+    this.histories.add(history)
+    if (history.valid.has(op.id)) this.library.add(op, frame)
+    try {
+      const admitted = await replica.admit([frame], { via: 'http' }, { sync: true })
+      for (const { op, verdict } of admitted.results) {
+        if (verdict !== 'applied' && verdict !== 'duplicate') continue
+        this.#acknowledge(id, op)
+        if (!history.valid.has(op)) this.violate('S3', `${id} took op ${op}, which no rule allows`)
       }
     } catch (error) {
       this.#expected(error)

@@ -15,6 +15,7 @@ import {
   encode,
   fromHex,
   hashIdentity,
+  networkId,
   opId,
   recordId,
   toHex,
@@ -174,7 +175,7 @@ class Dice {
   }
 }
 
-const NET = '00'.repeat(16)
+const NET = networkId('test')
 const KINDS = ['model', 'agent'] as const
 const KEYS_MAX = 34
 /** In the order of map keys, as all lists of texts are. */
