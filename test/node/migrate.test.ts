@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { fromHex, merge, toHex } from '../../crdt/index.ts'
+import { fromHex, merge, recordStateHash, stateHash, toHex } from '../../crdt/index.ts'
 import { nativeSuite, zstdCodec } from '../../node/native.ts'
 import { FORMAT, type Meta, metaKey, metaRow, readMeta, sealed, unsealed } from '../../node/rows.ts'
 import { checkReplica } from '../support/check-replica.ts'
@@ -47,7 +47,14 @@ test('a store of format 1 opens, holds the same ops, and its records are as toda
   expect(await metaOf(disk)).toEqual({ format: FORMAT, net, epoch })
   expect(replica.root()).toBe(fixture.root)
   expect(replica.counts()).toMatchObject(fixture.counts)
-  expect(await replica.stateHash()).toBe(fixture.state_hash)
+  // The hash names the rules, whose number has grown since; what they make of these ops is the same.
+  const records = await replica.list({ limit: Number.MAX_SAFE_INTEGER })
+  expect(
+    stateHash(
+      records.map((merged) => recordStateHash(merged)),
+      1,
+    ),
+  ).toBe(fixture.state_hash)
   expect(logged.map(({ message }) => message)).toContain('the store has the newer format')
   // What the old program could not say of two heads by one key.
   const branched = (await replica.list({ limit: 10 })).filter(({ heads }) => heads.length > 1)
