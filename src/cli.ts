@@ -400,7 +400,8 @@ async function act(io: Io, load: Load, command: Command, args: readonly unknown[
   const interrupt = () => stop.abort(new Error('interrupted'))
   try {
     const resolved = await loadSettings(givenOnTheCommandLine(command), io.env)
-    for (const warning of resolved.warnings) out.talk(`warning: ${warning}`)
+    // A node says it in its log.
+    if (command.name() !== 'start') for (const warning of resolved.warnings) out.talk(`warning: ${warning}`)
     const action = await load()
     // A node drains on its own; a command stops what it is doing, and a second Ctrl-C ends it at once.
     if (command.name() !== 'start') process.once('SIGINT', interrupt)

@@ -6,10 +6,10 @@
  */
 import { existsSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
-import pino from 'pino'
 import { type HttpServer, listen } from '../api/index.ts'
 import { Node, NodeError, openToken, SEARCH_PARTS, tokenFile } from '../node/index.ts'
 import { type Settings, splitHostPort } from './config.ts'
+import { type Logger, logProcess, openLog } from './log.ts'
 import { mcpServer } from './mcp-server.ts'
 import { type NodeFile, nodeFile } from './node-file.ts'
 import { loadSample } from './sample/load.ts'
@@ -27,15 +27,16 @@ const sameSignalMs = 2_000
 const version = programVersion()
 
 export async function start(settings: Settings, options: StartOptions): Promise<number> {
-  const log = pino({ level: settings.log_level, base: undefined }, pino.destination({ fd: 2, sync: true }))
+  const log = openLog(settings.log_level)
+  const unlog = logProcess(log)
   for (const warning of options.warnings ?? []) log.warn(warning)
   const stop = stopSignal(log)
 
-  const node = await openWhenFree(settings, log)
   try {
+    await using node = await openWhenFree(settings, log)
     return await serve(node, settings, options, log, stop)
   } finally {
-    await node[Symbol.asyncDispose]()
+    unlog()
   }
 }
 
@@ -44,7 +45,7 @@ async function serve(
   node: Node,
   settings: Settings,
   options: StartOptions,
-  log: pino.Logger,
+  log: Logger,
   stop: Promise<void>,
 ): Promise<number> {
   const http = await listen(node, {
@@ -74,7 +75,7 @@ async function serve(
 }
 
 /** A holder that takes its address away is shutting down, and worth waiting for; one that shows it is not. */
-async function openWhenFree(settings: Settings, log: pino.Logger): Promise<Node> {
+async function openWhenFree(settings: Settings, log: Logger): Promise<Node> {
   const until = performance.now() + lockWaitMs
   for (;;) {
     try {
@@ -153,7 +154,7 @@ function nextStep(total: number, facts: { http: string; multiaddrs: readonly str
 }
 
 /** Resolves at the first SIGTERM or SIGINT. One more, later than an accident, ends the process at once. */
-function stopSignal(log: pino.Logger): Promise<void> {
+function stopSignal(log: Logger): Promise<void> {
   return new Promise((resolve) => {
     let first: number | undefined
     const asked = (signal: NodeJS.Signals) => {
