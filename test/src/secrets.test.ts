@@ -139,7 +139,9 @@ test('a life of a node, in which much goes wrong', async () => {
 })
 
 test('every line of the log is JSON with level, time and message, and a failed request has its id', () => {
-  const lines = told.filter(([where]) => /^(other )?log( |$)/.test(where)).flatMap(([, text]) => text.trim().split('\n'))
+  const lines = told
+    .filter(([where]) => /^(other )?log( |$)/.test(where))
+    .flatMap(([, text]) => text.trim().split('\n'))
   expect(lines.length).toBeGreaterThan(5)
   const read = lines.map((line) => {
     const fact = JSON.parse(line) as Record<string, unknown>
