@@ -24,8 +24,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a parent need not be held',
     file: 'node/settle.ts',
-    find: 'if (byOwner) return missing.length > 0 ? { missing } : { valid: true }',
-    replace: 'if (byOwner) return { valid: true }',
+    find: 'if (byOwner) return missing.length > 0 ? { missing } :',
+    replace: 'if (byOwner) return',
   },
   {
     name: 'a parent may be in another record',
