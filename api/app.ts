@@ -23,6 +23,7 @@ import { openApi } from './openapi.ts'
 import { okTyped } from './openapi-parts.ts'
 import { opRoutes } from './ops.ts'
 import { pageRoutes } from './pages/routes.ts'
+import { policyRoutes } from './policy.ts'
 import { recordRoutes } from './records.ts'
 import { type Answer, addRoute, Gate, type GateOptions, type Route } from './route.ts'
 import { searchRoutes } from './search.ts'
@@ -105,6 +106,7 @@ export function routesOf(node: NodeFace, closing: AbortSignal, mcp?: McpServerFa
     ...changeRoutes(node, closing),
     ...savedSearchRoutes(node, closing),
     ...webhookRoutes(node),
+    ...policyRoutes(node),
     ...healthRoutes(node),
     ...interopRoutes(node, closing, mcp),
   ]

@@ -86,6 +86,7 @@ export const parameters = {
   sinceOp: ref('sinceOp'),
   code: ref('code'),
   webhook: ref('webhook'),
+  target: ref('target'),
   letter: ref('letter'),
   limit: ref('limit'),
   cursor: ref('cursor'),

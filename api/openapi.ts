@@ -2,7 +2,13 @@
  * The OpenAPI 3.1 document, built from the kinds' tables and the routes themselves, so that neither can be forgotten.
  */
 import { type Kind, kinds, OP_TYPES, RIGHTS, recordSchemaOf, schemaOf } from '../crdt/index.ts'
-import { httpBatchLinesMax, idempotencyKeyCharsMax, pageItemsDefault, pageItemsMax } from '../node/index.ts'
+import {
+  httpBatchLinesMax,
+  idempotencyKeyCharsMax,
+  pageItemsDefault,
+  pageItemsMax,
+  policyReasonCharsMax,
+} from '../node/index.ts'
 import { interopParameters } from './interop/openapi.ts'
 import { problems, parameters as ref, schema } from './openapi-parts.ts'
 import { PROBLEMS, type ProblemCode } from './problem.ts'
@@ -27,6 +33,7 @@ export function openApi(routes: readonly Route[], version: string): Record<strin
       { name: 'authority', description: 'Who may write.' },
       { name: 'changes', description: 'What arrives, in order.' },
       { name: 'webhooks', description: 'Changes, told to a URL of yours.' },
+      { name: 'policy', description: 'What this node refuses, and how much of one hand it takes.' },
       { name: 'node', description: 'The node itself.' },
       { name: 'interop', description: 'For clients of other registers: MCP, A2A, Hugging Face, AI Catalog.' },
     ],
@@ -131,6 +138,7 @@ const parameters = {
   op: parameter('op', 'path', 'Op id.', CID),
   under: { ...parameter('under', 'query', 'A grant, rotate or identity.', CID), required: true },
   sinceOp: parameter('since', 'query', 'Only what was held before this op came.', CID),
+  target: parameter('target', 'path', 'A did:key or did:peerage, a record id, or a libp2p peer id.', TEXT),
   webhook: parameter('webhook', 'path', 'Id of a webhook.', TEXT),
   letter: parameter('letter', 'path', 'Which dead letter.', COUNT),
   code: parameter('code', 'path', 'Code of a problem.', { type: 'string', enum: Object.keys(PROBLEMS) }),
@@ -456,6 +464,7 @@ function schemas(): Record<string, unknown> {
     ),
     Change: object({ seq: COUNT, op: CID, kind: TEXT, id: ID, type: opType, actor: DID, w: TIME }),
     ...webhookSchemas(names),
+    ...policySchemas(),
     Status: object(
       {
         version: TEXT,
@@ -479,6 +488,24 @@ function schemas(): Record<string, unknown> {
       },
       ['version', 'network', 'network_id', 'multiaddrs', 'records', 'ops', 'pending', 'peers', 'sync', 'search'],
     ),
+  }
+}
+
+function policySchemas(): Record<string, unknown> {
+  const quota = object({ ops_per_hour: COUNT, records: COUNT, bytes: COUNT }, [])
+  const reason = { type: 'string', maxLength: policyReasonCharsMax, description: 'For whoever runs the node.' }
+  const is = { type: 'string', enum: ['did', 'record', 'peer'] }
+  return {
+    BlockWish: object({ reason }, []),
+    Block: object({ target: TEXT, is, at: { ...COUNT, description: 'ms since 1970.' }, reason }, [
+      'target',
+      'is',
+      'at',
+    ]),
+    Blocks: object({ items: list(schema('Block')) }),
+    Quota: { ...quota, description: '0 is no bound. Ops are counted over an hour, records and bytes in all.' },
+    OwnerQuota: object({ did: DID, quota: schema('Quota'), used: schema('Quota') }),
+    Quotas: object({ default: schema('Quota'), items: list(object({ did: DID, quota: schema('Quota') })) }),
   }
 }
 

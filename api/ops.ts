@@ -7,7 +7,7 @@
  */
 import type { Context } from 'hono'
 import { cidToOpId, decode, opIdToCid, type Value } from '../crdt/index.ts'
-import { httpBatchBytesMax, type NodeFace } from '../node/index.ts'
+import { httpBatchBytesMax, MAIN_TOKEN, type NodeFace } from '../node/index.ts'
 import { CBOR_TYPES, readBody } from './body.ts'
 import { noneMatch, textTag } from './etag.ts'
 import { describe, notModified, ok, okTyped, parameters, problems, requestBody, schema } from './openapi-parts.ts'
@@ -27,7 +27,10 @@ export function opRoutes(node: NodeFace): Route[] {
         'Takes signed frames from those who hold their own key',
         [],
         {
-          ...ok('A verdict for every op, then one for every frame that was refused as a whole', schema('Verdicts')),
+          ...ok(
+            'A verdict for every op, then one for every frame that was refused as a whole. Reasons `blocked` and `quota` are this node’s policy: another may take the op',
+            schema('Verdicts'),
+          ),
           ...problems('bad-request', 'too-large', 'unsupported-type', 'busy'),
         },
         requestBody(bytes, CBOR_TYPES, 'One frame as it stands, or a canonical CBOR array of frames as byte strings.'),
@@ -56,7 +59,9 @@ async function post(node: NodeFace, c: Context, visit: Visit): Promise<Answer> {
   if (!(body instanceof Uint8Array)) return body
   if (body.length === 0)
     return { problem: 'bad-request', detail: 'the body is empty; expected one frame or a CBOR array of frames' }
-  const admitted = await node.replica.admit(framesOf(body), { via: 'http' }, { sync: true })
+  // The operator's own token is bound by no quota.
+  const source = { via: 'http', trusted: visit.access?.name === MAIN_TOKEN } as const
+  const admitted = await node.replica.admit(framesOf(body), source, { sync: true })
   visit.charge(admitted.results.length + admitted.refusedFrames.length - 1, true)
   const results = [
     ...admitted.results.map(({ op, verdict, reason }) => ({

@@ -34,8 +34,8 @@ export type GossipOptions = {
   readonly environment: Environment
   readonly codec?: PacketCodec
   readonly log?: Log
-  /** Fetches ops from the peer that has them. */
-  readonly fetch: (peer: string, ids: readonly OpId[]) => Promise<void>
+  /** Fetches ops from the peer that has them. `live`: they were announced, and what holds for gossip holds for them. */
+  readonly fetch: (peer: string, ids: readonly OpId[], live?: boolean) => Promise<void>
   /** A peer has more than gossip takes from it: hold a session. */
   readonly behind: (peer: string) => void
   /** We have more than gossip carries: hold sessions with all. */
@@ -224,7 +224,7 @@ export class Gossip implements AsyncDisposable {
     const lacking = await this.#lacking(replica, ids)
     if (lacking.length > 0) {
       this.#bucket(from).spend(lacking.length)
-      await fetch(from, lacking)
+      await fetch(from, lacking, true)
       if ((await this.#lacking(replica, lacking)).length > 0) return 'pending'
     }
     // What we would not give is not announced further either.

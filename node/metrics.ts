@@ -22,6 +22,8 @@ export type Gauges = {
   readonly peers: number
   /** Ops whose copy on disk is damaged and that no peer has given again yet. */
   readonly damagedOps: number
+  /** Ops that are known and not held or served, for the operator blocks them. */
+  readonly withheldOps: number
 }
 
 /** What only a whole node has, read at each scrape. */
@@ -56,7 +58,9 @@ const REASONS = [
   'wrong-record',
   'not-authorised',
   'outside', // of a kind or owner that this node takes no part in
-] as const satisfies readonly (FrameReason | OpReason | 'outside')[]
+  'blocked', // by the operator
+  'quota', // its owner or actor has had his share
+] as const satisfies readonly (FrameReason | OpReason | 'outside' | 'blocked' | 'quota')[]
 
 export class Metrics {
   readonly #registry = new Registry()
@@ -111,6 +115,7 @@ export class Metrics {
     gauge('peerage_pending_bytes', 'Bytes of ops that wait for a parent.', (now) => now.pendingBytes)
     gauge('peerage_search_behind', 'Arrivals that the search index has not reached.', (now) => now.searchBehind)
     gauge('peerage_damaged_ops', 'Ops whose copy on disk is damaged.', (now) => now.damagedOps)
+    gauge('peerage_withheld_ops', 'Ops known and refused by a block.', (now) => now.withheldOps)
     gauge('peerage_peers', 'Connected peers.', (now) => now.peers)
     if (options.node !== undefined) this.#ofNode(options.node)
   }

@@ -37,6 +37,8 @@ export type NetworkOptions = {
   readonly environment: Environment
   /** Where known peers are kept over restarts. */
   readonly peers?: { load(): Promise<Uint8Array | undefined>; save(bytes: Uint8Array): Promise<void> }
+  /** Peers with whom the operator wants no connection. */
+  readonly refuses?: (peer: string) => boolean
   readonly log?: Log
 }
 
@@ -255,12 +257,23 @@ export class Network implements Transport, AsyncDisposable {
 
   /** Who may connect, and whom and where we dial. */
   readonly gater = {
-    denyDialPeer: (peer: PeerId) => this.penalties.isBanned(peer.toString()),
+    denyDialPeer: (peer: PeerId) => this.#isUnwanted(peer),
     denyDialMultiaddr: (address: Multiaddr) => !this.#rule.mayDial(address),
     denyInboundConnection: ({ remoteAddr }: { remoteAddr: Multiaddr }) => this.#refuse(this.#isCrowded(remoteAddr)),
-    denyInboundEncryptedConnection: (peer: PeerId) => this.#refuse(this.penalties.isBanned(peer.toString())),
-    denyOutboundEncryptedConnection: (peer: PeerId) => this.penalties.isBanned(peer.toString()),
+    denyInboundEncryptedConnection: (peer: PeerId) => this.#refuse(this.#isUnwanted(peer)),
+    denyOutboundEncryptedConnection: (peer: PeerId) => this.#isUnwanted(peer),
     filterMultiaddrForPeer: (_: PeerId, address: Multiaddr) => this.#rule.mayDial(address),
+  }
+
+  /** Drops a peer that the operator refuses by now. */
+  look(peer: string): void {
+    if (!this.#options.refuses?.(peer)) return
+    for (const connection of this.#connections(peer)) connection.abort(new Error('refused'))
+  }
+
+  #isUnwanted(id: PeerId): boolean {
+    const peer = id.toString()
+    return this.penalties.isBanned(peer) || this.#options.refuses?.(peer) === true
   }
 
   #refuse(refused: boolean): boolean {

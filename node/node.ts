@@ -21,6 +21,8 @@ import { listenPortDefault } from './limits.ts'
 import { Metrics } from './metrics.ts'
 import { checkRuntime, machineEnvironment, nativeSuite, zstdCodec } from './native.ts'
 import { type Network, openNetwork } from './network.ts'
+import { PolicyLog } from './policy-log.ts'
+import type { Quota } from './quota.ts'
 import { Replica } from './replica.ts'
 import type { Log } from './replica-types.ts'
 import { SegmentIndex } from './search-index.ts'
@@ -48,6 +50,8 @@ export type NodeOptions = {
   readonly offline: boolean
   /** Kinds and owners that this node takes part in (sets.ts); none = everything. Its own records are always among them. */
   readonly sets?: readonly string[]
+  /** What live intake takes of one owner or actor; no bounds when left out. */
+  readonly quota?: Quota
   /** Webhooks may lead to this machine and its private networks. */
   readonly webhooksLocal?: boolean
   /** What the parts of a search's score are worth, where that is not as usual. */
@@ -196,6 +200,7 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
   const disk = own(await LevelDisk.open(join(data, 'ops')))
   const journal = own(await FileJournal.open(join(data, 'journal')))
   const checker = own(new Verifier())
+  const refusals = new PolicyLog(log, environment.clock)
   const metrics: Metrics = new Metrics(() => readGauges(), {
     node: { version: options.version, network: options.network, gauges: () => readNodeGauges() },
   })
@@ -211,7 +216,11 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
       ...(options.sets?.length && { sets: [...options.sets, ownerSet(ownerOfKey(signer.key))] }),
       codec: zstdCodec,
       log,
-      onAdmitted: (admitted, source) => metrics.admitted(admitted, source.via),
+      ...(options.quota && { quota: options.quota }),
+      onAdmitted: (admitted, source) => {
+        metrics.admitted(admitted, source.via)
+        refusals.admitted(admitted, source)
+      },
     }),
   )
   const index = own(await SegmentIndex.open(join(data, 'search'), { log }))
@@ -248,11 +257,16 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
       transport: network,
       environment,
       log,
-      fetch: (peer, ids) => sync.fetch(peer, ids),
+      fetch: (peer, ids, live) => sync.fetch(peer, ids, live),
       behind: (peer) => sync.soon(peer),
       news: () => sync.news(),
     }),
   )
+  replica.policy.onChange((target) => {
+    if (target.is === 'peer') network.look(target.name)
+    // Whoever has what was refused gives it now.
+    else sync.news()
+  })
   const readGauges = () => ({
     ...replica.counts(),
     pendingOps: replica.pending().ops,
@@ -260,6 +274,7 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
     searchBehind: indexer.behind,
     peers: network.peers().length,
     damagedOps: replica.health().damagedOps,
+    withheldOps: replica.withheldOps(),
   })
   const readNodeGauges = () => ({
     ready: replica.health().set !== 'loading',
@@ -310,6 +325,7 @@ async function openNetworkOf(options: NodeOptions, replica: Replica): Promise<Ne
     mdns: mdns && listen.length > 0,
     offline,
     environment: machineEnvironment,
+    refuses: (peer) => replica.policy.blocksPeer(peer),
     peers: { load: () => replica.note('peers'), save: (bytes) => replica.setNote('peers', bytes) },
     log,
   })

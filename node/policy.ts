@@ -94,6 +94,11 @@ export class Policy {
     return this.#blocks.size === this.#peers
   }
 
+  /** The node's own key: it cannot be blocked. */
+  isOwn(target: Target): boolean {
+    return target.is === 'did' && this.own !== undefined && target.owner === ownerOfKey(this.own)
+  }
+
   blocks(): readonly Block[] {
     return [...this.#blocks.values()]
   }
@@ -120,8 +125,7 @@ export class Policy {
    * Called inside the writer, so that no group is judged half by the old lists and half by the new.
    */
   async add(block: Block): Promise<void> {
-    if (block.is === 'did' && this.own !== undefined && block.owner === ownerOfKey(this.own))
-      throw new RangeError("this node's own key cannot be blocked")
+    if (this.isOwn(block)) throw new RangeError("this node's own key cannot be blocked")
     if (!this.#blocks.has(block.name) && this.#blocks.size >= policyRowsMax)
       throw new NodeError('busy', `there are ${policyRowsMax} blocks already`)
     const { at, reason } = block
@@ -167,6 +171,10 @@ export class Policy {
     if (this.own !== undefined && owner === ownerOfKey(this.own)) return NO_QUOTA
     const own = this.#quotas.get(owner)
     return own === undefined ? this.quota : { ...this.quota, ...own }
+  }
+
+  hasOwnQuota(owner: Owner): boolean {
+    return this.#quotas.has(owner)
   }
 
   /** Those who have one of their own, with what differs from everybody's. */

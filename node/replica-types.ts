@@ -81,7 +81,7 @@ export type ReplicaOptions = {
 export type Source = {
   readonly via: 'gossip' | 'sync' | 'http' | 'file'
   readonly peer?: string
-  readonly trusted?: true
+  readonly trusted?: boolean
 }
 export type Verdict = 'applied' | 'duplicate' | 'pending' | 'refused'
 export type OpResult = { readonly op: OpId; readonly verdict: Verdict; readonly reason?: string }

@@ -15,10 +15,11 @@ export type FetcherOptions = {
   readonly replica: ReplicaFace
   readonly clock: Clock
   /** Holds a session that takes just these; never rejects. */
-  readonly session: (peer: string, wants: readonly OpId[]) => Promise<SessionResult>
+  readonly session: (peer: string, wants: readonly OpId[], live: boolean) => Promise<SessionResult>
 }
 
-type Queue = { readonly ids: Set<OpId>; running?: Promise<void>; notBefore: number }
+/** With each id whether it was announced. */
+type Queue = { readonly ids: Map<OpId, boolean>; running?: Promise<void>; notBefore: number }
 
 export class Fetcher {
   readonly #options: FetcherOptions
@@ -32,7 +33,7 @@ export class Fetcher {
   }
 
   /** Resolves when what was asked has come, or will not. Rejects only when the store does. */
-  async fetch(peer: string, ids: readonly OpId[]): Promise<void> {
+  async fetch(peer: string, ids: readonly OpId[], live = false): Promise<void> {
     const now = this.#options.clock.monotonic()
     const queue = this.#queue(peer)
     if (this.#stopped || now < queue.notBefore) return
@@ -43,7 +44,7 @@ export class Fetcher {
     for (const id of ids) {
       if (queue.ids.size >= fetchQueueMax) break
       if (this.#asked.has(id)) continue
-      queue.ids.add(id)
+      queue.ids.set(id, live)
       this.#asked.set(id, now + fetchElsewhereMs)
     }
     if (queue.ids.size > 0) {
@@ -58,7 +59,7 @@ export class Fetcher {
   forget(peer: string): void {
     const queue = this.#queues.get(peer)
     if (!queue) return
-    for (const id of queue.ids) this.#asked.delete(id)
+    for (const id of queue.ids.keys()) this.#asked.delete(id)
     queue.ids.clear()
   }
 
@@ -70,13 +71,16 @@ export class Fetcher {
   async #run(peer: string, queue: Queue): Promise<void> {
     const { replica, clock, session } = this.#options
     while (queue.ids.size > 0 && !this.#stopped) {
-      const some = [...queue.ids].slice(0, syncGetIdsMax)
+      const [first] = queue.ids
+      const live = first?.[1] === true
+      const same = [...queue.ids].filter(([, isLive]) => isLive === live)
+      const some = same.slice(0, syncGetIdsMax).map(([id]) => id)
       for (const id of some) queue.ids.delete(id)
       try {
         const held = await replica.knows(some)
         const wants = some.filter((_, i) => !held[i])
         if (wants.length === 0) continue
-        const { end } = await session(peer, wants)
+        const { end } = await session(peer, wants, live)
         if (end === 'done') continue
         queue.notBefore = clock.monotonic() + fetchPauseMs
         this.forget(peer)
@@ -89,7 +93,7 @@ export class Fetcher {
   #queue(peer: string): Queue {
     let queue = this.#queues.get(peer)
     if (queue) return queue
-    queue = { ids: new Set(), notBefore: 0 }
+    queue = { ids: new Map(), notBefore: 0 }
     this.#queues.set(peer, queue)
     for (const [oldest, { running }] of this.#queues) {
       if (this.#queues.size <= syncPeersMax) break

@@ -78,9 +78,9 @@ export class Puller {
     while (next) next = await this.#stream(next, all)
   }
 
-  /** Takes these ops and the parents they need. */
-  async fetch(ids: readonly OpId[]): Promise<void> {
-    const lacking = await this.#get(ids)
+  /** Takes these ops, admitted as what came this way, and the parents they need. */
+  async fetch(ids: readonly OpId[], via: Via = 'sync'): Promise<void> {
+    const lacking = await this.#get(ids, via)
     await this.#settle()
     if (lacking.length > 0) throw this.#undelivered(lacking.length)
   }
@@ -199,17 +199,17 @@ export class Puller {
   }
 
   /** Fetches ids; answers those that did not come and are still not held. */
-  async #get(ids: readonly OpId[]): Promise<OpId[]> {
+  async #get(ids: readonly OpId[], via: Via = 'sync'): Promise<OpId[]> {
     const open = new Set(ids)
     for (let at = 0; at < ids.length; at += syncGetIdsMax) {
       const some = ids.slice(at, at + syncGetIdsMax)
-      await this.#collect((q) => writeMessage({ m: 'get', q, ids: some, window: syncGetWindow }), open, 64)
+      await this.#collect((q) => writeMessage({ m: 'get', q, ids: some, window: syncGetWindow }), open, 64, via)
     }
     return this.#lacking([...open])
   }
 
   /** Takes the answers to one lookup; what comes is taken from `open`, by the first so many digits of its id. */
-  async #collect(write: (q: number) => Uint8Array, open: Set<string>, digits: number): Promise<End> {
+  async #collect(write: (q: number) => Uint8Array, open: Set<string>, digits: number, via: Via = 'sync'): Promise<End> {
     const request = await this.#ask(syncGetWindow, write)
     const admitting: Promise<Outcome>[] = []
     const came = (id: OpId) => open.delete(id.slice(0, digits))
@@ -221,7 +221,7 @@ export class Puller {
         return answer
       }
       if (answer.m !== 'packet') throw this.#options.link.fail('misbehaved', 'ids for frames', 'protocol')
-      admitting.push(quiet(this.#admit(await this.#unpack(answer), 0, request, came)))
+      admitting.push(quiet(this.#admit(await this.#unpack(answer), 0, request, came, via)))
       if (admitting.length >= syncAdmitsMax) await admitting.shift()
     }
   }
@@ -238,9 +238,10 @@ export class Puller {
     seq: number,
     request: Request,
     came?: (id: OpId) => void,
+    via: Via = 'sync',
   ): Promise<Outcome> {
     const { link, replica, badOps } = this.#options
-    const admitted = await replica.admit(frames, { via: 'sync', peer: link.peer })
+    const admitted = await replica.admit(frames, { via, peer: link.peer })
     let held = 0
     for (const { op, verdict } of admitted.results) {
       came?.(op)
@@ -293,6 +294,8 @@ export class Puller {
 
 /** How to ask for a log: `sure` when we hold little of it, or have seen that the way is right. */
 export type Guess = { readonly mode: SinceMode; readonly sure: boolean }
+/** What was announced by gossip is live; everything else is catch-up. */
+type Via = 'sync' | 'gossip'
 type Turn = Guess & { readonly from: number }
 type Outcome = { readonly seq: number; readonly items: number; readonly held: number }
 

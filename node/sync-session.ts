@@ -38,6 +38,8 @@ export type SessionOptions = {
   readonly brief?: boolean
   /** Only fetch these, without a comparison. */
   readonly wants?: readonly OpId[]
+  /** They were announced by gossip, and are admitted as what came by it. */
+  readonly live?: boolean
   /**
    * Whether to go beyond cursors: with a peer that cannot compare, to read all ids when cursors have nothing left to say
    * and roots differ, or in any case; with one that can, 'now' means to descend at once.
@@ -289,7 +291,7 @@ export class Session {
   /** Takes what we lack, or what was asked for. */
   async #pull(): Promise<void> {
     const theirs = this.#theirs!
-    if (this.#wants) return this.#puller.fetch(this.#wants)
+    if (this.#wants) return this.#puller.fetch(this.#wants, this.#options.live ? 'gossip' : 'sync')
     if (theirs.only) return
     if (!theirs.can?.includes('compare')) return this.#pullLog()
     if (!this.#options.inbound) return this.#lead(theirs)

@@ -104,7 +104,7 @@ export class Sync implements AsyncDisposable {
     this.#fetcher = new Fetcher({
       replica: options.replica,
       clock: options.environment.clock,
-      session: (peer, wants) => this.#session(peer, this.#state(peer), { inbound: false, wants }),
+      session: (peer, wants, live) => this.#session(peer, this.#state(peer), { inbound: false, wants, live }),
     })
   }
 
@@ -186,9 +186,9 @@ export class Sync implements AsyncDisposable {
   }
 
   /** Fetches ops from one peer (sync-fetch.ts). Never rejects. */
-  async fetch(peer: string, ids: readonly OpId[]): Promise<void> {
+  async fetch(peer: string, ids: readonly OpId[], live = false): Promise<void> {
     try {
-      await this.#fetcher.fetch(peer, ids)
+      await this.#fetcher.fetch(peer, ids, live)
     } catch (error) {
       this.#options.log?.('error', "couldn't fetch ops", { peer, error: String(error) })
     }
@@ -282,7 +282,7 @@ export class Sync implements AsyncDisposable {
   async #session(
     peer: string,
     state: PeerState,
-    options: Pick<SessionOptions, 'inbound' | 'deep' | 'wants' | 'set' | 'brief'>,
+    options: Pick<SessionOptions, 'inbound' | 'deep' | 'wants' | 'live' | 'set' | 'brief'>,
   ): Promise<SessionResult> {
     const { replica, transport } = this.#options
     let channel: Channel
@@ -299,7 +299,7 @@ export class Sync implements AsyncDisposable {
   async #run(
     channel: Channel,
     state: PeerState,
-    options: Pick<SessionOptions, 'inbound' | 'deep' | 'wants' | 'set' | 'brief' | 'admitPeer'>,
+    options: Pick<SessionOptions, 'inbound' | 'deep' | 'wants' | 'live' | 'set' | 'brief' | 'admitPeer'>,
   ): Promise<SessionResult> {
     const { replica, environment } = this.#options
     const session = new Session({

@@ -172,3 +172,19 @@ export type RecordAuthority = Omit<OwnerAuthority, 'ops'> & {
 
 export type Revoked = { readonly revoke: string; readonly keeps: readonly string[]; readonly kept: number }
 export type Rotated = { readonly rotate: string; readonly keeps: readonly string[]; readonly kept: number }
+
+export type Block = {
+  readonly target: string
+  readonly is: 'did' | 'record' | 'peer'
+  /** ms since 1970. */
+  readonly at: number
+  readonly reason?: string
+}
+
+/** 0 is no bound. */
+export type Quota = { readonly ops_per_hour?: number; readonly records?: number; readonly bytes?: number }
+export type OwnerQuota = { readonly did: string; readonly quota: Required<Quota>; readonly used: Required<Quota> }
+export type Quotas = {
+  readonly default: Required<Quota>
+  readonly items: readonly { readonly did: string; readonly quota: Quota }[]
+}

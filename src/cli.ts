@@ -277,6 +277,29 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .option('--key <file>', 'sign on this side')
     .action(does(async () => (await import('./cli/authority.ts')).erase))
 
+  program
+    .command('block')
+    .description('refuse an owner or actor, a peer or a record on this node: nothing of it is taken, served or shown')
+    .argument('[did|peer|record...]')
+    .option('--reason <text>', 'why; for whoever runs this node')
+    .option('--list', 'print what is blocked')
+    .action(does(async () => (await import('./cli/policy.ts')).block))
+  program
+    .command('unblock')
+    .description('end a block; what was refused meanwhile comes from peers')
+    .argument('<did|peer|record...>')
+    .action(does(async () => (await import('./cli/policy.ts')).unblock))
+  program
+    .command('quota')
+    .description('print or set how much of one owner or actor this node takes from publishers and gossip')
+    .argument('[did]')
+    .option('--ops-per-hour <n>', 'ops an hour; 0 for no bound', amount)
+    .option('--records <n>', 'records in all; 0 for no bound', amount)
+    .option('--bytes <n>', 'bytes of ops in all; 0 for no bound', amount)
+    .option('--default', 'as for everybody again')
+    .option('--list', 'print the quota of everybody, and who has one of his own')
+    .action(does(async () => (await import('./cli/policy.ts')).quota))
+
   const keys = program.command('keys').description('publisher keys on this machine')
   keys
     .command('new')
@@ -445,6 +468,11 @@ function collect(value: string, before: readonly string[] = []): readonly string
 
 function number(text: string): number {
   if (!/^\d{1,9}$/.test(text) || Number(text) === 0) throw new InvalidArgumentError('expected a whole number above 0')
+  return Number(text)
+}
+
+function amount(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('expected a whole number')
   return Number(text)
 }
 

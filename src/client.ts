@@ -31,6 +31,7 @@ import {
 import type * as Answer from './answers.ts'
 import { ClientAuthority } from './client-authority.ts'
 import { ClientError } from './client-error.ts'
+import { ClientPolicy } from './client-policy.ts'
 import { type Change, type FollowOptions, followLog, linesOf, type MatchChange } from './feed.ts'
 import { type Fetch, Http, query } from './http.ts'
 import { pageItems } from './limits.ts'
@@ -92,6 +93,7 @@ export class Client {
   readonly #names: Names
   readonly #owner: Owner | undefined
   #authority: ClientAuthority | undefined
+  #policy: ClientPolicy | undefined
 
   constructor(options: ClientOptions) {
     if (!URL.canParse(options.url))
@@ -108,6 +110,12 @@ export class Client {
       this.did = ownerToDid(this.#owner as Owner)
       this.#writer = new SignedWriter({ http, prover: this.#prover, net, signer, suite, now })
     }
+  }
+
+  /** What the node blocks and bounds. */
+  get policy(): ClientPolicy {
+    this.#policy ??= new ClientPolicy(this.#http)
+    return this.#policy
   }
 
   /** Whether it has what a write needs: a key on this side, or a token. */

@@ -21,7 +21,7 @@ function schemaOf(name: string, { type, note, unit, default: usual }: Setting): 
 
 function valueSchema(name: string, type: Setting['type']): Record<string, unknown> {
   if (type === 'switch') return { type: 'boolean' }
-  if (type === 'count') return { type: 'integer', minimum: 0, maximum: 999_999_999 }
+  if (type === 'count') return { type: 'integer', minimum: 0, maximum: 999_999_999_999_999 }
   if (name === 'log_level') return { enum: LOG_LEVELS }
   if (type !== 'list') return { type: 'string', ...(name === 'url' && { pattern: '^https?://.' }) }
   const texts = { type: 'array', items: { type: 'string' } }

@@ -90,6 +90,14 @@ export const SETTINGS = {
     unit: 'did',
     note: "Hold records of these owners only (and one's own), beside those of `kinds`.",
   },
+  quota_ops_per_hour: {
+    type: 'count',
+    default: 100_000,
+    unit: 'ops',
+    note: 'Live ops an hour of one owner or actor, where `peerage quota` says nothing else; 0 for no bound.',
+  },
+  quota_records: { type: 'count', default: 1_000_000, unit: 'records', note: 'The same for records in all.' },
+  quota_bytes: { type: 'count', default: 4_000_000_000, unit: 'bytes', note: 'The same for the bytes of ops in all.' },
   sample: { type: 'switch', default: false, note: 'Load the small sample catalogue at start.' },
   search_weights: {
     type: 'list',
@@ -220,7 +228,7 @@ function read(type: Type, raw: unknown, where: string): string | readonly string
     return items.map((item) => item.trim()).filter((item) => item !== '')
   }
   if (type === 'count') {
-    if (/^\d{1,9}$/.test(String(raw))) return Number(raw)
+    if (/^\d{1,15}$/.test(String(raw))) return Number(raw)
     throw new ConfigError(`${where}: expected a whole number, got ${String(raw)}`)
   }
   if (typeof raw !== 'string' && typeof raw !== 'number') throw new ConfigError(`${where}: expected a text`)

@@ -87,6 +87,11 @@ async function openWhenFree(settings: Settings, log: Logger): Promise<Node> {
         mdns: settings.mdns,
         offline: settings.offline,
         sets: setsOf(settings),
+        quota: {
+          opsPerHour: settings.quota_ops_per_hour,
+          records: settings.quota_records,
+          bytes: settings.quota_bytes,
+        },
         webhooksLocal: settings.webhooks_local,
         searchWeights: readWeights(settings.search_weights, SEARCH_PARTS),
         version,

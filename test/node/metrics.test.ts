@@ -9,6 +9,7 @@ const gauges = {
   pendingBytes: 100,
   searchBehind: 4,
   damagedOps: 0,
+  withheldOps: 0,
   peers: 2,
 }
 

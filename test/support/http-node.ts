@@ -66,17 +66,19 @@ export async function startHttpNode(options: HttpNodeOptions = {}): Promise<Http
     checker,
     net: NET,
     signer,
+    onAdmitted: (admitted, source) => metrics.admitted(admitted, source.via),
   })
   await replica.ready
   const index = options.index ?? new ScanIndex()
   const indexer = await Indexer.open({ replica, index, environment: machineEnvironment })
-  const metrics = new Metrics(
+  const metrics: Metrics = new Metrics(
     () => ({
       ...replica.counts(),
       pendingOps: replica.pending().ops,
       pendingBytes: replica.pending().bytes,
       searchBehind: indexer.behind,
       damagedOps: replica.health().damagedOps,
+      withheldOps: replica.withheldOps(),
       peers: 0,
     }),
     { process: false },

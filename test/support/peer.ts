@@ -67,7 +67,7 @@ export class TestPeer implements AsyncDisposable {
     this.sync = new Sync({ ...common, onSession: (result) => this.sessions.push(result) })
     this.gossip = new Gossip({
       ...common,
-      fetch: (peer, ids) => this.sync.fetch(peer, ids),
+      fetch: (peer, ids, live) => this.sync.fetch(peer, ids, live),
       behind: (peer) => this.sync.soon(peer),
       news: () => this.sync.news(),
     })
