@@ -60,7 +60,7 @@ export function policyRoutes(node: NodeFace): Route[] {
         'put_block',
         'Blocks an owner or actor, a record, or a peer: nothing of it is taken, served or shown from now on, and peers are dropped. Ops that say who may write go in all the same',
         target,
-        { ...ok('As it is now', schema('Block')), ...bad },
+        { ...ok('As it is now', schema('Block')), ...problems('not-found'), ...bad },
         requestBody(schema('BlockWish'), JSON_TYPES),
       ),
     ),

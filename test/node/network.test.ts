@@ -7,6 +7,7 @@ import { syncMessageBytesMax, syncStreamsPerPeerMax } from '../../node/limits.ts
 import { machineEnvironment } from '../../node/native.ts'
 import { type Network, type NetworkOptions, openNetwork } from '../../node/network.ts'
 import { pack, zstdPackets } from '../../node/packet.ts'
+import { blockTarget } from '../../node/policy.ts'
 import { Adversary } from '../support/adversary.ts'
 import { geneses, NET, patches, TestPeer } from '../support/peer.ts'
 import { hello } from '../support/raw-peer.ts'
@@ -298,4 +299,21 @@ test('streams without end and streams that stand still keep nobody else out', as
   const b = await node(2, { join: [a.address] })
   await until(() => b.sessions.length > 0 && same(a, b), 'the honest sync')
   expect(a.sync.running).toBeLessThanOrEqual(syncStreamsPerPeerMax + 1)
+})
+
+test('a peer that the operator blocks is dropped and refused, both ways, until it is let in again', async () => {
+  const blocked = new Set<string>()
+  const a = await node(71, { refuses: (peer) => blocked.has(peer) })
+  const b = await node(72, { join: [a.address] })
+  await until(() => a.network.peers().length === 1, 'b')
+  expect(blockTarget(b.network.self)).toEqual({ is: 'peer', name: b.network.self })
+  blocked.add(b.network.self)
+  a.network.look(b.network.self)
+  await until(() => a.network.peers().length === 0, 'b dropped')
+  // It dials again, for it was told to join.
+  await until(() => count(a, 'network_events', 'refused') > 0, 'b refused')
+  expect(a.network.peers()).toEqual([])
+  await expect(a.network.open(b.network.self, '/any/1')).rejects.toMatchObject({ code: 'peer-gone' })
+  blocked.delete(b.network.self)
+  await until(() => a.network.peers().length === 1, 'b again')
 })
