@@ -14,6 +14,7 @@ export function checkAuthorityOp(op: Op, sha256: Sha256): OpReason | undefined {
   if (type === GRANT && readGrant(op) === undefined) return 'malformed'
   if (type === IDENTITY && readIdentity(op) === undefined) return 'malformed'
   if (type === ROTATE && readRotate(op) === undefined) return 'malformed'
+  if (type === ROTATE && via === undefined) return 'not-authorised'
   if (type === IDENTITY || via !== undefined || parents.length > 0) return undefined
   // The first op of a key's authority record has nothing else to show that the record is that of its signer.
   return record === authorityRecord(net, ownerOfKey(actor), sha256) ? undefined : 'not-authorised'

@@ -19,12 +19,13 @@ import {
 } from './authority-body.ts'
 import { toHex, utf8 } from './bytes.ts'
 import { headsOf } from './dag.ts'
-import { CHAIN_MAX, IDENTITY_KEYS_MAX } from './limits.ts'
+import { CHAIN_MAX, IDENTITY_KEYS_MAX, VOIDED_BY_NAMED_MAX } from './limits.ts'
 import { authorityRecord, commitment } from './names.ts'
 import {
   type ActorKey,
   DELETE,
   ERASE,
+  GRANT,
   IDENTITY,
   isAuthorityType,
   type NetworkId,
@@ -73,7 +74,11 @@ export class OwnerAuthority {
   readonly #rotates = new Map<number, Entry[]>()
   readonly #voided = new Map<OpId, readonly OpId[]>()
   readonly #keptIds = new Map<OpId, ReadonlySet<OpId>>()
-  readonly #keptHere = new Map<OpId, ReadonlySet<OpId>>()
+  /** Ops of the record by what they name: as a parent, and as what they rely on. */
+  readonly #children = new Map<OpId, Entry[]>()
+  readonly #relying = new Map<OpId, Entry[]>()
+  /** What keeps, revokes and rotates name: when one of these comes, what they keep is more. */
+  readonly #named = new Set<OpId>()
   readonly #stamps = new Map<OpId, string>()
 
   /** Of an owner of whom no authority op is held, or with what another instance holds. */
@@ -194,7 +199,6 @@ export class OwnerAuthority {
     this.#index(this.#entryOf(op))
     this.#voided.clear()
     this.#keptIds.clear()
-    this.#keptHere.clear()
     this.#stamps.clear()
   }
 
@@ -205,6 +209,12 @@ export class OwnerAuthority {
   stamp(vias: readonly OpId[]): string {
     const parts = vias.map((via) => this.#stampOf(via)).filter((part) => part !== '')
     return parts.length === 0 ? '' : toHex(this.#sha256(utf8(parts.join())).subarray(0, STAMP_BYTES))
+  }
+
+  /** Whether adding this op may change what a revoke or rotate means for others. */
+  changesOthers(op: Op): boolean {
+    const { type } = op.header
+    return (isAuthorityType(type) && type !== GRANT && type !== IDENTITY) || this.#named.has(op.id)
   }
 
   standing(op: Op): Standing {
@@ -218,11 +228,19 @@ export class OwnerAuthority {
     const entry = this.#entries.get(id)
     if (entry === undefined) throw new RangeError(`expected an op of the authority record, got ${id}`)
     const by = new Set<OpId>()
-    for (const hitter of this.hitters(entry.standing)) {
-      if (hitter !== id && !this.#keepsHere(hitter).has(id)) by.add(hitter)
+    const hitters = this.hitters(entry.standing)
+    if (hitters.length > 0) {
+      // One walk for all of them: a revoke keeps what it reaches, and the pasts of what is named for it.
+      const reachedFrom = this.#after(id, [this.#children, this.#relying])
+      const above = this.#after(id, [this.#children])
+      for (const hitter of hitters) {
+        if (hitter === id || reachedFrom.has(hitter)) continue
+        const kept = this.keptIds(hitter)
+        if (!kept.has(id) && above.isDisjointFrom(kept)) by.add(hitter)
+      }
     }
     for (const grant of entry.standing.chain) for (const one of this.voidedBy(grant)) by.add(one)
-    const voided = [...by].sort()
+    const voided = [...by].sort().slice(0, VOIDED_BY_NAMED_MAX)
     this.#voided.set(id, voided)
     return voided
   }
@@ -314,6 +332,10 @@ export class OwnerAuthority {
     if (entry.revoke !== undefined) push(this.#revokes, entry.revoke.grant, entry)
     if (entry.keep !== undefined) push(this.#keeps, entry.keep.of, entry)
     if (entry.rotate !== undefined) push(this.#rotates, entry.rotate.step, entry)
+    const { parents, via } = entry.op.header
+    for (const parent of parents) push(this.#children, parent, entry)
+    if (via !== undefined) push(this.#relying, via, entry)
+    for (const id of entry.revoke?.keep ?? entry.rotate?.keep ?? entry.keep?.ids ?? []) this.#named.add(id)
   }
 
   #grantOf(id: OpId): Grant {
@@ -330,34 +352,20 @@ export class OwnerAuthority {
     return this.voidedBy(op.id).length === 0
   }
 
-  /** Of the authority record's own ops, those that a revoke or rotate keeps. */
-  #keepsHere(id: OpId): ReadonlySet<OpId> {
-    const known = this.#keptHere.get(id)
-    if (known !== undefined) return known
-    const kept = new Set<OpId>()
-    const start = (this.#entries.get(id) as Entry).op.header
-    // What it reached itself, through parents and what was relied on; of what it names, the parents only.
-    this.#reach(kept, [...start.parents, start.via], ({ parents, via }) => [...parents, via])
-    this.#reach(kept, [...this.keptIds(id)], ({ parents }) => parents)
-    this.#keptHere.set(id, kept)
-    return kept
-  }
-
-  #reach(
-    into: Set<OpId>,
-    from: readonly (OpId | undefined)[],
-    next: (header: Op['header']) => readonly (OpId | undefined)[],
-  ): void {
-    const seen = new Set<OpId>()
-    const work = [...from]
-    for (let id = work.pop(); work.length > 0 || id !== undefined; id = work.pop()) {
-      if (id === undefined || seen.has(id)) continue
-      const entry = this.#entries.get(id)
-      if (entry === undefined) continue
-      seen.add(id)
-      into.add(id)
-      work.push(...next(entry.op.header))
+  /** The ops of the record that are reached from this one, itself aside, along these. */
+  #after(id: OpId, along: readonly ReadonlyMap<OpId, readonly Entry[]>[]): Set<OpId> {
+    const after = new Set<OpId>()
+    const work = [id]
+    for (let at = work.pop(); at !== undefined; at = work.pop()) {
+      for (const named of along) {
+        for (const { op } of named.get(at) ?? []) {
+          if (after.has(op.id)) continue
+          after.add(op.id)
+          work.push(op.id)
+        }
+      }
     }
+    return after
   }
 }
 

@@ -5,6 +5,7 @@
 import type { OwnerAuthority, Standing } from './authority.ts'
 import { readErase } from './authority-body.ts'
 import type { Dag } from './dag.ts'
+import { VOIDED_BY_NAMED_MAX } from './limits.ts'
 import { DELETE, ERASE, type Op, type OpId } from './op.ts'
 import type { Path } from './value.ts'
 
@@ -83,8 +84,9 @@ function underAuthority(dag: Dag, authority: OwnerAuthority): Judgement[] {
       if (!kept.has(op.id)) voidedBy.add(hitter)
     }
     for (const grant of standing.chain) for (const by of authority.voidedBy(grant)) voidedBy.add(by)
+    const named = [...voidedBy].sort().slice(0, VOIDED_BY_NAMED_MAX)
     const judgement = standingOf(op, standing, authority)
-    return voidedBy.size === 0 ? judgement : { ...judgement, voidedBy: [...voidedBy].sort() }
+    return voidedBy.size === 0 ? judgement : { ...judgement, voidedBy: named }
   })
 }
 

@@ -46,6 +46,11 @@ export const SEM = 2
 /** A record with more misfits than this is of another kind; nobody reads on. Not part of the wire. */
 export const INVALID_FIELDS_MAX = 64
 /**
+ * Revokes and rotates that are named for one voided op: one is enough, and a key may be revoked a thousand times. Not part
+ * of the wire.
+ */
+export const VOIDED_BY_NAMED_MAX = 16
+/**
  * Pairs of equivocating ops that a merged record names: one proves the fault, and a key that forks makes thousands. Not
  * part of the wire.
  */

@@ -117,7 +117,7 @@ export function checkHeader(header: Header, headerBytes: number): OpReason | und
   if (parents.length < least || parents.length > PARENTS_MAX) return 'bad-parents'
   // Ids are lower-case hex of one length, so text sorts as bytes do.
   for (let i = 1; i < parents.length; i++) if ((parents[i - 1] as OpId) >= (parents[i] as OpId)) return 'bad-parents'
-  return type === ROTATE && via === undefined ? 'not-authorised' : undefined
+  return undefined
 }
 
 const FIRST_RESERVED = 11

@@ -8,12 +8,16 @@
 import {
   encodeMerged,
   extend,
+  IDENTITY,
+  isAuthorityType,
   type Merged,
   merge,
   type Op,
   type OpId,
   type Owner,
   type OwnerAuthority,
+  ownerOfIdentity,
+  ownerOfKey,
   type ParsedFrame,
   type RecordId,
   selectFromFrame,
@@ -120,8 +124,12 @@ export class Group {
     const records = ids.filter((id) => !this.#states.has(id))
     if (records.length === 0) return
     const merged = await this.#store.records(records)
+    // The counts are as the rows have it, and those of judged records may be behind what is read.
+    const judged = records.filter((_, i) => merged[i]?.judged !== undefined)
+    const stored = new Map((await this.#store.storedRecords(judged)).map((row) => [row.record, row]))
     for (const [i, id] of records.entries()) {
-      this.#states.set(id, { before: merged[i], now: merged[i], dirty: false, ops: undefined, added: [] })
+      const now = merged[i]
+      this.#states.set(id, { before: stored.get(id) ?? now, now, dirty: false, ops: undefined, added: [] })
     }
   }
 
@@ -162,6 +170,11 @@ export class Group {
     return known
   }
 
+  /** Of an authority record: ops that are held and damaged. */
+  authorityGaps(record: RecordId): readonly OpId[] {
+    return this.#store.authorityGaps(record).filter((id) => !this.#repaired.has(id))
+  }
+
   /** Whose authority record this is; undefined when no op of it is held or taken. */
   async ownerOfAuthority(record: RecordId): Promise<Owner | undefined> {
     for (const { owner, record: id, size } of this.#authorities.values()) if (id === record && size > 0) return owner
@@ -189,6 +202,10 @@ export class Group {
     const relies = op.header.via !== undefined || state.now?.judged !== undefined
     const owner = op.header.genesis?.owner ?? this.genesisOf(op.header.record)?.owner
     const authority = relies && owner !== undefined ? await this.authority(owner) : undefined
+    if (authority !== undefined) {
+      const vias = [...(state.now?.judged?.vias ?? []), ...(op.header.via === undefined ? [] : [op.header.via])]
+      if (!vias.every((via) => authority.has(via))) return this.#store.authorityGaps(authority.record)
+    }
     const folded = state.dirty ? undefined : extend(state.now, op, this.#store.sha256, authority)
     if (folded !== undefined) {
       state.now = folded
@@ -229,6 +246,19 @@ export class Group {
     const state = this.#states.get(op.header.record)
     this.#repaired.set(op.id, op)
     this.#bring(op.id, carrier)
+    if (isAuthorityType(op.header.type)) {
+      const { type, via, actor, record } = op.header
+      const begins = type === IDENTITY ? ownerOfIdentity(record) : via === undefined ? ownerOfKey(actor) : undefined
+      const owner = begins ?? (await this.ownerOfAuthority(record))
+      if (owner === undefined) return
+      // What rested on it was left out: it is read anew, with this copy.
+      if (!this.#authoritiesBefore.has(owner)) this.#authoritiesBefore.set(owner, await this.authority(owner))
+      this.#authorities.set(
+        owner,
+        await this.#store.readAuthority(owner, [...this.#repaired.values(), ...this.#authorityOps]),
+      )
+      return
+    }
     if (!this.#store.lacksBody(op.id) || state === undefined || (await this.#load(state)) !== undefined) return
     state.ops = state.ops!.map((other) => (other.id === op.id ? op : other))
     state.dirty = true
@@ -319,6 +349,7 @@ export class Group {
     const waiting: OpId[] = []
     for (const [owner, before] of this.#authoritiesBefore) {
       const after = this.#authorities.get(owner)!
+      if (!this.#authorityOps.some((op) => op.header.record === after.record && after.changesOthers(op))) continue
       for (const via of before.vias()) if (before.stamp([via]) !== after.stamp([via])) waiting.push(via)
     }
     return waiting
@@ -326,7 +357,9 @@ export class Group {
 
   async #isOutdated(merged: Merged | undefined): Promise<boolean> {
     if (merged?.judged === undefined) return false
-    return (await this.authority(merged.owner)).stamp(merged.judged.vias) !== merged.judged.stamp
+    const { vias, stamp } = merged.judged
+    const authority = await this.authority(merged.owner)
+    return vias.every((via) => authority.has(via)) && authority.stamp(vias) !== stamp
   }
 
   async #authorityOver(ops: readonly Op[]): Promise<OwnerAuthority | undefined> {

@@ -335,10 +335,15 @@ export class Settling {
     if (source !== undefined && source !== record && isAuthorityType(type)) return { refused: 'wrong-record' }
     if (byOwner) return missing.length > 0 ? { missing } : { valid: true, owner: genesis.owner, kind: genesis.kind }
     const owner = genesis?.owner ?? (await this.#ownerOf(op))
-    if (owner === undefined) return missing.length > 0 ? { missing } : { refused: 'not-authorised' }
+    if (owner === undefined) {
+      // Whose record it is stood in an op that is damaged: that is no fault of this one.
+      const unknown = [...missing, ...group.authorityGaps(record)]
+      return unknown.length > 0 ? { missing: unknown } : { refused: 'not-authorised' }
+    }
     const authority = await group.authority(owner)
     if (source !== undefined && source !== authority.record) return { refused: 'not-authorised' }
     if (missing.length > 0) return { missing }
+    if (via !== undefined && !authority.has(via)) return { missing: group.authorityGaps(authority.record) }
     const reason = authority.check(op, genesis?.kind)
     if (reason !== undefined) return { refused: reason }
     if (authority.record === record) return { valid: true, owner, authorityOf: owner }

@@ -143,6 +143,8 @@ export class Store {
   readonly #records = new Lru<RecordId, Merged>(recordCacheBytesMax)
   readonly #ops = new Lru<RecordId, readonly Op[]>(recordOpsCacheBytesMax)
   readonly #authorities = new Lru<RecordId, OwnerAuthority>(authorityCacheOpsMax)
+  /** Of authority records with damaged ops: which. */
+  readonly #gaps = new Map<RecordId, readonly OpId[]>()
   readonly #usages = new Lru<Owner, Usage>(usagesCachedMax)
   readonly #damagedFrames = new Set<number>()
   readonly #damagedOps = new Set<OpId>()
@@ -514,7 +516,8 @@ export class Store {
     const { judged } = merged
     if (judged === undefined) return merged
     const authority = await this.authority(merged.owner)
-    if (authority.stamp(judged.vias) === judged.stamp) return merged
+    // While an op of that authority is damaged, nothing better is known than what was merged before.
+    if (!judged.vias.every((via) => authority.has(via)) || authority.stamp(judged.vias) === judged.stamp) return merged
     const now = await this.mergeAgain(merged)
     if (now === merged) return merged
     if (commits === this.#commits) this.#records.set(now.record, now, REJUDGED_BYTES)
@@ -534,25 +537,45 @@ export class Store {
     const cached = this.#authorities.get(record)
     if (cached !== undefined) return cached
     const commits = this.#commits
-    const authority = new OwnerAuthority(net, owner, this.sha256)
-    const ids: OpId[] = []
-    for await (const key of this.#disk.keys(authorityRows(record))) ids.push(idOfKey(key))
-    const ops = await this.ops(ids)
-    // What relies on a damaged op has no authority until that op has been fetched again.
-    for (const op of withPastsFirst(ops)) authority.add(op)
+    const authority = await this.readAuthority(owner, [])
     if (commits === this.#commits) this.#authorities.set(record, authority, authority.size + 1)
     return authority
+  }
+
+  /** The same from its rows, with ops that are not on disk yet, or not in a good copy. */
+  async readAuthority(owner: Owner, more: readonly Op[]): Promise<OwnerAuthority> {
+    const { net } = this.meta
+    const authority = new OwnerAuthority(net, owner, this.sha256)
+    const ids: OpId[] = []
+    for await (const key of this.#disk.keys(authorityRows(authority.record))) ids.push(idOfKey(key))
+    const ops = await this.ops(ids)
+    for (const op of more) if (op.header.record === authority.record) ops.set(op.id, op)
+    const gaps = ids.filter((id) => !ops.has(id))
+    if (gaps.length > 0) this.#gaps.set(authority.record, gaps)
+    else this.#gaps.delete(authority.record)
+    // What rests on a damaged op has no authority until that op has been fetched again.
+    for (const op of withPastsFirst(ops)) authority.add(op)
+    return authority
+  }
+
+  /** Ops of an authority record that are held and could not be read: what rests on them cannot be judged without. */
+  authorityGaps(record: RecordId): readonly OpId[] {
+    return this.#gaps.get(record) ?? []
   }
 
   /** Whose authority record this is; undefined when no op of it is held. */
   async ownerOfAuthority(record: RecordId): Promise<Owner | undefined> {
     const cached = this.#authorities.get(record)
     if (cached !== undefined) return cached.size > 0 ? cached.owner : undefined
+    const gaps: OpId[] = []
     for await (const key of this.#disk.keys(authorityRows(record))) {
-      const [op] = (await this.ops([idOfKey(key)])).values()
+      const id = idOfKey(key)
+      const [op] = (await this.ops([id])).values()
+      if (op === undefined) gaps.push(id)
       if (op?.header.type === IDENTITY) return ownerOfIdentity(record)
       if (op !== undefined && op.header.via === undefined) return ownerOfKey(op.header.actor)
     }
+    if (gaps.length > 0) this.#gaps.set(record, gaps)
     return undefined
   }
 

@@ -59,7 +59,6 @@ describe('a header is refused', () => {
     ['the first reserved type', 'reserved', changed({ type: 11 })],
     ['an identity with a parent', 'bad-parents', changed({ type: 9 })],
     ['an identity that relies on an op', 'not-authorised', changed({ type: 9, parents: [], via: a })],
-    ['a rotate that relies on nothing', 'not-authorised', changed({ type: 10 })],
     ['an erase without parents', 'bad-parents', changed({ type: 5, parents: [] })],
     ['the last reserved type', 'reserved', changed({ type: 13 })],
     ['a genesis for another key', 'not-authorised', born({ owner: ownerOfKey(a) })],

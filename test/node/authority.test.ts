@@ -235,3 +235,51 @@ test('our own key writes in records of others where a grant lets it, and gives g
   expect(await give(helper, thief.owner)).toBeUndefined()
   await checkReplica(replica)
 })
+
+test('counts follow a revoke also when ops come between it and the records that it touches', async () => {
+  const { genesis, record, grant, first, second } = story()
+  const created = relying(ci, owner.genesis('b'), grant)
+  const revoke = authorityOf(owner).revoke(grant, [], [grant])
+  const keep = authorityOf(owner).keep(revoke, [created, second], [revoke])
+  const late = owner.patch(created.header.record, [created.id], [['set', ['y'], 1]])
+  const ops = [genesis, grant, first, second, created, revoke, keep, late]
+  await seeded((parameters) =>
+    fc.assert(
+      fc.asyncProperty(
+        fc.shuffledSubarray(ops, { minLength: ops.length }),
+        fc.array(fc.nat(40), { minLength: ops.length, maxLength: ops.length }),
+        async (order, waits) => {
+          const { replica } = await openReplica()
+          const admitting = order.map(async (op, i) => {
+            // Calls that follow one another closely: between their commits the records are not judged again yet.
+            for (let turn = waits[i]! + 10 * i; turn > 0; turn--) await undefined
+            return admitted(replica, [op])
+          })
+          await Promise.all(admitting)
+          await settled(replica)
+          expect(replica.counts().records).toEqual({ thing: 2 })
+          expect((await replica.record(record))!.doc).toEqual({ name: 'by ci', x: 1 })
+          await checkReplica(replica)
+        },
+      ),
+      { ...parameters, numRuns: 40 },
+    ),
+  )
+})
+
+test('an authority op that is damaged on disk costs no honest op and no honest peer anything but time', async () => {
+  const { replica, disk } = await openReplica()
+  const { genesis, record, grant } = story()
+  const below = authorityOf(ci, owner.owner, grant.id).grant(helper, all)
+  const before = relying(helper, owner.set(record, [genesis.id], 'before'), below)
+  const after = relying(helper, owner.set(record, [before.id], 'after'), below)
+  for (const op of [grant, below, genesis, before]) await admitted(replica, [op])
+  await replica[Symbol.asyncDispose]()
+  await disk.damage('f', 0)
+  const { replica: again } = await openReplica({ disk })
+  const waiting = await again.admit(signed([after]), from('honest'))
+  expect(waiting).toMatchObject({ results: [{ verdict: 'pending' }], missing: [grant.id], misbehaved: false })
+  expect((await again.record(record))!.doc).toEqual({ name: 'before' })
+  expect(await admitted(again, [grant])).toEqual(['applied'])
+  expect((await again.record(record))!.doc).toEqual({ name: 'after' })
+})
