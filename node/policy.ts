@@ -63,6 +63,7 @@ export class Policy {
   readonly #unshown = new Map<string, Target>()
   readonly #subscribers = new Set<(target: Target) => void>()
   #peers = 0
+  #version = 0
 
   private constructor(store: PolicyStore, { quota = NO_QUOTA, own }: PolicyOptions) {
     this.#store = store
@@ -87,6 +88,11 @@ export class Policy {
       if (target !== undefined) policy.#unshown.set(name, target)
     }
     return policy
+  }
+
+  /** Another number after each change of the blocks. */
+  get version(): number {
+    return this.#version
   }
 
   /** No op is refused by a block. */
@@ -136,12 +142,20 @@ export class Policy {
     this.#keep(block)
   }
 
-  async remove(block: Block): Promise<void> {
+  /**
+   * `release` lets go of what the block refused, and is called when it holds no more; only then is its row removed. So
+   * after a kill anywhere the block may still be there, and never what it refused without it.
+   */
+  async remove(block: Block, release: () => Promise<void>): Promise<void> {
     await this.#noteUnshown(block)
-    await this.#store.setNote(BLOCK + block.name, undefined, { sync: true })
-    this.#blocks.delete(block.name)
-    if (block.is === 'did') this.#owners.delete(block.owner)
-    if (block.is === 'peer') this.#peers--
+    this.#forget(block)
+    try {
+      await release()
+      await this.#store.setNote(BLOCK + block.name, undefined, { sync: true })
+    } catch (error) {
+      this.#keep(block)
+      throw error
+    }
   }
 
   /** Calls after each change of the blocks, when it is in force. Returns how to stop. */
@@ -151,7 +165,9 @@ export class Policy {
     return () => this.#subscribers.delete(subscriber)
   }
 
+  /** For whoever changed them. */
   changed(target: Target): void {
+    this.#version++
     for (const call of this.#subscribers) call(target)
   }
 
@@ -195,6 +211,12 @@ export class Policy {
     if (target.is === 'peer') return
     await this.#store.setNote(UNSHOWN + target.name, encode({}))
     this.#unshown.set(target.name, target)
+  }
+
+  #forget(block: Block): void {
+    this.#blocks.delete(block.name)
+    if (block.is === 'did') this.#owners.delete(block.owner)
+    if (block.is === 'peer') this.#peers--
   }
 
   #keep(block: Block): void {

@@ -322,10 +322,11 @@ export class Replica implements ReplicaFace {
     const block = this.policy.block(name)
     if (block === undefined) return false
     let released = 0
-    await this.#writer.alone(async () => {
-      await this.policy.remove(block)
-      released = await this.#releaseUnblocked()
-    })
+    await this.#writer.alone(() =>
+      this.policy.remove(block, async () => {
+        released = await this.#releaseUnblocked()
+      }),
+    )
     this.#log('info', 'not blocked any more', { target: name, ops_to_fetch: released })
     this.policy.changed(block)
     return true

@@ -57,14 +57,15 @@ export async function findPage(node: NodeFace, state: CatalogueState): Promise<F
 type Counted = Listed['facets']
 
 /** Counts by question, of one state of the index: the pages of one list, and many readers, ask the same. */
-const counts = new WeakMap<NodeFace, { seq: number; readonly byQuestion: Map<string, Promise<Counted>> }>()
+const counts = new WeakMap<NodeFace, { readonly of: string; readonly byQuestion: Map<string, Promise<Counted>> }>()
 
 /** No counts when the question is wrong: the list itself says what is. */
 async function countFacets(node: NodeFace, query: SearchQuery): Promise<Counted> {
-  const { seq } = node.replica.counts()
+  const { policy } = node.replica
+  const of = `${node.replica.counts().seq} ${policy.version}`
   let kept = counts.get(node)
-  if (kept === undefined || kept.seq !== seq) {
-    kept = { seq, byQuestion: new Map() }
+  if (kept === undefined || kept.of !== of) {
+    kept = { of, byQuestion: new Map() }
     counts.set(node, kept)
   }
   const { byQuestion } = kept
@@ -74,7 +75,8 @@ async function countFacets(node: NodeFace, query: SearchQuery): Promise<Counted>
   if (byQuestion.size >= pageFacetCountsMax) byQuestion.clear()
   const asked = node.catalogue.find(query).then((found) => {
     // What the index does not know yet may be there the next time.
-    if ('problem' in found || found.indexBehind > 0) byQuestion.delete(question)
+    const isEarly = 'problem' in found || found.indexBehind > 0 || policy.unshown().length > 0
+    if (isEarly) byQuestion.delete(question)
     return 'problem' in found ? {} : found.facets
   })
   byQuestion.set(question, asked)

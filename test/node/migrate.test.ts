@@ -123,3 +123,19 @@ test('a store of a newer format is refused by name and left as it is', async () 
   })
   expect(await rowsOf(disk)).toEqual(before)
 })
+
+test('what each owner and actor has is counted as if it had arrived now', async () => {
+  const { replica: old } = await open(await oldDisk())
+  const { replica: fresh } = await openReplica()
+  const frames: Uint8Array[] = []
+  for await (const { bytes } of old.log(0)) frames.push(bytes)
+  await fresh.admit(frames, { via: 'sync', peer: 'x' })
+  expect(fresh.root()).toBe(old.root())
+  const owners = new Set((await old.list({ limit: 100 })).map(({ owner }) => owner))
+  expect(owners.size).toBeGreaterThan(0)
+  for (const owner of owners) {
+    const usage = await old.usage(owner)
+    expect(usage).toEqual(await fresh.usage(owner))
+    expect(usage.records).toBeGreaterThan(0)
+  }
+})
