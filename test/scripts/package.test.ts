@@ -44,6 +44,8 @@ test('the tarball holds JavaScript with declarations and what the program serves
   expect(files.filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'))).toEqual([])
   for (const wanted of [
     'src/bin.js',
+    'bundle/cli.js',
+    'bundle/LICENSES.txt',
     'src/index.d.ts',
     'crdt/SPEC.md',
     'api/pages/assets/style.css',
@@ -78,6 +80,10 @@ test('npx runs it in the folder: a node with pages, workers and search, and comm
       expect(path, name).toBeDefined()
       expect((await fetch(http + path)).status, path).toBe(200)
     }
+    // A command that goes into the store as well finds one copy of everything.
+    const doctor = await run('npx', ['--no-install', 'peerage', 'doctor'], { cwd: folder, env })
+    expect(doctor.stdout).toMatch(/^ok +ops +109 ops/m)
+    expect(doctor.stderr).not.toContain('already imported')
     const found = await run('npx', ['--no-install', 'peerage', 'search', 'llama', '-q'], { cwd: folder, env })
     expect(found.stdout.trim().split('\n').length).toBeGreaterThan(1)
   } finally {
