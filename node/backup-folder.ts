@@ -6,7 +6,7 @@
  * lies in the folder, the store is marked, and nothing is signed until it has met a peer (replica.ts).
  */
 import { createReadStream } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname, join, relative, sep } from 'node:path'
 import { toHex, utf8 } from '../crdt/index.ts'
 import { type Backup, backupFiles, backupRows, checkBackup, filesOf, type ReadAt, rowsOf } from './backup.ts'
@@ -29,8 +29,10 @@ import {
 } from './rows.ts'
 
 /** What is made anew (search), tells of a running process, or is the store itself. */
-const LEFT_OUT = new Set(['ops', 'search', 'node.json'])
+const LEFT_OUT = new Set(['ops', 'search', 'node.json', 'ops.restoring', '.restoring'])
 const JOURNAL = 'journal'
+/** Where files lie until they get their names. */
+const ASIDE = '.restoring'
 
 /** The files of a data folder as the first section of a backup. `more`: files from elsewhere, by their name in it. */
 export function backupFilesOf(data: string, more: Readonly<Record<string, string>> = {}): AsyncGenerator<Uint8Array> {
@@ -49,7 +51,7 @@ async function filesIn(data: string): Promise<string[]> {
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !LEFT_OUT.has(relative(data, path).split(sep)[0] ?? '') && !path.includes('.restoring'))
+    .filter((path) => !LEFT_OUT.has(relative(data, path).split(sep)[0] ?? ''))
     .sort()
 }
 
@@ -81,16 +83,7 @@ export type RestoreOptions = {
  */
 export async function restoreFolder(file: string, data: string, options: RestoreOptions = {}): Promise<Restored> {
   await using handle = await open(file)
-  const read: ReadAt = async (at, length) => {
-    const bytes = new Uint8Array(length)
-    let filled = 0
-    while (filled < length) {
-      const { bytesRead } = await handle.read(bytes, filled, length - filled, at + filled)
-      if (bytesRead === 0) break
-      filled += bytesRead
-    }
-    return bytes.subarray(0, filled)
-  }
+  const read = readerOf(handle)
   const backup = await checkBackup(read)
   if (typeof backup === 'string') throw new NodeError('store-corrupt', `${file} cannot be restored: ${backup}`)
   await openFolder(data)
@@ -104,17 +97,32 @@ export async function restoreFolder(file: string, data: string, options: Restore
   const { kept, journal } = await restoreFiles(read, backup, data)
   const waits = journal !== 'newer' && options.alone !== true
   const facts = await restoreRows(read, backup, ops, waits)
+  // Last: a journal that lies there before the store would pass for one that is newer, if this were done again.
+  const aside = join(data, ASIDE)
+  if (journal === 'restored' && (await isThere(join(aside, JOURNAL))))
+    await rename(join(aside, JOURNAL), join(data, JOURNAL))
+  await rm(aside, { recursive: true, force: true })
   return { ...facts, waits, kept }
 }
 
 /** Reads all of a backup file. Undefined when it is good, else what is wrong. */
 export async function checkBackupFile(file: string): Promise<string | undefined> {
   await using handle = await open(file)
-  const checked = await checkBackup(async (at, length) => {
-    const { buffer, bytesRead } = await handle.read(new Uint8Array(length), 0, length, at)
-    return buffer.subarray(0, bytesRead)
-  })
+  const checked = await checkBackup(readerOf(handle))
   return typeof checked === 'string' ? checked : undefined
+}
+
+function readerOf(handle: FileHandle): ReadAt {
+  return async (at, length) => {
+    const bytes = new Uint8Array(length)
+    let filled = 0
+    while (filled < length) {
+      const { bytesRead } = await handle.read(bytes, filled, length - filled, at + filled)
+      if (bytesRead === 0) break
+      filled += bytesRead
+    }
+    return bytes.subarray(0, filled)
+  }
 }
 
 async function restoreFiles(
@@ -122,7 +130,7 @@ async function restoreFiles(
   backup: Backup,
   data: string,
 ): Promise<{ kept: readonly string[]; journal: 'newer' | 'restored' }> {
-  const aside = join(data, '.restoring')
+  const aside = join(data, ASIDE)
   await rm(aside, { recursive: true, force: true })
   const names = new Set<string>()
   for await (const { name, bytes } of filesOf(read, backup.files)) {
@@ -141,14 +149,14 @@ async function restoreFiles(
   const kept: string[] = []
   for (const name of names) {
     const to = join(data, name)
-    if ((await isThere(to)) && !(name === JOURNAL && journal === 'restored')) {
+    if (name === JOURNAL && journal === 'restored') continue
+    if (await isThere(to)) {
       kept.push(name)
       continue
     }
     await mkdir(dirname(to), { recursive: true, mode: 0o700 })
     await rename(join(aside, name), to)
   }
-  await rm(aside, { recursive: true, force: true })
   return { kept, journal }
 }
 

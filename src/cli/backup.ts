@@ -17,6 +17,7 @@ import {
   tokenFile,
 } from '../../node/index.ts'
 import { Client } from '../client.ts'
+import { otherOwner } from '../folder-owner.ts'
 import { readSecretFile } from '../keys.ts'
 import { type NodeFile, nodeFile } from '../node-file.ts'
 import type { Context } from './context.ts'
@@ -27,6 +28,9 @@ export async function backup(context: Context, target: string): Promise<void> {
   const { out, resolved, signal } = context
   const { data } = resolved.settings
   if (!existsSync(join(data, 'ops'))) throw new Failure(EXIT.error, `there is no node's store in ${data}`)
+  const owner = otherOwner(data)
+  if (owner !== undefined)
+    throw new Failure(EXIT.usage, `${data} belongs to user ${owner}; make the backup as that user`)
   const file = await nameFor(resolve(target))
   if (existsSync(file)) throw new Failure(EXIT.conflict, `${file} is there already`)
   const part = `${file}.part`

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { checkSecretMode, clockAheadMsMax, freeBytes, listTokens } from '../../node/index.ts'
 import type { Status } from '../answers.ts'
+import { otherOwner } from '../folder-owner.ts'
 import { doctorAskMs, doctorClockMs, doctorFreeBytes, doctorFreeBytesMin, doctorLookMs } from '../limits.ts'
 import { programVersion } from '../version.ts'
 import type { Patient } from './patient.ts'
@@ -58,6 +59,13 @@ async function folder({ data }: Patient): Promise<Finding> {
   const facts = await stat(data).catch(() => undefined)
   if (facts === undefined) return unsure(`${data} is not there`, 'The first start makes it.')
   const mode = facts.mode & 0o777
+  const owner = otherOwner(data)
+  if (owner !== undefined) {
+    return wrong(
+      `${data} belongs to user ${owner}, and this is user ${process.getuid?.()}`,
+      'Run as that user: whoever else opens the store leaves files that the node cannot open.',
+    )
+  }
   const isMine = await access(data, constants.R_OK | constants.W_OK | constants.X_OK).then(
     () => true,
     () => false,
@@ -104,6 +112,7 @@ async function lock(patient: Patient): Promise<Finding> {
   const file = patient.nodeFile()
   if (held.by === 'node') return good(`a node runs (process ${file?.pid ?? 'unknown'}) and answers at ${file?.http}`)
   if (held.by === 'silence') return wrong(held.why, 'Wait for it, or end that process and start the node again.')
+  if (held.by === 'stranger') return unknown(held.why)
   if (file !== undefined)
     return unsure('node.json says that a node runs, and none does: it was killed', 'The next start sets it right.')
   return good(NOT_RUNNING)

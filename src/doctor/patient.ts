@@ -8,17 +8,19 @@ import { inspectStore, NodeError, type StoreReport } from '../../node/index.ts'
 import type { Status } from '../answers.ts'
 import { Client } from '../client.ts'
 import type { Settings } from '../config.ts'
+import { otherOwner } from '../folder-owner.ts'
 import { readSecretFile } from '../keys.ts'
 import { doctorAskMs } from '../limits.ts'
 import { type NodeFile, nodeFile } from '../node-file.ts'
 
-/** How a folder is held: by nobody, by a node that answers, or by a process that does not. */
+/** How a folder is held: by nobody, by a node that answers, by a process that does not; or it is another user's. */
 export type Held =
   | { readonly by: 'nothing' }
   | { readonly by: 'nobody'; readonly store: StoreReport }
   | { readonly by: 'node'; readonly status: Status; readonly metrics: Metrics; readonly ready: boolean }
   | { readonly by: 'silence'; readonly why: string }
   | { readonly by: 'damage'; readonly why: string }
+  | { readonly by: 'stranger'; readonly why: string }
 
 /** The value of a series by its name and labels as they are written. */
 export type Metrics = ReadonlyMap<string, number>
@@ -73,18 +75,23 @@ export class Patient {
 
   async #look(): Promise<Held> {
     if (!existsSync(join(this.data, 'ops'))) return { by: 'nothing' }
+    const answer = await this.#ask()
+    if (typeof answer !== 'string') return answer
+    const owner = otherOwner(this.data)
+    if (owner !== undefined) return { by: 'stranger', why: `the folder belongs to user ${owner}` }
     try {
       return { by: 'nobody', store: await inspectStore(this.data) }
     } catch (error) {
       if (!(error instanceof NodeError)) throw error
       if (error.code !== 'store-locked') return { by: 'damage', why: error.message }
-      return this.#ask(error.message)
+      return { by: 'silence', why: `${error.message}; ${answer}` }
     }
   }
 
-  async #ask(locked: string): Promise<Held> {
+  /** What the node says, or why it says nothing. */
+  async #ask(): Promise<Held | string> {
     const client = await this.client()
-    if (client === undefined) return { by: 'silence', why: `${locked}, and has not said where it answers` }
+    if (client === undefined) return 'it has not said where it answers'
     try {
       const signal = AbortSignal.timeout(doctorAskMs)
       const status = await client.status({ signal })
@@ -92,7 +99,7 @@ export class Patient {
       const { ok } = await fetch(`${client.url}/readyz`, { signal })
       return { by: 'node', status, metrics, ready: ok }
     } catch (error) {
-      return { by: 'silence', why: `${locked}; asked at ${client.url}: ${(error as Error).message}` }
+      return `asked at ${client.url}: ${(error as Error).message}`
     }
   }
 }

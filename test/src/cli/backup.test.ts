@@ -174,6 +174,18 @@ test('beside a journal that is newer than the backup, only what it knows better 
   expect([refused.status, (await refused.json()).node_error]).toEqual([503, 'key-journal'])
 })
 
+test('a restore that was cut off is done again, and what it left is not taken for a newer journal', async () => {
+  const [data, backup] = [at('cut-off'), at('older.backup')]
+  // As far as a first attempt came: all files, a part of the rows, no store.
+  await restoreFolder(backup, data)
+  await rename(join(data, 'ops'), join(data, 'ops.restoring'))
+  await rm(join(data, 'journal'))
+  const { waits } = await restoreFolder(backup, data)
+  expect(waits).toBe(true)
+  expect((await readdir(data)).filter((name) => name.includes('restoring'))).toEqual([])
+  expect((await recordsIn(data)).size).toBe(2)
+})
+
 test('a stopped folder is backed up too, and with --alone the restored node signs at once', async () => {
   const data = at('fourth')
   {

@@ -1,5 +1,5 @@
 /** The doctor: each thing that can be wrong is made so, and has to be found, with the exit code that scripts look at. */
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { LevelDisk, nativeSuite, newToken } from '../../../node/index.ts'
 import { FORMAT, framesFrom, metaKey, metaRow, opRows, readMeta, sealed, unsealed } from '../../../node/rows.ts'
+import { otherOwner } from '../../../src/folder-owner.ts'
 import { type Command, commandOn } from '../../support/command.ts'
 import { freePorts } from '../../support/free-ports.ts'
 import { startNode } from '../../support/start-node.ts'
@@ -146,4 +147,21 @@ test('damaged frames, lost ops, and a newer format, one after the other', async 
     await disk.batch([{ key: metaKey, value: sealed(metaRow({ ...meta, format: FORMAT + 1 }), sha256) }])
   })
   expect((await doctor('stopped')).wrong).toEqual(['format', 'ops', 'damage'])
+})
+
+test('the folder of another user is not opened, by the doctor or for a backup', async () => {
+  // Only root can make a folder another's; anybody else has one at hand.
+  if (process.getuid?.() !== 0) return expect(otherOwner('/')).toBe(0)
+  const data = at('stopped')
+  await chown(data, 4_711, 4_711)
+  try {
+    const before = await readdir(join(data, 'ops'))
+    const found = await doctor('stopped')
+    expect(found.wrong).toContain('folder')
+    expect(found.state('ops')).toEqual(['unknown'])
+    expect((await peerage(['backup', at('no.backup'), '--data', data])).code).toBe(2)
+    expect(await readdir(join(data, 'ops'))).toEqual(before)
+  } finally {
+    await chown(data, process.getuid!(), process.getgid!())
+  }
 })
