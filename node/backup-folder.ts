@@ -134,6 +134,8 @@ async function restoreFiles(
   await rm(aside, { recursive: true, force: true })
   const names = new Set<string>()
   for await (const { name, bytes } of filesOf(read, backup.files)) {
+    if (!isOwnName(name))
+      throw new NodeError('store-corrupt', 'the backup names a file that belongs into no data folder')
     const path = join(aside, name)
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
     await using file = await open(path, names.has(name) ? 'a' : 'wx', 0o600)
@@ -158,6 +160,14 @@ async function restoreFiles(
     await rename(join(aside, name), to)
   }
   return { kept, journal }
+}
+
+/** Below the folder, and none of what a backup leaves out. */
+function isOwnName(name: string): boolean {
+  const parts = name.split('/')
+  return (
+    !LEFT_OUT.has(parts[0] ?? '') && parts.every((part) => /^[^\\:\0]+$/.test(part) && part !== '.' && part !== '..')
+  )
 }
 
 async function sameKey(backup: string, present: string): Promise<boolean> {

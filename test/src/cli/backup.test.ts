@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { networkId } from '../../../crdt/index.ts'
+import { backupFiles } from '../../../node/backup.ts'
 import {
+  backupStoppedStore,
   LevelDisk,
   machineEnvironment,
   nativeSuite,
@@ -222,6 +224,20 @@ test('a backup that was cut off or damaged anywhere is refused, and leaves no st
   }
   await expect(stat(into)).rejects.toThrow('ENOENT')
   expect((await peerage(['restore', broken, '--data', into])).code).not.toBe(0)
+})
+
+test('a backup writes nowhere but into the folder', async () => {
+  const [broken, into] = [at('names.backup'), at('seventh')]
+  const rows = await Array.fromAsync(backupStoppedStore(at('fourth')))
+  for (const name of ['../outside', 'a/../../outside', '/tmp/outside', 'ops/CURRENT', 'a//b', 'c:\\x', '..', '']) {
+    const files = (async function* () {
+      yield { name, pieces: (async function* () {})() }
+    })()
+    await writeFile(broken, Buffer.concat([...(await Array.fromAsync(backupFiles(files))), ...rows]))
+    await expect(restoreFolder(broken, into), name).rejects.toMatchObject({ code: 'store-corrupt' })
+  }
+  expect((await readdir(into)).filter((name) => name !== '.restoring')).toEqual([])
+  await expect(stat(at('outside'))).rejects.toThrow('ENOENT')
 })
 
 test('the rows are for the main token only, and hold no secret of the node', async () => {
