@@ -269,6 +269,21 @@ export class OwnerAuthority {
     return ids
   }
 
+  /**
+   * Whether nothing is voided in a record with these heads whose ops rely on these: whatever hits them keeps the heads by
+   * name, and so all that the record has.
+   */
+  keepsAll(vias: readonly OpId[], heads: readonly OpId[]): boolean {
+    return vias.every((via) => {
+      const standing = this.#standingOn(via)
+      if (standing.chain.some((grant) => this.voidedBy(grant).length > 0)) return false
+      return this.hitters(standing).every((hitter) => {
+        const kept = this.keptIds(hitter)
+        return heads.every((head) => kept.has(head))
+      })
+    })
+  }
+
   /** When the authority of an op ends by its own word: the earliest expiry of its chain. */
   expiry({ chain }: Standing): number {
     return Math.min(...chain.map((id) => this.#grantOf(id).expiry ?? Number.POSITIVE_INFINITY))

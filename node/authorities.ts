@@ -95,6 +95,7 @@ export class Authorities {
     if (before.grant(grant) === undefined) return { ...notFound, message: 'the owner gave no such grant' }
     const since = await this.#arrival(keep)
     if (since === null) return { ...notFound, message: 'the op to count from is not held' }
+    const from = this.#replica.counts().seq
     const ids = keep === 'nothing' ? [] : await this.#doneUnder(before, grant, since)
     const [listed, ...more] = chunks(ids)
     const drafts: AuthorityDraft[] = [
@@ -110,7 +111,7 @@ export class Authorities {
     if (made === undefined) return notOwner
     const [revoke, ...keeps] = made as [OpId, ...OpId[]]
     if (keep !== 'seen') return { outcome: 'revoked', revoke, keeps, kept: ids.length }
-    const late = await this.#late(owner, grant, revoke, new Set(ids))
+    const late = await this.#late(owner, grant, revoke, from)
     return { outcome: 'revoked', revoke, keeps: [...keeps, ...late.keeps], kept: ids.length + late.count }
   }
 
@@ -187,12 +188,7 @@ export class Authorities {
 
   /** Ops that rest on `on` and arrived before `until`: of each record those that no other of them builds on. */
   async #doneUnder(authority: OwnerAuthority, on: OpId, until: number): Promise<OpId[]> {
-    const { chain, step } = authority.relied(on)!.standing
-    const rests = (via: OpId) => {
-      const { standing } = authority.relied(via)!
-      return chain.length > 0 ? standing.chain.includes(on) : standing.chain.length === 0 && standing.step === step
-    }
-    const under = new Set(authority.vias().filter(rests))
+    const under = restingOn(authority, on)
     const early = async (ops: readonly Op[]): Promise<Op[]> => {
       const relying = ops.filter(({ header }) => header.via !== undefined && under.has(header.via))
       if (until === Number.POSITIVE_INFINITY) return relying
@@ -205,25 +201,36 @@ export class Authorities {
     const seen = new Set<RecordId>()
     for (const via of under) {
       for await (const { record, ops } of this.#replica.relying(via)) {
-        if (seen.has(record)) continue
-        seen.add(record)
-        const voided = new Set((await this.#replica.record(record))?.voided?.map(({ op }) => op))
-        ids.push(...frontier(ops, await early(ops.filter(({ id }) => !voided.has(id)))))
+        if (seen.has(record.record)) continue
+        seen.add(record.record)
+        // What has all heads keeps all: no op has to be read, whoever wrote the heads.
+        if (until === Number.POSITIVE_INFINITY && record.voided === undefined) {
+          ids.push(...record.heads)
+          continue
+        }
+        const voided = new Set(record.voided?.map(({ op }) => op))
+        const all = await ops()
+        ids.push(...frontier(all, await early(all.filter(({ id }) => !voided.has(id)))))
       }
     }
     return ids
   }
 
-  /** What came in while the list was made is kept too. */
+  /** What came in while the list was made, after the op of number `from`, is kept too. */
   async #late(
     owner: Owner,
     grant: OpId,
     revoke: OpId,
-    listed: ReadonlySet<OpId>,
+    from: number,
   ): Promise<{ keeps: readonly OpId[]; count: number }> {
     const [until] = await this.#replica.arrivals([revoke])
     const now = await this.#replica.authority(owner)
-    const ids = (await this.#doneUnder(now, grant, until ?? 0)).filter((id) => !listed.has(id))
+    const rests = restingOn(now, grant)
+    const ids: OpId[] = []
+    for (const { op: id, seq } of await this.#replica.changes(from, Math.max(0, (until ?? 0) - from))) {
+      const via = seq < (until ?? 0) ? (await this.#replica.op(id))?.header.via : undefined
+      if (via !== undefined && rests.has(via)) ids.push(id)
+    }
     const drafts = chunks(ids).map(
       (some): AuthorityDraft => ({ type: 'keep', body: encodeKeep({ of: revoke, ids: some }) }),
     )
@@ -258,6 +265,16 @@ function split<T extends { readonly rights: readonly string[]; readonly paths?: 
   const others = wish.rights.filter((right) => right !== 'delete')
   const whole = { ...everywhere, rights: ['delete'] } as unknown as T
   return others.length === 0 ? [whole] : [{ ...wish, rights: others }, whole]
+}
+
+/** Grants that rest on a grant, itself too; of an owner's key what gives the same key. */
+function restingOn(authority: OwnerAuthority, on: OpId): ReadonlySet<OpId> {
+  const { chain, step } = authority.relied(on)!.standing
+  const rests = (via: OpId) => {
+    const { standing } = authority.relied(via)!
+    return chain.length > 0 ? standing.chain.includes(on) : standing.chain.length === 0 && standing.step === step
+  }
+  return new Set(authority.vias().filter(rests))
 }
 
 /** Of `some`, those that are in the past of no other of them. */

@@ -189,8 +189,8 @@ export interface ReplicaFace extends AsyncDisposable {
   authority(owner: Owner): Promise<OwnerAuthority>
   /** Whose authority record this is; undefined when no op of it is held. */
   ownerOfAuthority(record: RecordId): Promise<Owner | undefined>
-  /** All ops of each record that has one that relies on `via`. NodeError('store-corrupt') when some are damaged. */
-  relying(via: OpId): AsyncIterable<{ readonly record: RecordId; readonly ops: readonly Op[] }>
+  /** Each record that has an op that relies on `via`, and its ops: NodeError('store-corrupt') when some are damaged. */
+  relying(via: OpId): AsyncIterable<{ readonly record: Merged; readonly ops: () => Promise<readonly Op[]> }>
   /** Grants, rotates and identities whose records are still to be merged again. */
   rejudging(): number
   /** When each of these ops arrived: its number; undefined when it is not held. */

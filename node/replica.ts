@@ -233,18 +233,22 @@ export class Replica implements ReplicaFace {
     return this.#writer.authorise(authorisation)
   }
 
-  async *relying(via: OpId): AsyncIterable<{ readonly record: RecordId; readonly ops: readonly Op[] }> {
+  async *relying(via: OpId): AsyncIterable<{ readonly record: Merged; readonly ops: () => Promise<readonly Op[]> }> {
     let after: RecordId | undefined
     do {
-      const records = await this.#store.relying(via, after, rejudgeRecords)
-      after = records.length < rejudgeRecords ? undefined : records.at(-1)
-      for (const record of records) {
-        const loaded = await this.#store.opsOf(await this.#store.record(record))
-        if ('damaged' in loaded)
-          throw new NodeError('store-corrupt', `${loaded.damaged.length} ops of ${record} are damaged`)
-        yield { record, ops: loaded.ops }
+      const ids = await this.#store.relying(via, after, rejudgeRecords)
+      after = ids.length < rejudgeRecords ? undefined : ids.at(-1)
+      for (const record of await this.#store.records(ids)) {
+        if (record === undefined) continue
+        yield { record, ops: () => this.#allOps(record) }
       }
     } while (after !== undefined)
+  }
+
+  async #allOps(record: Merged): Promise<readonly Op[]> {
+    const loaded = await this.#store.opsOf(record)
+    if (!('damaged' in loaded)) return loaded.ops
+    throw new NodeError('store-corrupt', `${loaded.damaged.length} ops of ${record.record} are damaged`)
   }
 
   rejudging(): number {

@@ -518,7 +518,10 @@ export class Store {
     const authority = await this.authority(merged.owner)
     // While an op of that authority is damaged, nothing better is known than what was merged before.
     if (!judged.vias.every((via) => authority.has(via)) || authority.stamp(judged.vias) === judged.stamp) return merged
-    const now = await this.mergeAgain(merged)
+    // The usual end of a grant: all that was done under it stays, and no op has to be read to see that.
+    const keeps = merged.voided === undefined && authority.keepsAll(judged.vias, merged.heads)
+    const same = { ...merged, judged: { vias: judged.vias, stamp: authority.stamp(judged.vias) } }
+    const now = keeps ? same : await this.mergeAgain(merged)
     if (now === merged) return merged
     if (commits === this.#commits) this.#records.set(now.record, now, REJUDGED_BYTES)
     return now
