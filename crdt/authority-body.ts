@@ -11,6 +11,7 @@ import {
   GRANT_KINDS_MAX,
   GRANT_PATHS_MAX,
   GRANT_RECORDS_MAX,
+  IDS_LISTED_MAX,
   RIGHT_BYTES_MAX,
   RIGHTS_MAX,
   TIME_MS_LIMIT,
@@ -73,6 +74,22 @@ export function encodeRotate({ commitment, keep }: Rotate): Uint8Array {
 export function encodeErase({ ids, reason }: Erase): Uint8Array {
   const body = encode({ ids: joinIds(ids), ...(reason === undefined ? {} : { reason }) })
   return checked(body, readEraseBody, 'an erase')
+}
+
+/** What gives a key these rights: two grants when places and `delete` are named, for a delete takes what lies outside too. */
+export function grantsFor(wish: Grant): Grant[] {
+  const { paths, ...everywhere } = wish
+  if (paths === undefined || !wish.rights.includes('delete')) return [wish]
+  const others = wish.rights.filter((right) => right !== 'delete')
+  const whole: Grant = { ...everywhere, rights: ['delete'] }
+  return others.length === 0 ? [whole] : [{ ...wish, rights: others }, whole]
+}
+
+/** Ids in lists of as many as one revoke, rotate, keep or erase is given to hold. */
+export function idLists(ids: readonly OpId[]): OpId[][] {
+  const lists: OpId[][] = []
+  for (let from = 0; from < ids.length; from += IDS_LISTED_MAX) lists.push(ids.slice(from, from + IDS_LISTED_MAX))
+  return lists
 }
 
 export function readGrant(op: Op): Grant | undefined {

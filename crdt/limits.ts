@@ -69,3 +69,5 @@ export const TEXT_BYTES_MAX = BODY_BYTES_MAX
 export const SPLICES_AUTHORED_MAX = 500
 /** Keys whose text form is kept, about 300 bytes each: the owners of what one page or one batch shows, and more. */
 export const DIDS_KEPT_MAX = 1024
+/** Ids that one revoke, rotate, keep or erase lists: its body then stays under BODY_BYTES_MAX. */
+export const IDS_LISTED_MAX = 8_000

@@ -12,6 +12,8 @@ import {
   encodeKeep,
   encodeRevoke,
   type Grant,
+  grantsFor,
+  idLists,
   type Judgement,
   judge,
   type Merged,
@@ -20,10 +22,8 @@ import {
   type Owner,
   type OwnerAuthority,
   ownerOfKey,
-  type Path,
   type RecordId,
 } from '../crdt/index.ts'
-import { keepIdsPerOp } from './limits.ts'
 import type { AuthorityDraft, ReplicaFace } from './replica-types.ts'
 
 export type GrantWish = Omit<Grant, 'to'> & {
@@ -76,10 +76,9 @@ export class Authorities {
   /** One grant; two when it names places and the right to delete, for a delete takes away what lies outside of them. */
   async grant({ owner = this.#own(), ...wish }: GrantWish): Promise<Granted> {
     if (owner === undefined) return readOnly
-    const parts = wish.paths !== undefined && wish.rights.includes('delete') ? split(wish) : [wish]
     const drafts: AuthorityDraft[] = []
     try {
-      for (const part of parts) drafts.push({ type: 'grant', body: encodeGrant(part) })
+      for (const part of grantsFor(wish)) drafts.push({ type: 'grant', body: encodeGrant(part) })
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       return { outcome: 'refused', code: 'invalid', message: error.message }
@@ -97,7 +96,7 @@ export class Authorities {
     if (since === null) return { ...notFound, message: 'the op to count from is not held' }
     const from = this.#replica.counts().seq
     const ids = keep === 'nothing' ? [] : await this.#doneUnder(before, grant, since)
-    const [listed, ...more] = chunks(ids)
+    const [listed, ...more] = idLists(ids)
     const drafts: AuthorityDraft[] = [
       {
         type: 'revoke',
@@ -130,7 +129,7 @@ export class Authorities {
     const { reason } = options
     const erases: OpId[] = []
     let after = record
-    for (const some of chunks(ids)) {
+    for (const some of idLists(ids)) {
       const body = encodeErase({ ids: some, ...(reason === undefined ? {} : { reason }) })
       const { kind, owner, slug = '' } = record
       const [outcome] = await this.#replica.write([
@@ -231,7 +230,7 @@ export class Authorities {
       const via = seq < (until ?? 0) ? (await this.#replica.op(id))?.header.via : undefined
       if (via !== undefined && rests.has(via)) ids.push(id)
     }
-    const drafts = chunks(ids).map(
+    const drafts = idLists(ids).map(
       (some): AuthorityDraft => ({ type: 'keep', body: encodeKeep({ of: revoke, ids: some }) }),
     )
     if (drafts.length === 0) return { keeps: [], count: 0 }
@@ -260,13 +259,6 @@ function grantsOf(authority: OwnerAuthority, of?: Pick<Merged, 'record' | 'kind'
   })
 }
 
-function split<T extends { readonly rights: readonly string[]; readonly paths?: readonly Path[] }>(wish: T): T[] {
-  const { paths: _, ...everywhere } = wish
-  const others = wish.rights.filter((right) => right !== 'delete')
-  const whole = { ...everywhere, rights: ['delete'] } as unknown as T
-  return others.length === 0 ? [whole] : [{ ...wish, rights: others }, whole]
-}
-
 /** Grants that rest on a grant, itself too; of an owner's key what gives the same key. */
 function restingOn(authority: OwnerAuthority, on: OpId): ReadonlySet<OpId> {
   const { chain, step } = authority.relied(on)!.standing
@@ -289,12 +281,6 @@ function frontier(ops: readonly Op[], some: readonly Op[]): OpId[] {
     work.push(...(byId.get(id)?.header.parents ?? []))
   }
   return some.flatMap(({ id }) => (past.has(id) ? [] : [id]))
-}
-
-function chunks(ids: readonly OpId[]): OpId[][] {
-  const parts: OpId[][] = []
-  for (let from = 0; from < ids.length; from += keepIdsPerOp) parts.push(ids.slice(from, from + keepIdsPerOp))
-  return parts
 }
 
 const PATCH = 3

@@ -53,8 +53,6 @@ export const recordOpsCacheBytesMax = 8 * MiB
 export const authorityCacheOpsMax = 20_000
 /** Records merged again in one go after a change of authority, so that readers and writers get their turn. */
 export const rejudgeRecords = 64
-/** Ids that one revoke, keep or erase lists: its body then stays under the wire's 256 KiB. */
-export const keepIdsPerOp = 8_000
 /** How long the bodies of erased ops are kept: time to notice that a key was stolen, and to replace it. */
 export const eraseGraceMs = 3 * 24 * 60 * 60_000
 /** How often bodies are looked for whose time has come. */

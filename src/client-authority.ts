@@ -10,6 +10,8 @@ import {
   encodeRevoke,
   encodeRotate,
   type Grant,
+  grantsFor,
+  idLists,
   keyToDid,
   type OpId,
   type Owner,
@@ -21,7 +23,6 @@ import {
 import type * as Answer from './answers.ts'
 import { ClientError } from './client-error.ts'
 import { type Http, query } from './http.ts'
-import { keepIdsPerOp } from './limits.ts'
 import { type Names, pathOf } from './names.ts'
 import type { Prover } from './proof.ts'
 import type { AuthorityDraft, SignedWriter } from './signed-write.ts'
@@ -90,13 +91,7 @@ export class ClientAuthority {
       const request = { method: 'POST', body, token: true, ...signalOf(options) }
       return (await this.#http.json<{ grants: string[] }>('/v1/grants', request)).grants
     }
-    const others = wish.rights.filter((right) => right !== 'delete')
-    const { paths, ...everywhere } = wish
-    const parts: Grant[] =
-      paths === undefined || others.length === wish.rights.length
-        ? [wish]
-        : [...(others.length > 0 ? [{ ...wish, rights: others }] : []), { ...everywhere, rights: ['delete'] }]
-    const drafts = parts.map((part): AuthorityDraft => ({ type: 'grant', body: encodeGrant(part) }))
+    const drafts = grantsFor(wish).map((part): AuthorityDraft => ({ type: 'grant', body: encodeGrant(part) }))
     const ids = await this.#writer.authorise(owner ?? this.#writer.owner, () => drafts)
     return ids.map(opIdToCid)
   }
@@ -114,7 +109,7 @@ export class ClientAuthority {
     if (authority.grant(id) === undefined)
       throw new ClientError('not-found', `${ownerToDid(owner)} gave no grant ${grant}`)
     const ids = await this.#doneUnder(owner, id, keep, options)
-    const [first = [], ...more] = chunks(ids)
+    const [first = [], ...more] = idLists(ids)
     const [revoke, ...keeps] = await this.#writer.authorise(owner, () => [
       { type: 'revoke', body: encodeRevoke({ grant: id, keep: first }), ...(keep === 'seen' ? {} : { parents: [id] }) },
       ...more.map(keepDraft),
@@ -135,7 +130,7 @@ export class ClientAuthority {
     const writer = this.#writer
     if (writer === undefined) throw new ClientError('auth', 'rotating needs the next key on this side')
     const ids = await this.#doneUnder(writer.owner, on, keep, options)
-    const [first = [], ...more] = chunks(ids)
+    const [first = [], ...more] = idLists(ids)
     const [rotate, ...keeps] = await writer.authorise(writer.owner, () => [
       {
         type: 'rotate',
@@ -168,7 +163,7 @@ export class ClientAuthority {
     )
     if (ids.length === 0) throw new ClientError('not-found', 'the record has no such op')
     const erases: string[] = []
-    for (const some of chunks(ids)) {
+    for (const some of idLists(ids)) {
       const body = encodeErase({ ids: some, ...(wish.reason === undefined ? {} : { reason: wish.reason }) })
       erases.push(opIdToCid(await this.#writer.erase(place, place.kind, body)))
     }
@@ -188,12 +183,6 @@ const PATCH = 3
 
 function keepDraft(ids: readonly OpId[]): AuthorityDraft {
   return { type: 'keep', body: ([of]) => encodeKeep({ of: of as OpId, ids }) }
-}
-
-function chunks(ids: readonly OpId[]): OpId[][] {
-  const parts: OpId[][] = []
-  for (let from = 0; from < ids.length; from += keepIdsPerOp) parts.push(ids.slice(from, from + keepIdsPerOp))
-  return parts
 }
 
 function opIdOf(cid: string): OpId {

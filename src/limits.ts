@@ -14,8 +14,6 @@ export const batchBytesMax = 8 * MiB
 export const opsRequestBytesMax = 4 * MiB
 /** Entries that are decided, signed and posted together when signing on this side; one batch proof holds 256. */
 export const signedEntriesMax = 256
-/** Ids that one revoke, rotate, keep or erase lists: its body then stays under the wire's 256 KiB. */
-export const keepIdsPerOp = 8_000
 /** Owners whose authority is kept, each with its ops. */
 export const provenOwnersMax = 64
 /** Records whose proven ops a client keeps, so that a second write of one fetches only what is new. */
