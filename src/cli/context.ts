@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { Client } from '../client.ts'
 import { keysFolder, type Origin, type Resolved, type Settings } from '../config.ts'
 import { keyPath, readKeyFile, readSecretFile } from '../keys.ts'
+import { nodeFetch } from '../node-fetch.ts'
 import { type NodeFile, nodeFile } from '../node-file.ts'
 import type { Signer } from '../signed-write.ts'
 import { EXIT, Failure, type Output } from './output.ts'
@@ -40,7 +41,7 @@ export async function connectAs(context: Context, key: Signer | undefined): Prom
   if (token !== undefined && key === undefined && url.startsWith('http:') && !isLoopback(url)) {
     context.out.talk(`warning: writes send the token to ${new URL(url).host} unencrypted`)
   }
-  return new Client({ url, ...(token !== undefined && { token }), ...(key && { key }) })
+  return new Client({ url, fetch: nodeFetch, ...(token !== undefined && { token }), ...(key && { key }) })
 }
 
 const STRENGTH: Readonly<Record<Origin, number>> = { flag: 3, environment: 2, file: 1, default: 0 }
