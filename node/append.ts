@@ -22,7 +22,7 @@ import {
   type RecordId,
   selectFromFrame,
 } from '../crdt/index.ts'
-import { bodyRows, missingBodies } from './bodies.ts'
+import { bodyChanges, type MissingBodies } from './bodies.ts'
 import type { Del, Put } from './disk.ts'
 import { eraseGraceMs } from './limits.ts'
 import type { OpSet } from './op-set.ts'
@@ -284,7 +284,7 @@ export class Group {
   async finish(own: readonly ParsedFrame[]): Promise<Prepared> {
     const { sha256 } = this.#store
     const changes: (Put | Del)[] = []
-    const bodies: { now: OpId[]; no: OpId[] }[] = []
+    const bodies: MissingBodies[] = []
     const due = this.#store.now() + eraseGraceMs
     const changed = [...this.#states].filter(([, { added, again }]) => added.length > 0 || again)
     const pairs: { before: Merged | undefined; after: Merged; ops: readonly Op[] | undefined }[] = []
@@ -310,8 +310,9 @@ export class Group {
       changes.push({ key: recordKey(after.record), value })
       if (before === undefined) changes.push({ key: kindKey(after.kind, after.record), value: NOTHING })
       records.push({ merged: after, bytes: value.length, ops })
-      changes.push(...bodyRows(before, after, due))
-      bodies.push(missingBodies(before, after))
+      const body = bodyChanges(before, after, due)
+      changes.push(...body.rows)
+      bodies.push(body)
     }
     changes.push(...this.#authorityRows(changed.flatMap(([, { added }]) => added)))
     const counted = [...this.#added.keys()]

@@ -18,22 +18,23 @@ import type { Store } from './store.ts'
 export const missingBodyRows = { gte: utf8('b'), lt: utf8('c') }
 export const missingBodyKey = (id: OpId) => concat(B, fromHex(id))
 
-/** Rows that follow from how a record was merged before and is now. */
-export function bodyRows(before: Merged | undefined, after: Merged, due: number): (Put | Del)[] {
-  const rows: (Put | Del)[] = []
-  for (const id of missingFrom(before?.incomplete, after.incomplete))
-    rows.push({ key: missingBodyKey(id), value: NONE })
-  for (const id of missingFrom(after.incomplete, before?.incomplete)) rows.push({ key: missingBodyKey(id) })
-  for (const id of missingFrom(before?.erased, after.erased)) rows.push({ key: dueKey(due, id), value: NONE })
-  return rows
-}
+/** Ops whose body is missing now, and no longer. */
+export type MissingBodies = { readonly now: readonly OpId[]; readonly no: readonly OpId[] }
 
-/** What bodyRows changes among the ops whose body is missing: now so, and no longer so. */
-export function missingBodies(before: Merged | undefined, after: Merged): { now: OpId[]; no: OpId[] } {
-  return {
-    now: missingFrom(before?.incomplete, after.incomplete),
-    no: missingFrom(after.incomplete, before?.incomplete),
-  }
+/** What follows from how a record was merged before and is now: rows, and what they say of missing bodies. */
+export function bodyChanges(
+  before: Merged | undefined,
+  after: Merged,
+  due: number,
+): MissingBodies & { readonly rows: readonly (Put | Del)[] } {
+  const now = missingFrom(before?.incomplete, after.incomplete)
+  const no = missingFrom(after.incomplete, before?.incomplete)
+  const rows = [
+    ...now.map((id): Put => ({ key: missingBodyKey(id), value: NONE })),
+    ...no.map((id): Del => ({ key: missingBodyKey(id) })),
+    ...missingFrom(before?.erased, after.erased).map((id): Put => ({ key: dueKey(due, id), value: NONE })),
+  ]
+  return { now, no, rows }
 }
 
 /** Frees the bodies whose time has come: some of them; answers how many ops it looked at. */

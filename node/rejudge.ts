@@ -6,7 +6,7 @@
  */
 import { encodeMerged, type Merged, type OpId, type RecordId } from '../crdt/index.ts'
 import { countsAfter } from './append.ts'
-import { bodyRows, missingBodies } from './bodies.ts'
+import { bodyChanges } from './bodies.ts'
 import type { Del, Put } from './disk.ts'
 import { eraseGraceMs, rejudgeRecords } from './limits.ts'
 import { countsKey, countsRow, recordKey, sealed, waitingKey } from './rows.ts'
@@ -34,8 +34,8 @@ export async function rejudge(
     records.push({ merged, bytes: value.length })
   }
   const due = store.now() + eraseGraceMs
-  for (const { before, after: now } of pairs) changes.push(...bodyRows(before, now, due))
-  const bodies = pairs.map(({ before, after: now }) => missingBodies(before, now))
+  const bodies = pairs.map(({ before, after: now }) => bodyChanges(before, now, due))
+  for (const { rows } of bodies) changes.push(...rows)
   if (pairs.length > 0) changes.push({ key: countsKey, value: sealed(countsRow(counts), store.sha256) })
   if (next === undefined) changes.push({ key: waitingKey(via) })
   const prepared = {

@@ -42,7 +42,7 @@ import {
   type Sha256,
   toHex,
 } from '../crdt/index.ts'
-import { missingBodyRows } from './bodies.ts'
+import { type MissingBodies, missingBodyRows } from './bodies.ts'
 import type { Del, Disk, Put, Range } from './disk.ts'
 import type { Clock, Environment } from './environment.ts'
 import { NodeError } from './errors.ts'
@@ -127,7 +127,7 @@ export type Prepared = {
   /** Stored again because their row is damaged. */
   readonly repaired: readonly OpId[]
   /** Ops whose body is missing now, and no more. */
-  readonly bodies: readonly { readonly now: readonly OpId[]; readonly no: readonly OpId[] }[]
+  readonly bodies: readonly MissingBodies[]
 }
 
 export class Store {
