@@ -70,28 +70,32 @@ export class MemoryDisk implements Disk {
   /** The rows of the range as they are now; later changes do not show. */
   #scan(range: Range): Row[] {
     this.#order ??= [...this.#rows.keys()].sort()
-    const order = this.#order
-    let from = 0
-    let to = order.length
-    if (range.gte !== undefined) from = Math.max(from, firstFrom(order, nameOf(range.gte)))
-    if (range.gt !== undefined) from = Math.max(from, firstFrom(order, `${nameOf(range.gt)}\0`))
-    if (range.lt !== undefined) to = Math.min(to, firstFrom(order, nameOf(range.lt)))
-    if (range.lte !== undefined) to = Math.min(to, firstFrom(order, `${nameOf(range.lte)}\0`))
-    const limit = range.limit === undefined || range.limit < 0 ? Number.POSITIVE_INFINITY : range.limit
-    const count = Math.max(0, Math.min(to - from, limit))
-    const names = range.reverse === true ? order.slice(to - count, to).reverse() : order.slice(from, from + count)
-    return names.map((name) => this.#rows.get(name)!)
+    return namesWithin(this.#order, range).map((name) => this.#rows.get(name)!)
   }
 }
 
-function nameOf(key: Uint8Array): string {
+/** A key as text that sorts as its bytes do. */
+export function nameOf(key: Uint8Array): string {
   let name = ''
   for (const byte of key) name += String.fromCharCode(byte)
   return name
 }
 
+/** Of names in ascending order, those in a range, in its direction and not more than its limit. */
+export function namesWithin(order: readonly string[], range: Range): string[] {
+  let from = 0
+  let to = order.length
+  if (range.gte !== undefined) from = Math.max(from, firstFrom(order, nameOf(range.gte)))
+  if (range.gt !== undefined) from = Math.max(from, firstFrom(order, `${nameOf(range.gt)}\0`))
+  if (range.lt !== undefined) to = Math.min(to, firstFrom(order, nameOf(range.lt)))
+  if (range.lte !== undefined) to = Math.min(to, firstFrom(order, `${nameOf(range.lte)}\0`))
+  const limit = range.limit === undefined || range.limit < 0 ? Number.POSITIVE_INFINITY : range.limit
+  const count = Math.max(0, Math.min(to - from, limit))
+  return range.reverse === true ? order.slice(to - count, to).reverse() : order.slice(from, from + count)
+}
+
 /** Where the first name that is not below `bound` stands. */
-function firstFrom(order: readonly string[], bound: string): number {
+export function firstFrom(order: readonly string[], bound: string): number {
   let low = 0
   let high = order.length
   while (low < high) {

@@ -7,6 +7,7 @@
  * then nothing more can be written (LevelDB's way with a log whose state it no longer knows).
  */
 import type { Del, Disk, Put, Range } from '../../node/disk.ts'
+import { firstFrom, nameOf, namesWithin } from '../../node/disk-memory.ts'
 import { NodeError } from '../../node/errors.ts'
 import type { Chance } from './chance.ts'
 import type { ProcessClock, Scheduler } from './scheduler.ts'
@@ -162,17 +163,7 @@ export class SimDisk {
   }
 
   scan(range: Range): Row[] {
-    const order = this.#order
-    let from = 0
-    let to = order.length
-    if (range.gte !== undefined) from = Math.max(from, firstFrom(order, nameOf(range.gte)))
-    if (range.gt !== undefined) from = Math.max(from, firstFrom(order, `${nameOf(range.gt)}\0`))
-    if (range.lt !== undefined) to = Math.min(to, firstFrom(order, nameOf(range.lt)))
-    if (range.lte !== undefined) to = Math.min(to, firstFrom(order, `${nameOf(range.lte)}\0`))
-    const limit = range.limit === undefined || range.limit < 0 ? Number.POSITIVE_INFINITY : range.limit
-    const count = Math.max(0, Math.min(to - from, limit))
-    const names = range.reverse === true ? order.slice(to - count, to).reverse() : order.slice(from, from + count)
-    return names.map((name) => this.#rows.get(name)!)
+    return namesWithin(this.#order, range).map((name) => this.#rows.get(name)!)
   }
 
   #apply(batch: Batch): void {
@@ -271,19 +262,4 @@ export function never(): Promise<never> {
 
 function failed(what: string): NodeError {
   return new NodeError('store-failed', `couldn't ${what} the store: EIO`)
-}
-
-function nameOf(key: Uint8Array): string {
-  return Buffer.from(key.buffer, key.byteOffset, key.length).toString('latin1')
-}
-
-function firstFrom(order: readonly string[], bound: string): number {
-  let low = 0
-  let high = order.length
-  while (low < high) {
-    const middle = (low + high) >> 1
-    if (order[middle]! < bound) low = middle + 1
-    else high = middle
-  }
-  return low
 }
