@@ -1,4 +1,5 @@
 /** The pieces that routes describe themselves with, in OpenAPI 3.1. */
+import { namedParameters } from './openapi-parameters.ts'
 import { PROBLEMS, type ProblemCode } from './problem.ts'
 
 type Part = Readonly<Record<string, unknown>>
@@ -77,33 +78,7 @@ function ref(name: string): Part {
   return { $ref: `#/components/parameters/${name}` }
 }
 
-export const parameters = {
-  id: ref('id'),
-  owner: ref('owner'),
-  slug: ref('slug'),
-  op: ref('op'),
-  under: ref('under'),
-  sinceOp: ref('sinceOp'),
-  code: ref('code'),
-  webhook: ref('webhook'),
-  target: ref('target'),
-  letter: ref('letter'),
-  limit: ref('limit'),
-  cursor: ref('cursor'),
-  sort: ref('sort'),
-  query: ref('query'),
-  onlyKinds: ref('onlyKinds'),
-  search: ref('search'),
-  facets: ref('facets'),
-  filter: ref('filter'),
-  filters: ref('filters'),
-  since: ref('since'),
-  lastEventId: ref('lastEventId'),
-  lenient: ref('lenient'),
-  mode: ref('mode'),
-  stateHash: ref('stateHash'),
-  ifMatch: ref('ifMatch'),
-  idempotencyKey: ref('idempotencyKey'),
-  ifNoneMatch: ref('ifNoneMatch'),
-  ifNoneMatchAny: ref('ifNoneMatchAny'),
-} as const
+/** A reference to each of them, by its name. */
+export const parameters = Object.fromEntries(Object.keys(namedParameters).map((name) => [name, ref(name)])) as {
+  readonly [Name in keyof typeof namedParameters]: Part
+}
