@@ -43,7 +43,8 @@ import {
   waitingKey,
 } from './rows.ts'
 import type { Belonging } from './sets.ts'
-import type { Prepared, Store, StoredFrame } from './store.ts'
+import type { Store } from './store.ts'
+import type { Prepared, StoredFrame } from './store-types.ts'
 
 /** A frame that brings ops of a group. Only those taken from it are stored. */
 export type Carrier = { readonly frame: ParsedFrame; readonly origin?: string; readonly taken: Set<OpId> }

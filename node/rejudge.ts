@@ -10,7 +10,8 @@ import { bodyChanges } from './bodies.ts'
 import type { Del, Put } from './disk.ts'
 import { eraseGraceMs, rejudgeRecords } from './limits.ts'
 import { countsKey, countsRow, recordKey, sealed, waitingKey } from './rows.ts'
-import type { Prepared, Store } from './store.ts'
+import type { Store } from './store.ts'
+import type { Prepared } from './store-types.ts'
 
 /** The next records that rely on `via`, after `after`; `next`: go on from there, undefined: that were all. */
 export async function rejudge(

@@ -16,7 +16,8 @@ import { BLOCKED } from './policy.ts'
 import { rejudge } from './rejudge.ts'
 import type { Admitted, Appended, Journal, LocalAuthorisation, LocalWrite, Log, WriteOutcome } from './replica-types.ts'
 import { belongingOf } from './sets.ts'
-import type { Prepared, Store } from './store.ts'
+import type { Store } from './store.ts'
+import type { Prepared } from './store-types.ts'
 import { type Author, authoriseInto, writeInto } from './write.ts'
 
 export type WriterOptions = {

@@ -111,7 +111,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a cached record is not replaced',
-    file: 'node/store.ts',
+    file: 'node/store-records.ts',
     find: 'this.#records.set(merged.record, merged, bytes)',
     replace: '',
   },

@@ -1,0 +1,179 @@
+/**
+ * Merged records as they lie on the disk, judged by their owners' authority as it is now.
+ *
+ * A record whose row does not read back as written is merged again from its ops.
+ */
+import { decodeMerged, type Merged, merge, type Op, type OpId, type RecordId } from '../crdt/index.ts'
+import { NodeError } from './errors.ts'
+import { recordCacheBytesMax, recordOpsCacheBytesMax } from './limits.ts'
+import { Lru } from './lru.ts'
+import { idOfKey, kindAfter, recordKey, recordsAfter, unsealed } from './rows.ts'
+import type { StoreAuthority } from './store-authority.ts'
+import type { StoreFrames } from './store-frames.ts'
+import type { Loaded, Prepared, StoreParts } from './store-types.ts'
+
+export class StoreRecords {
+  readonly #parts: StoreParts
+  readonly #frames: StoreFrames
+  readonly #authorities: StoreAuthority
+  readonly #records = new Lru<RecordId, Merged>(recordCacheBytesMax)
+  readonly #ops = new Lru<RecordId, readonly Op[]>(recordOpsCacheBytesMax)
+
+  constructor(parts: StoreParts, frames: StoreFrames, authorities: StoreAuthority) {
+    this.#parts = parts
+    this.#frames = frames
+    this.#authorities = authorities
+  }
+
+  /** What is on disk now. */
+  committed({ records }: Prepared): void {
+    for (const { merged, bytes, ops } of records) {
+      this.#records.set(merged.record, merged, bytes)
+      if (ops === undefined) this.#ops.delete(merged.record)
+      else this.#ops.set(merged.record, ops, weightOf(ops))
+    }
+  }
+
+  /** Their ops were written anew. */
+  forgetOps(records: readonly RecordId[]): void {
+    for (const record of records) this.#ops.delete(record)
+  }
+
+  /** All ops of a record as it is on disk, found from its heads. Of ops in `known` the disk is not asked. */
+  async opsOf(merged: Merged | undefined, known?: ReadonlyMap<OpId, Op>): Promise<Loaded> {
+    if (merged === undefined) return { ops: [] }
+    const cached = this.#ops.get(merged.record)
+    if (cached?.length === merged.opCount) return { ops: cached }
+    const ops = new Map<OpId, Op>()
+    for (let wanted = [...merged.heads]; wanted.length > 0; ) {
+      const found = await this.#frames.ops(known === undefined ? wanted : wanted.filter((id) => !known.has(id)))
+      for (const id of wanted) {
+        const op = found.get(id) ?? known?.get(id)
+        if (op !== undefined) ops.set(id, op)
+      }
+      const damaged = wanted.filter((id) => !ops.has(id))
+      if (damaged.length > 0) {
+        this.#frames.noteDamaged(damaged)
+        return { damaged }
+      }
+      const next = new Set<OpId>()
+      for (const id of wanted) for (const parent of ops.get(id)!.header.parents) if (!ops.has(parent)) next.add(parent)
+      wanted = [...next]
+    }
+    return { ops: [...ops.values()] }
+  }
+
+  peek(id: RecordId): Merged | undefined {
+    return this.#records.peek(id)
+  }
+
+  async record(id: RecordId): Promise<Merged | undefined> {
+    return (await this.records([id]))[0]
+  }
+
+  async records(ids: readonly RecordId[]): Promise<(Merged | undefined)[]> {
+    const found = ids.map((id) => this.#records.get(id))
+    const commits = this.#parts.commits()
+    for (const [at, merged] of found.entries()) {
+      if (merged?.judged !== undefined) found[at] = await this.#judgedNow(merged, commits)
+    }
+    const absent = ids.flatMap((id, at) => (found[at] === undefined ? [{ id, at }] : []))
+    if (absent.length === 0) return found
+    const rows = await this.#parts.disk.getMany(absent.map(({ id }) => recordKey(id)))
+    for (const [i, { id, at }] of absent.entries()) {
+      const row = rows[i]
+      if (row === undefined) continue
+      const merged = await this.#readRecord(id, row)
+      found[at] = merged
+      if (merged !== undefined && commits === this.#parts.commits()) this.#records.set(id, merged, row.length)
+    }
+    return found
+  }
+
+  /** Records in order of id, of one kind or all. */
+  async *recordsFrom(kind: string | undefined, from: RecordId | undefined): AsyncIterable<Merged> {
+    if (kind === undefined) {
+      for await (const [key, row] of this.#parts.disk.entries(recordsAfter(from))) {
+        const id = idOfKey(key)
+        const merged = await this.#readRecord(id, row)
+        if (merged !== undefined) yield merged
+      }
+      return
+    }
+    let ids: RecordId[] = []
+    for await (const key of this.#parts.disk.keys(kindAfter(kind, from))) {
+      ids.push(idOfKey(key))
+      if (ids.length < READ_AHEAD) continue
+      for (const merged of await this.records(ids)) if (merged !== undefined) yield merged
+      ids = []
+    }
+    for (const merged of await this.records(ids)) if (merged !== undefined) yield merged
+  }
+
+  /** Records as their rows are, whatever their owners' authority says by now; without those that lack a good row. */
+  async storedRecords(ids: readonly RecordId[]): Promise<Merged[]> {
+    const rows = await this.#parts.disk.getMany(ids.map(recordKey))
+    return rows.flatMap((row) => {
+      const value = row && unsealed(row, this.#parts.sha256)
+      return value === undefined ? [] : [decodeMerged(value)]
+    })
+  }
+
+  /** The record as its ops make it now; as it is where some of them are damaged, for nothing better can be said. */
+  async mergeAgain(merged: Merged): Promise<Merged> {
+    const loaded = await this.opsOf(merged)
+    return 'damaged' in loaded
+      ? merged
+      : merge(loaded.ops, this.#parts.sha256, await this.#authorities.authority(merged.owner))
+  }
+
+  async #readRecord(id: RecordId, row: Uint8Array): Promise<Merged | undefined> {
+    const value = unsealed(row, this.#parts.sha256)
+    if (value !== undefined) return this.#judgedNow(decodeMerged(value), this.#parts.commits())
+    this.#parts.log('error', 'a record on disk is damaged; merging it again from its ops', { record: id })
+    return this.#rebuild(id)
+  }
+
+  /** The record from all its ops, found by reading every frame: the slow way, for when its row is lost. */
+  async #rebuild(id: RecordId): Promise<Merged | undefined> {
+    const ops: Op[] = []
+    for await (const { frame } of this.#frames.framesSince(0)) {
+      for (const { op } of frame.entries) if (op.header.record === id) ops.push(op)
+    }
+    // Any of its ops may have been in a damaged frame, and a part of a record is not the record.
+    if (this.#frames.damage.frames > 0)
+      throw new NodeError('store-corrupt', `record ${id} is damaged, and so are frames that it may be merged from`)
+    const distinct = [...new Map(ops.map((op) => [op.id, op])).values()]
+    const owner = distinct.find(({ header }) => header.genesis !== undefined)?.header.genesis?.owner
+    if (owner === undefined) return undefined
+    return merge(distinct, this.#parts.sha256, await this.#authorities.authority(owner))
+  }
+
+  /** The record as its owner's authority stands now, which may have changed since it was merged. */
+  async #judgedNow(merged: Merged, commits: number): Promise<Merged> {
+    const { judged } = merged
+    if (judged === undefined) return merged
+    const authority = await this.#authorities.authority(merged.owner)
+    // While an op of that authority is damaged, nothing better is known than what was merged before.
+    if (!judged.vias.every((via) => authority.has(via)) || authority.stamp(judged.vias) === judged.stamp) return merged
+    // The usual end of a grant: all that was done under it stays, and no op has to be read to see that.
+    const keeps = merged.voided === undefined && authority.keepsAll(judged.vias, merged.heads)
+    const same = { ...merged, judged: { vias: judged.vias, stamp: authority.stamp(judged.vias) } }
+    const now = keeps ? same : await this.mergeAgain(merged)
+    if (now === merged) return merged
+    if (commits === this.#parts.commits()) this.#records.set(now.record, now, REJUDGED_BYTES)
+    return now
+  }
+}
+
+/** A record that was merged again for reading weighs so much in the cache; its row's length is not known. */
+const REJUDGED_BYTES = 2048
+/** Records read at once when a kind is listed. */
+const READ_AHEAD = 64
+
+function weightOf(ops: readonly Op[]): number {
+  return ops.reduce((sum, { body }) => sum + body.length + OP_OVERHEAD, 0)
+}
+
+/** What an op weighs beside its body. */
+const OP_OVERHEAD = 512
