@@ -32,11 +32,10 @@ import type * as Answer from './answers.ts'
 import { ClientAuthority } from './client-authority.ts'
 import { ClientError } from './client-error.ts'
 import { ClientPolicy } from './client-policy.ts'
-import { type Change, type FollowOptions, followLog, linesOf, type MatchChange } from './feed.ts'
+import { linesOf } from './feed.ts'
 import { type Fetch, Http, query } from './http.ts'
-import { pageItems } from './limits.ts'
 import { Names, pathOf, pluralOf } from './names.ts'
-import { type Place, type Proven, Prover } from './proof.ts'
+import { Prover } from './proof.ts'
 import {
   batches,
   type Entry,
@@ -48,6 +47,7 @@ import {
   readError,
   saysAlready,
 } from './publishing.ts'
+import { type CallOptions, Reader, searchPath, signalOf } from './reader.ts'
 import { kindNamed, parseReference } from './reference.ts'
 import {
   type OpVerdict,
@@ -70,20 +70,19 @@ export type ClientOptions = {
   /** Milliseconds since 1970, for the ops signed here. */
   readonly now?: () => number
 }
-export type CallOptions = { readonly signal?: AbortSignal }
-export type ReadOptions = CallOptions & { readonly etag?: string }
 export type ConditionOptions = CallOptions & {
   /** Only when the record still has this entity tag; a node-signed write only. */
   readonly ifMatch?: string
 }
 export { batches, type Entry, type Published, type PublishOptions } from './publishing.ts'
+export type { CallOptions } from './reader.ts'
 export type Written = {
   readonly outcome: 'created' | 'changed' | 'removed' | 'unchanged'
   readonly id: string
   readonly record?: Answer.RecordJson
 }
 
-export class Client {
+export class Client extends Reader {
   readonly url: string
   /** Whose records the key on this side writes: the did:key of it, or of its identity. */
   readonly did: string | undefined
@@ -100,15 +99,19 @@ export class Client {
       throw new TypeError(`expected the URL of a node, got ${JSON.stringify(options.url)}`)
     const { key: signer, suite = pureSuite, now = Date.now } = options
     const http = new Http(options.url, options.token, options.fetch ?? globalThis.fetch.bind(globalThis))
-    const net = async () => (await this.#names.about()).network_id
+    const owner = signer && (signer.owner ?? ownerOfKey(signer.key))
+    const names = new Names(http, owner)
+    const net = async () => (await names.about()).network_id
+    const prover = new Prover(http, net, suite)
+    super(http, names, prover)
     this.url = http.url
     this.#http = http
-    this.#owner = signer && (signer.owner ?? ownerOfKey(signer.key))
-    this.#names = new Names(http, this.#owner)
-    this.#prover = new Prover(http, net, suite)
+    this.#owner = owner
+    this.#names = names
+    this.#prover = prover
     if (signer !== undefined) {
-      this.did = ownerToDid(this.#owner as Owner)
-      this.#writer = new SignedWriter({ http, prover: this.#prover, net, signer, suite, now })
+      this.did = ownerToDid(owner as Owner)
+      this.#writer = new SignedWriter({ http, prover, net, signer, suite, now })
     }
   }
 
@@ -123,105 +126,7 @@ export class Client {
     return this.#writer !== undefined || this.#http.hasToken
   }
 
-  // ---- reading
-
-  status(options: CallOptions & { readonly stateHash?: boolean } = {}): Promise<Answer.Status> {
-    return this.#http.json(`/v1/status${query({ state_hash: options.stateHash ? 1 : undefined })}`, signalOf(options))
-  }
-
-  async get(reference: string, options: CallOptions = {}): Promise<Answer.RecordJson> {
-    return (await this.read(reference, options)).record
-  }
-
-  /** A record and the entity tag that a conditional write names. */
-  async read(
-    reference: string,
-    options: CallOptions = {},
-  ): Promise<{ record: Answer.RecordJson; etag: string | undefined }> {
-    const place = await this.resolve(reference, options)
-    const response = await this.#http.send(pathOf(place), signalOf(options))
-    return { record: (await response.json()) as Answer.RecordJson, etag: response.headers.get('etag') ?? undefined }
-  }
-
-  /** All records of a kind, in the node's order, page by page. */
-  async *list(
-    kind: string,
-    options: CallOptions & Answer.ListQuery = {},
-  ): AsyncGenerator<Answer.RecordJson, void, undefined> {
-    let left = options.limit ?? Number.POSITIVE_INFINITY
-    let cursor = options.cursor
-    do {
-      const page = await this.page(kind, {
-        ...options,
-        limit: Math.min(left, pageItems),
-        ...(cursor !== undefined && { cursor }),
-      })
-      for (const record of page.items.slice(0, left)) yield record
-      left -= page.items.length
-      cursor = page.next_cursor
-    } while (cursor !== undefined && left > 0)
-  }
-
-  async page(kind: string, options: CallOptions & Answer.ListQuery = {}): Promise<Answer.Page<Answer.RecordJson>> {
-    const { filters, filter, sort, limit, cursor } = options
-    const parameters = query({ ...filters, filter, sort, limit, cursor })
-    return this.#http.json(`/v1/${pluralOf(kind)}${parameters}`, signalOf(options))
-  }
-
-  /** Full text, filters, facets. Over all kinds unless one is named. */
-  async search(
-    question: Answer.SearchQuery & { readonly kind?: string },
-    options: CallOptions = {},
-  ): Promise<Answer.SearchAnswer> {
-    const { kind, ...body } = question
-    const path = kind === undefined ? '/v1/search' : `/v1/${pluralOf(kind)}/search`
-    return this.#http.json(path, { method: 'POST', body, ...signalOf(options) })
-  }
-
-  /** All records that a search finds, page by page. */
-  async *find(
-    question: Omit<Answer.SearchQuery, 'limit' | 'facets'> & { readonly kind?: string },
-    options: CallOptions = {},
-  ): AsyncGenerator<Answer.RecordJson, void, undefined> {
-    let { cursor } = question
-    do {
-      const page = await this.search(
-        { ...question, limit: pageItems, ...(cursor !== undefined && { cursor }) },
-        options,
-      )
-      for (const { record } of page.items) yield record
-      cursor = page.next_cursor
-    } while (cursor !== undefined)
-  }
-
-  /** What there is to filter, sort and count by; of all kinds unless one is named. */
-  async fields(kind?: string, options: CallOptions = {}): Promise<{ readonly fields: readonly Answer.Field[] }> {
-    return this.#http.json(kind === undefined ? '/v1/fields' : `/v1/${pluralOf(kind)}/fields`, signalOf(options))
-  }
-
-  /** The rows of the node's store, for a backup; needs its main token. */
-  async backup(options: CallOptions = {}): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.#http.send('/v1/backup', { accept: '*/*', token: true, ...signalOf(options) })
-    return response.body as ReadableStream<Uint8Array>
-  }
-
-  /** The signed ops of records as one file (node/PROTOCOLS.md, "Bundles"): of all, or of those that meet all named. */
-  async bundle(
-    of: {
-      readonly kinds?: readonly string[]
-      readonly owners?: readonly string[]
-      readonly records?: readonly string[]
-    },
-    options: CallOptions = {},
-  ): Promise<ReadableStream<Uint8Array>> {
-    const response = await this.#http.send('/v1/bundle', {
-      method: 'POST',
-      body: of,
-      accept: '*/*',
-      ...signalOf(options),
-    })
-    return response.body as ReadableStream<Uint8Array>
-  }
+  // ---- writing
 
   /** Gives the node signed frames, whoever signed them; a verdict for every op and every frame refused as a whole. */
   async postFrames(frames: readonly Uint8Array[], options: CallOptions = {}): Promise<readonly OpVerdict[]> {
@@ -233,53 +138,6 @@ export class Client {
     return results
   }
 
-  /** Every op of a record, newest first; also of a deleted one. */
-  async *history(reference: string, options: CallOptions = {}): AsyncGenerator<Answer.HistoryItem, void, undefined> {
-    const place = await this.resolve(reference, options)
-    let cursor: string | undefined
-    do {
-      const path = `${pathOf(place)}/history${query({ limit: pageItems, cursor })}`
-      const page = await this.#http.json<Answer.Page<Answer.HistoryItem>>(path, signalOf(options))
-      yield* page.items
-      cursor = page.next_cursor
-    } while (cursor !== undefined)
-  }
-
-  async heads(reference: string, options: CallOptions = {}): Promise<Answer.Heads> {
-    return this.#http.json(`${pathOf(await this.resolve(reference, options))}/heads`, signalOf(options))
-  }
-
-  /** The record as merged on this side from ops checked on this side; undefined when the node holds none. */
-  async proven(reference: string, options: CallOptions = {}): Promise<Proven | undefined> {
-    return this.#prover.record(await this.resolve(reference, options), options.signal)
-  }
-
-  changes(options: FollowOptions = {}): AsyncGenerator<Change, void, undefined> {
-    return followLog(this.#http, { path: '/v1/changes' }, options)
-  }
-
-  /** What comes to meet a search, changes or meets it no longer; a kept search by its name is told from when it was kept. */
-  async *matches(
-    what: string | { readonly query?: string; readonly filter?: string; readonly kinds?: readonly string[] },
-    options: FollowOptions = {},
-  ): AsyncGenerator<MatchChange, void, undefined> {
-    if (typeof what !== 'string') {
-      const parameters = { ...what, kinds: what.kinds?.join(',') }
-      yield* followLog<MatchChange>(this.#http, { path: '/v1/search/changes', parameters }, options)
-      return
-    }
-    const saved = await this.#http.json<Answer.SavedSearch>(searchPath(what), signalOf(options))
-    yield* followLog<MatchChange>(
-      this.#http,
-      { path: saved.changes },
-      { ...options, since: options.since ?? saved.since },
-    )
-  }
-
-  async savedSearches(options: CallOptions = {}): Promise<readonly Answer.SavedSearch[]> {
-    return (await this.#http.json<{ items: Answer.SavedSearch[] }>('/v1/searches', signalOf(options))).items
-  }
-
   /** Keeps a search under a name. A conflict when another one has it. */
   saveSearch(search: Answer.SearchToSave, options: CallOptions = {}): Promise<Answer.SavedSearch> {
     return this.#http.json('/v1/searches', { method: 'POST', body: search, token: true, ...signalOf(options) })
@@ -288,8 +146,6 @@ export class Client {
   async removeSearch(name: string, options: CallOptions = {}): Promise<void> {
     await this.#http.send(searchPath(name), { method: 'DELETE', token: true, ...signalOf(options) })
   }
-
-  // ---- writing
 
   /** Registers a document under its slug (`slug`, else `name`). A conflict when a live record has it. */
   async register(
@@ -427,11 +283,6 @@ export class Client {
     return this.#writer
   }
 
-  /** Where a record is: what was meant, as a kind and an id. Asks the node only for what the text leaves open. */
-  resolve(reference: string, options: CallOptions = {}): Promise<Place & { readonly kind: Kind }> {
-    return this.#names.resolve(reference, options)
-  }
-
   // ---- helpers of writing
 
   async #nodeWrite(method: string, reference: string, body: unknown, options: ConditionOptions): Promise<Written> {
@@ -496,12 +347,4 @@ export class Client {
     const code = outcome.code === 'exists' ? 'conflict' : outcome.code
     throw new ClientError(code, message, { problem: { errors: outcome.errors } })
   }
-}
-
-function searchPath(name: string): string {
-  return `/v1/searches/${encodeURIComponent(name)}`
-}
-
-function signalOf(options: CallOptions): { signal?: AbortSignal } {
-  return options.signal ? { signal: options.signal } : {}
 }
