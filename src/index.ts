@@ -2,8 +2,8 @@
  * src/: what a person touches. This is the door for programs: a client that signs, posts, reads, searches and follows
  * changes, and a record as a document to edit.
  *
- * Reading order: client.ts for what can be asked; signed-write.ts and proof.ts for how nothing has to be believed;
- * open-record.ts for editing; cli.ts for the command line; main.ts for a whole node.
+ * Reading order: reader.ts and client.ts for what can be asked and written; signed-write.ts and proof.ts for how nothing
+ * has to be believed; open-record.ts for editing; cli.ts for the command line; main.ts for a whole node.
  */
 export type * from './answers.ts'
 export * from './client.ts'
