@@ -122,12 +122,13 @@ export class Group {
   }
 
   async prefetchRecords(ids: readonly RecordId[]): Promise<void> {
-    const records = ids.filter((id) => !this.#states.has(id))
+    const records = [...new Set(ids)].filter((id) => !this.#states.has(id))
     if (records.length === 0) return
     const merged = await this.#store.records(records)
     // The counts are as the rows have it, and those of judged records may be behind what is read.
     const judged = records.filter((_, i) => merged[i]?.judged !== undefined)
-    const stored = new Map((await this.#store.storedRecords(judged)).map((row) => [row.record, row]))
+    const rows = judged.length === 0 ? [] : await this.#store.storedRecords(judged)
+    const stored = new Map(rows.map((row) => [row.record, row]))
     for (const [i, id] of records.entries()) {
       const now = merged[i]
       this.#states.set(id, { before: stored.get(id) ?? now, now, dirty: false, ops: undefined, added: [] })

@@ -40,9 +40,8 @@ export type Written = {
   readonly failure?: unknown
 }
 
-/** Takes into the group what these writes come to; the ops are still to be signed, in this order. */
+/** Takes into the group, which has read their records, what these writes come to; the ops are to be signed in this order. */
 export async function writeInto(group: Group, writes: readonly LocalWrite[], author: Author): Promise<Written> {
-  await group.prefetchRecords(writes.map(({ record }) => record))
   const outcomes: WriteOutcome[] = []
   const ops: Op[] = []
   let failure: unknown

@@ -247,6 +247,10 @@ export class Writer {
   async #write(group: Group, jobs: readonly Job[], answers: ((failure: unknown) => void)[]): Promise<ParsedFrame[]> {
     const { author } = this.#options
     const ops: Op[] = []
+    // Of all who wait in one go: a call of the disk for each costs more than everything else a write does.
+    await group.prefetchRecords(
+      jobs.flatMap((job) => (job.is === 'write' ? job.writes.map(({ record }) => record) : [])),
+    )
     for (const job of jobs) {
       if (job.is === 'authorise') {
         const made = await authoriseInto(group, job.authorisation, author!)
