@@ -5,8 +5,8 @@
  * Reading never throws and never refuses an op: whatever is in a body that does not fit is inert, alone where it can
  * be told apart from its neighbours, else with the whole body. Nothing here depends on other ops or on a kind's table.
  */
-import { compareText, fromHex, isHex, toHex } from './bytes.ts'
-import { decode, encode } from './cbor.ts'
+import { compareText, fromHex, isHex, toHex, utf8 } from './bytes.ts'
+import { decode, encode, formsAt } from './cbor.ts'
 import { ITEMS_MAX, MEMBER_BYTES_MAX, PATH_SEGMENTS_MAX } from './limits.ts'
 import { OP_TYPES, type Op, type OpId } from './op.ts'
 import { isKey, isPath } from './place.ts'
@@ -92,7 +92,7 @@ export function readBody(op: Op): Content {
   switch (OP_TYPES[op.header.type - 1]) {
     case 'genesis':
     case 'put':
-      return readWhole(op.body)
+      return readDocument(op.body)
     case 'patch':
       return readPatch(op.body)
     case 'delete':
@@ -105,7 +105,8 @@ export function readBody(op: Op): Content {
 const NOTHING: Content = { effective: true, writes: [] }
 const INERT: Content = { effective: false, writes: [] }
 
-function readWhole(bytes: Uint8Array): Content {
+/** The body of a genesis or put. */
+export function readDocument(bytes: Uint8Array): Content {
   const body = decode(bytes)
   if (!body.ok || !isMap(body.value)) return INERT
   const { slug, f, s, t } = body.value
@@ -119,6 +120,16 @@ function readWhole(bytes: Uint8Array): Content {
   for (const entry of t) readText(entry, writes)
   return typeof slug === 'string' ? { effective: true, slug, writes } : { effective: true, writes }
 }
+
+/** Whether a genesis or put with this body is effective, without reading what it says. */
+export function isDocument(bytes: Uint8Array): boolean {
+  const found = formsAt(bytes, BODY_KEYS)
+  if (found === undefined || found.others > 0) return false
+  const [f, s, t, slug] = found.forms
+  return f === 'list' && s === 'list' && t === 'list' && (slug === undefined || slug === 'text')
+}
+
+const BODY_KEYS = ['f', 's', 't', 'slug'].map(utf8)
 
 function readPatch(bytes: Uint8Array): Content {
   const body = decode(bytes)

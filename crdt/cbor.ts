@@ -46,8 +46,23 @@ export function decode(bytes: Uint8Array, limits: ValueLimits = WIRE_LIMITS): De
  * map, or hold no text there. Nothing is built or copied.
  */
 export function textAt(bytes: Uint8Array, key: Uint8Array): Uint8Array | undefined {
-  const sought = { key, at: -1 }
-  if (scan(bytes, WIRE_LIMITS, sought) !== undefined || sought.at < 0) return undefined
-  const range = textRange(bytes, sought.at)
+  const sought = { keys: [key], at: [-1], others: 0 }
+  if (scan(bytes, WIRE_LIMITS, sought) !== undefined) return undefined
+  const [at] = sought.at as [number]
+  const range = at < 0 ? undefined : textRange(bytes, at)
   return range && bytes.subarray(range.start, range.end)
 }
+
+/** What the values of a canonical map are, key by key; undefined when the bytes are something else. Nothing is built. */
+export function formsAt(bytes: Uint8Array, keys: readonly Uint8Array[]): Forms | undefined {
+  const sought = { keys, at: keys.map(() => -1), others: 0 }
+  if (scan(bytes, WIRE_LIMITS, sought) !== undefined || (bytes[0] as number) >> 5 !== MAP) return undefined
+  const forms = sought.at.map((at) => (at < 0 ? undefined : FORMS[(bytes[at] as number) >> 5]))
+  return { forms, others: sought.others }
+}
+
+/** Of each key asked for, `undefined` when it is not there; and how many keys more there are. */
+export type Forms = { readonly forms: readonly (CborForm | undefined)[]; readonly others: number }
+export type CborForm = 'number' | 'bytes' | 'text' | 'list' | 'map' | 'simple'
+const FORMS: readonly CborForm[] = ['number', 'number', 'bytes', 'text', 'list', 'map', 'simple', 'simple']
+const MAP = 5

@@ -6,14 +6,14 @@
  * A fold knows the document, not the ops behind it. Where that is not enough, it says so and `merge` decides.
  */
 import type { OwnerAuthority } from './authority.ts'
-import { type Content, readBody, type Splice, type Write } from './body.ts'
+import { type Content, readBody, readDocument, type Splice, type Write } from './body.ts'
 import { toHex, utf8 } from './bytes.ts'
 import { scalarKey } from './equal.ts'
 import { isPlain, judgeAlone } from './judge.ts'
 import { SPLICES_MAX } from './limits.ts'
 import { type Judged, judgedBy, type Merged, type ShownText } from './merge.ts'
 import { isSlug } from './names.ts'
-import { DELETE, ERASE, type Op, type OpId } from './op.ts'
+import { DELETE, ERASE, type Op, type OpId, type Owner, type RecordId } from './op.ts'
 import { compareMembers, comparePaths, pathKey } from './place.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
 import { applySplice } from './text.ts'
@@ -55,6 +55,24 @@ export function foldLine(ops: readonly Op[], sha256: Sha256): Merged | undefined
   return fold.merged()
 }
 
+/** What is known of a genesis that stands alone. */
+export type First = {
+  readonly id: OpId
+  readonly record: RecordId
+  readonly owner: Owner
+  readonly kind: string
+  readonly slugHash: string
+  readonly w: number
+  readonly body: Uint8Array
+}
+
+/** The record that a genesis alone makes, which relies on no other op. */
+export function foldFirst({ id, record, owner, kind, slugHash, w, body }: First, sha256: Sha256): Merged {
+  const fold = new Fold({ record, owner, kind, registeredAt: w }, slugHash)
+  fold.takeContent(id, w, readDocument(body), sha256)
+  return fold.merged()
+}
+
 /** The slug that a body gives, when it is the one that the genesis' header names. */
 export function slugOf(content: Content, slugHash: string, sha256: Sha256): string | undefined {
   const { slug } = content
@@ -68,7 +86,7 @@ type OwnMap = Record<string, Value>
 class Fold {
   readonly #identity: Pick<Merged, 'record' | 'owner' | 'kind' | 'registeredAt'>
   #slug: string | undefined
-  #slugHash: string | undefined
+  readonly #slugHash: string | undefined
   #live = false
   #head: OpId = ''
   #opCount = 0
@@ -83,17 +101,16 @@ class Fold {
   /** Members are taken from the document when a set is first written to, and put back at the end. */
   readonly #sets = new Map<string, Members>()
 
-  private constructor(identity: Pick<Merged, 'record' | 'owner' | 'kind' | 'registeredAt'>) {
+  constructor(identity: Pick<Merged, 'record' | 'owner' | 'kind' | 'registeredAt'>, slugHash?: string) {
     this.#identity = identity
+    this.#slugHash = slugHash
   }
 
   /** Before a record's first op, which is still to be taken. TypeError when it is no genesis. */
   static start(op: Op): Fold {
     const { genesis, record, w } = op.header
     if (genesis === undefined) throw new TypeError(`expected a genesis, got type ${op.header.type}`)
-    const fold = new Fold({ record, owner: genesis.owner, kind: genesis.kind, registeredAt: w })
-    fold.#slugHash = genesis.slugHash
-    return fold
+    return new Fold({ record, owner: genesis.owner, kind: genesis.kind, registeredAt: w }, genesis.slugHash)
   }
 
   static from(before: Merged): Fold {
@@ -112,29 +129,38 @@ class Fold {
 
   /** False when only `merge` can say; the fold is then of no further use. */
   take(op: Op, sha256: Sha256): boolean {
-    const content = readBody(op)
-    this.#head = op.id
-    this.#opCount++
-    this.#latest = Math.max(this.#latest, op.header.w)
+    const { id, header } = op
+    if (header.type !== DELETE) return this.takeContent(id, header.w, readBody(op), sha256)
+    this.#note(id, header.w)
+    if (!readBody(op).effective) return true
+    this.#clear()
+    this.#live = false
+    this.#changedAt = header.w
+    return true
+  }
+
+  /** The same for an op that is no delete. */
+  takeContent(id: OpId, w: number, content: Content, sha256: Sha256): boolean {
+    this.#note(id, w)
     if (this.#slug === undefined && content.slug !== undefined) {
       if (this.#slugHash === undefined) return false
       this.#slug = slugOf(content, this.#slugHash, sha256)
     }
     if (!content.effective) return true
-    if (op.header.type === DELETE) {
-      this.#clear()
-      this.#live = false
-      this.#changedAt = op.header.w
-      return true
-    }
-    this.#changedAt = Math.max(this.#changedAt, op.header.w)
+    this.#changedAt = Math.max(this.#changedAt, w)
     for (const write of content.writes) {
       if (write.says !== 'splice') {
         this.#live = true
-        this.#write(write, op.id)
-      } else if (!this.#splice(write, op.id)) return false
+        this.#write(write, id)
+      } else if (!this.#splice(write, id)) return false
     }
     return true
+  }
+
+  #note(id: OpId, w: number): void {
+    this.#head = id
+    this.#opCount++
+    this.#latest = Math.max(this.#latest, w)
   }
 
   merged(): Merged {

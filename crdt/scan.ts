@@ -20,8 +20,11 @@ export type CborReason =
 /** How large a value may be: containers within one another, and items of one container. */
 export type ValueLimits = { readonly depth: number; readonly items: number }
 
-/** Asks where the value of one key of the outermost map begins. */
-export type Sought = { readonly key: Uint8Array; at: number }
+/**
+ * Asks where the values of some keys of the outermost map begin: `at` is filled in the order of `keys`, -1 = not there;
+ * `others` counts the keys that were not asked for.
+ */
+export type Sought = { readonly keys: readonly Uint8Array[]; readonly at: number[]; others: number }
 
 const NEGATIVE = 1
 const TEXT = 3
@@ -82,7 +85,7 @@ export function scan(bytes: Uint8Array, limits: ValueLimits, sought?: Sought): C
           if (!follows(bytes, lastKeyAt[inner] as number, lastKeyEnd[inner] as number, at, stop)) return 'key-order'
           lastKeyAt[inner] = at
           lastKeyEnd[inner] = stop
-          if (sought !== undefined && depth === 1 && holds(bytes, at, stop, sought.key)) sought.at = stop
+          if (sought !== undefined && depth === 1) note(sought, bytes, at, stop)
         }
         at = stop
       } else {
@@ -126,6 +129,15 @@ function follows(bytes: Uint8Array, lastAt: number, lastEnd: number, at: number,
     if (difference !== 0) return difference > 0
   }
   return false
+}
+
+function note(sought: Sought, bytes: Uint8Array, at: number, stop: number): void {
+  for (let place = 0; place < sought.keys.length; place++) {
+    if (!holds(bytes, at, stop, sought.keys[place] as Uint8Array)) continue
+    sought.at[place] = stop
+    return
+  }
+  sought.others++
 }
 
 function holds(bytes: Uint8Array, at: number, end: number, wanted: Uint8Array): boolean {

@@ -7,6 +7,8 @@
  */
 import { concat, fromHex, toHex, u32be, utf8 } from './bytes.ts'
 import { decode, encode, STATE_LIMITS } from './cbor.ts'
+import { firstOf, readLater } from './first.ts'
+import type { First } from './fold.ts'
 import { SEM } from './limits.ts'
 import type { Alternative, Conflict, Merged } from './merge.ts'
 import type { OpId } from './op.ts'
@@ -35,8 +37,10 @@ export function stateHash(hashes: Iterable<Uint8Array>, sem: number = SEM, sha25
   return toHex(sha256(concat(STATE_PREFIX, u32be(sem), joined)))
 }
 
-/** Everything that `decodeMerged` gives back. */
+/** Everything that `decodeMerged` gives back. Of a record that nobody has looked into it is the op that it is made of. */
 export function encodeMerged(merged: Merged): Uint8Array {
+  const first = firstOf(merged)
+  if (first !== undefined) return encodeFirst(first)
   const { slug = null, heads, doc, conflicts, texts } = merged
   const row: Value[] = [
     fromHex(merged.record),
@@ -63,8 +67,11 @@ export function encodeMerged(merged: Merged): Uint8Array {
  * What `encodeMerged` wrote, from our own store: it is not looked at as a stranger's bytes would be. RangeError when it
  * is visibly something else.
  */
-export function decodeMerged(bytes: Uint8Array): Merged {
+export function decodeMerged(bytes: Uint8Array, sha256: Sha256 = pureSha256): Merged {
   const read = decode(bytes, STATE_LIMITS)
+  if (read.ok && Array.isArray(read.value) && read.value.length === FIRST_LENGTH) {
+    return readLater(readFirst(read.value as unknown as FirstRow), sha256)
+  }
   if (!read.ok || !Array.isArray(read.value) || read.value.length < ROW_LENGTH) {
     throw new RangeError(
       `expected a merged record, got ${bytes.length} bytes (${read.ok ? 'of another shape' : read.reason})`,
@@ -97,6 +104,26 @@ export function decodeMerged(bytes: Uint8Array): Merged {
     registers,
     ...(remarks && readRemarks(remarks)),
   }
+}
+
+/** How a row of one op differs from one of a document. */
+const FIRST_LENGTH = 7
+type FirstRow = [
+  id: Uint8Array,
+  record: Uint8Array,
+  owner: Uint8Array,
+  kind: string,
+  slugHash: Uint8Array,
+  w: number,
+  body: Uint8Array,
+]
+
+function encodeFirst({ id, record, owner, kind, slugHash, w, body }: First): Uint8Array {
+  return encode([fromHex(id), fromHex(record), fromHex(owner), kind, fromHex(slugHash), w, body], STATE_LIMITS)
+}
+
+function readFirst([id, record, owner, kind, slugHash, w, body]: FirstRow): First {
+  return { id: toHex(id), record: toHex(record), owner: toHex(owner), kind, slugHash: toHex(slugHash), w, body }
 }
 
 const ROW_LENGTH = 15

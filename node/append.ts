@@ -6,6 +6,7 @@
  * (admit.ts, write.ts).
  */
 import {
+  begin,
   encodeMerged,
   extend,
   IDENTITY,
@@ -208,7 +209,7 @@ export class Group {
       const vias = [...(state.now?.judged?.vias ?? []), ...(op.header.via === undefined ? [] : [op.header.via])]
       if (!vias.every((via) => authority.has(via))) return this.#store.authorityGaps(authority.record)
     }
-    const folded = state.dirty ? undefined : extend(state.now, op, this.#store.sha256, authority)
+    const folded = state.dirty ? undefined : this.#fold(state.now, op, authority)
     if (folded !== undefined) {
       state.now = folded
       state.ops?.push(op)
@@ -223,6 +224,11 @@ export class Group {
     if (owner !== undefined) this.#count(op, owner)
     this.#bring(op.id, carrier)
     return undefined
+  }
+
+  #fold(now: Merged | undefined, op: Op, authority: OwnerAuthority | undefined): Merged | undefined {
+    const { sha256 } = this.#store
+    return (now === undefined ? begin(op, sha256) : undefined) ?? extend(now, op, sha256, authority)
   }
 
   /** The same for an op of this owner's authority record. */

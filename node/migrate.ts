@@ -6,6 +6,7 @@
  *        2   rows a, v, w (who may write), i, s, u (ids in order of arrival); records name equivocations, what was
  *            voided and what was erased
  *        3   rows q (what went in of each owner and actor)
+ *        4   the row of a record of one op may be that op (crdt encodeMerged); rows as before are read as before
  *
  * The meta row says the new format first, with `from` beside it, then the rows are rewritten, then `from` goes. So an
  * older program refuses the store by name from the first changed row on, and a migration that was cut off anywhere is
@@ -47,7 +48,7 @@ export async function migrate(store: MigrateStore, { disk, sha256, log, meta }: 
   log('info', 'bringing the store to a newer format', { from, to: FORMAT })
   await put({ format: FORMAT, net, epoch, from })
   const records = from < 2 ? await nameEquivocations(store, disk, sha256) : 0
-  await countUsage(store, disk, sha256)
+  if (from < 3) await countUsage(store, disk, sha256)
   const done = { format: FORMAT, net, epoch }
   await put(done)
   log('info', 'the store has the newer format', { format: FORMAT, records })

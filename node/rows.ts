@@ -24,7 +24,7 @@ import type { Put } from './disk.ts'
 import type { Codec } from './replica-types.ts'
 
 /** Of the rows, by number; migrate.ts says what each brought. */
-export const FORMAT = 3
+export const FORMAT = 4
 
 /** `from`: a migration from that format has begun and not ended. */
 export type Meta = {

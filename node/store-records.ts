@@ -115,7 +115,7 @@ export class StoreRecords {
     const rows = await this.#parts.disk.getMany(ids.map(recordKey))
     return rows.flatMap((row) => {
       const value = row && unsealed(row, this.#parts.sha256)
-      return value === undefined ? [] : [decodeMerged(value)]
+      return value === undefined ? [] : [decodeMerged(value, this.#parts.sha256)]
     })
   }
 
@@ -129,7 +129,7 @@ export class StoreRecords {
 
   async #readRecord(id: RecordId, row: Uint8Array): Promise<Merged | undefined> {
     const value = unsealed(row, this.#parts.sha256)
-    if (value !== undefined) return this.#judgedNow(decodeMerged(value), this.#parts.commits())
+    if (value !== undefined) return this.#judgedNow(decodeMerged(value, this.#parts.sha256), this.#parts.commits())
     this.#parts.log('error', 'a record on disk is damaged; merging it again from its ops', { record: id })
     return this.#rebuild(id)
   }
