@@ -23,6 +23,7 @@ import {
   streamWindowBytes,
   syncIdleTimeoutMs,
 } from './limits.ts'
+import { joiningWrites } from './network-writes.ts'
 import { kadProtocol, mdnsServiceTag, opsTopic } from './protocols.ts'
 
 export type Services = {
@@ -53,7 +54,7 @@ export function makeLibp2p(options: Libp2pOptions): Promise<Libp2p<Services>> {
     nodeInfo: { name: 'peerage' },
     addresses: { listen: [...listen] },
     transports: [tcp({ backlog: 128 })],
-    connectionEncrypters: [noise()],
+    connectionEncrypters: [(components) => joiningWrites(noise()(components))],
     streamMuxers: [
       yamux({
         streamOptions: {

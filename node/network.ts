@@ -78,6 +78,8 @@ export class Network implements Transport, AsyncDisposable {
   readonly #stopping = new AbortController()
   readonly #channels = new Set<StreamChannel>()
   readonly #dialling = new Set<string>()
+  /** Connected. libp2p would make the list anew from its connections, which costs more than what it is asked for. */
+  readonly #peers = new Set<string>()
   readonly #met = new Set<(peer: string) => void>()
   readonly #left = new Set<(peer: string) => void>()
   readonly #misdeeds = countsOf(MISDEEDS)
@@ -100,8 +102,10 @@ export class Network implements Transport, AsyncDisposable {
     this.#libp2p = libp2p
     libp2p.addEventListener('peer:connect', ({ detail }) => this.#connected(detail))
     libp2p.addEventListener('peer:disconnect', ({ detail }) => {
+      const peer = detail.toString()
       this.#events.disconnected++
-      for (const call of this.#left) call(detail.toString())
+      this.#peers.delete(peer)
+      for (const call of this.#left) call(peer)
       this.#look()
     })
     libp2p.addEventListener('peer:identify', ({ detail }) => {
@@ -155,7 +159,7 @@ export class Network implements Transport, AsyncDisposable {
       sha256: nativeSuite.sha256,
       environment,
       signal: this.#stopping.signal,
-      peers: () => libp2p.getPeers().length,
+      peers: () => this.#peers.size,
       found: (peer, addresses) => this.#hint(peer, addresses),
     })
   }
@@ -171,7 +175,7 @@ export class Network implements Transport, AsyncDisposable {
   }
 
   peers(): readonly string[] {
-    return this.#libp2p?.getPeers().map(String) ?? []
+    return [...this.#peers]
   }
 
   address(peer: string): string | undefined {
@@ -303,6 +307,7 @@ export class Network implements Transport, AsyncDisposable {
 
   #connected(id: PeerId): void {
     const peer = id.toString()
+    this.#peers.add(peer)
     this.#events.connected++
     // An address that we dialled works; the port of an inbound connection says nothing.
     const outbound = this.#connections(peer).filter(({ direction }) => direction === 'outbound')
