@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { Level } from 'level'
 import type { Del, Disk, Put, Range } from './disk.ts'
 import { NodeError } from './errors.ts'
-import { diskCacheBytes, diskWriteBufferBytes } from './limits.ts'
+import { diskCacheBytes, diskReadsHereMax, diskWriteBufferBytes } from './limits.ts'
 
 const bytes = { keyEncoding: 'view', valueEncoding: 'view' } as const
 
@@ -47,11 +47,13 @@ export class LevelDisk implements Disk {
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
-    return this.#run('read', () => this.#level.get(key))
+    return this.#run('read', async () => this.#level.getSync(key))
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
     if (keys.length === 0) return []
+    if (keys.length <= diskReadsHereMax)
+      return this.#run('read', async () => keys.map((key) => this.#level.getSync(key)))
     return this.#run('read', () => this.#level.getMany(keys as Uint8Array[]))
   }
 

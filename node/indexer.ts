@@ -234,6 +234,8 @@ export class Indexer implements AsyncDisposable {
           this.#wake = resolve
           if (this.#stop.signal.aborted) resolve()
         })
+        // Whoever waits for these ops to be told, or answered, comes first.
+        await new Promise((resolve) => setImmediate(resolve))
         continue
       }
       const records = [...this.#queue.values()]

@@ -41,6 +41,8 @@ export const verifyQueueMax = 100_000
 // Store
 /** LevelDB's cache of table blocks. */
 export const diskCacheBytes = 32 * MiB
+/** Rows read where we are: ten microseconds each, when it takes ten times that to hear from another thread. */
+export const diskReadsHereMax = 4
 /** LevelDB's log and memory table; up to two are held. Larger means fewer compactions in an import and a longer reopen. */
 export const diskWriteBufferBytes = 8 * MiB
 /** Decoded frames kept for reads and merges, by the bytes of their frames; the objects weigh two to three times that. */

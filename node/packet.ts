@@ -28,8 +28,8 @@ export interface PacketCodec {
 
 const PLAIN = 0
 const ZSTD = 1
-/** Below this a zstd header eats what it saves. */
-const WORTH_BYTES = 160
+/** What fits one packet of the network below is not sooner there for being smaller, and later for having been packed. */
+const WORTH_BYTES = 1_200
 /** A window of 8 MiB is twice what a packet may inflate to; a stranger's header could ask for 128 MiB. */
 const INFLATE = { params: { [constants.ZSTD_d_windowLogMax]: 23 } }
 const COMPRESS = { params: { [constants.ZSTD_c_compressionLevel]: 3 } }
