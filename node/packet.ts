@@ -59,8 +59,11 @@ export const zstdPackets: PacketCodec = {
 /** Nothing is compressed, and what is compressed is refused. */
 export const plainPackets: PacketCodec = { compress: () => undefined, inflate: () => 'malformed' }
 
+/** What zlib says of more output than was asked for, and of a header that wants more memory than is given. */
+const TOO_LARGE = ['ERR_BUFFER_TOO_LARGE', 'ZSTD_error_frameParameter_windowTooLarge']
+
 function whyNot(error: unknown): BadPacket {
-  return (error as { code?: string }).code === 'ERR_BUFFER_TOO_LARGE' ? 'too-large' : 'malformed'
+  return TOO_LARGE.includes((error as { code?: string }).code ?? '') ? 'too-large' : 'malformed'
 }
 
 /** What `frames` take in a packet before it is compressed. */

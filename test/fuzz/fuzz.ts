@@ -6,6 +6,7 @@
  * new, halves of it are run again until the input is found. Counting makes code ten times slower, so only the first
  * tenth of the runs is guided; the rest are mutants of what it found. One seed decides every input.
  */
+import { setImmediate } from 'node:timers/promises'
 import { Chance } from '../sim/chance.ts'
 import { Coverage } from './coverage.ts'
 import { mutate } from './mutate.ts'
@@ -23,9 +24,12 @@ export type Fuzzed = {
   readonly target: string
   readonly executions: number
   readonly inputs: number
-  readonly blocks: number
+  /** Characters of our sources that ran, beyond what the good inputs reach. */
+  readonly reached: number
   readonly slowestMs: number
+  /** The most the process took, and how much of that came while the target ran. */
   readonly memoryMb: number
+  readonly grownMb: number
   readonly seconds: number
   readonly found: readonly Found[]
 }
@@ -35,19 +39,37 @@ export const HANG_MS = 100
 export const MEMORY_MB = 512
 const BATCH_MIN = 16
 const GUIDED = 0.1
-const BATCH_MAX = 4_096
+const BATCH_MAX = 256
+/** After so many runs the event loop turns, as it does in a node: what waits to be freed until then would pile up. */
+const TURN_RUNS = 64
 const FOUND_MAX = 10
 
-export async function fuzz(target: Target, runs: number, seed: number): Promise<Fuzzed> {
+export type FuzzOptions = {
+  /** Keeps nothing of what reached new code: what guiding is worth is seen beside it. */
+  readonly blind?: boolean
+  /** Begun before the target's code ran for the first time. */
+  readonly coverage?: Coverage
+}
+
+export async function fuzz(
+  target: Target,
+  runs: number,
+  seed: number,
+  { blind = false, coverage = new Coverage() }: FuzzOptions = {},
+): Promise<Fuzzed> {
   const chance = new Chance(seed, 'fuzz', target.name)
   const started = performance.now()
   const found: Found[] = []
-  const corpus: Uint8Array[] = [...target.seeds()]
+  const good = target.seeds()
+  const corpus: Uint8Array[] = [...good]
+  /** Of inputs; what is run again to find out which one it was is not counted. */
   let executions = 0
+  let tried = 0
   let slowestMs = 0
-  let memoryMb = 0
+  const memoryAtFirst = memoryNow()
+  let memoryMb = memoryAtFirst
   const tryOne = async (input: Uint8Array): Promise<void> => {
-    executions++
+    if (++tried % TURN_RUNS === 0) await setImmediate()
     const begun = performance.now()
     try {
       const running = target.run(input)
@@ -62,7 +84,6 @@ export async function fuzz(target: Target, runs: number, seed: number): Promise<
     slowestMs = Math.max(slowestMs, least)
     if (least > HANG_MS) found.push({ input, why: `took ${least.toFixed(0)} ms` })
   }
-  const coverage = new Coverage()
   /** Runs these again, in halves, and keeps those that reach something new. */
   const keepFresh = async (inputs: readonly Uint8Array[]): Promise<void> => {
     for (const input of inputs) await tryOne(input)
@@ -72,8 +93,8 @@ export async function fuzz(target: Target, runs: number, seed: number): Promise<
     await keepFresh(inputs.slice(0, half))
     await keepFresh(inputs.slice(half))
   }
-  for (const input of target.seeds()) await tryOne(input)
-  coverage.fresh(true)
+  for (const input of good) await tryOne(input)
+  coverage.begin()
   let size = BATCH_MIN
   let isGuided = true
   while (executions < runs && found.length < FOUND_MAX) {
@@ -82,16 +103,19 @@ export async function fuzz(target: Target, runs: number, seed: number): Promise<
       coverage[Symbol.dispose]()
     }
     const inputs = Array.from({ length: Math.min(size, Math.max(1, runs - executions)) }, () =>
-      mutate(chance.pick(chance.yes(0.5) ? corpus.slice(-64) : corpus), chance.pick(corpus), chance, target.bytesMax),
+      mutate(chance.pick(chance.pick([good, corpus.slice(-64), corpus])), chance.pick(corpus), chance, target.bytesMax),
     )
+    executions += inputs.length
+    // Mutants are made with the code under test: what that reached is nobody's merit.
+    if (isGuided) coverage.fresh(false)
     for (const input of inputs) await tryOne(input)
-    if (isGuided && coverage.fresh(false) > 0) {
+    if (isGuided && coverage.fresh(blind) > 0 && !blind) {
       const half = inputs.length >> 1
       await keepFresh(inputs.slice(0, half))
       await keepFresh(inputs.slice(half))
       size = Math.max(BATCH_MIN, size >> 1)
     } else size = Math.min(BATCH_MAX, size * 2)
-    memoryMb = Math.max(memoryMb, Math.round(process.memoryUsage.rss() / 2 ** 20))
+    memoryMb = Math.max(memoryMb, memoryNow())
   }
   if (isGuided) coverage[Symbol.dispose]()
   if (memoryMb > MEMORY_MB) found.push({ input: new Uint8Array(), why: `the process grew to ${memoryMb} MB` })
@@ -100,12 +124,17 @@ export async function fuzz(target: Target, runs: number, seed: number): Promise<
     target: target.name,
     executions,
     inputs: corpus.length,
-    blocks: coverage.blocks,
+    reached: coverage.characters,
     slowestMs,
     memoryMb,
+    grownMb: memoryMb - memoryAtFirst,
     seconds,
     found,
   }
+}
+
+function memoryNow(): number {
+  return Math.round(process.memoryUsage.rss() / 2 ** 20)
 }
 
 /** The shortest of some more runs. */

@@ -1,7 +1,7 @@
 import { zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { FRAME_BYTES_MAX } from '../../crdt/index.ts'
+import { FRAME_BYTES_MAX, toHex } from '../../crdt/index.ts'
 import { packetFramesMax, syncInflatedBytesMax } from '../../node/limits.ts'
 import { pack, packetBytes, plainPackets, unpack, zstdPackets } from '../../node/packet.ts'
 import { seeded } from '../support/seed.ts'
@@ -59,6 +59,27 @@ test('stops a compressed bomb at the bound, before the memory is taken', async (
   const before = process.memoryUsage().rss
   expect(await unpack(bomb, zstdPackets)).toEqual({ ok: false, reason: 'too-large' })
   expect(process.memoryUsage().rss - before).toBeLessThan(16 * syncInflatedBytesMax)
+})
+
+test.each([
+  ['a window of 128 MiB', Uint8Array.of(0, 0x88)],
+  ['128 MiB of content in one segment', Uint8Array.of(0xa0, 0, 0, 0, 8)],
+])('refuses a header that asks for %s before the memory is taken', async (_, header) => {
+  const [block, rest] = [Uint8Array.of(1 | (5 << 3), 0, 0), Uint8Array.of(1, 2, 3, 4, 5)]
+  const packet = Uint8Array.of(1, 0x28, 0xb5, 0x2f, 0xfd, ...header, ...block, ...rest)
+  expect(await unpack(packet, zstdPackets)).toEqual({ ok: false, reason: 'too-large' })
+})
+
+test('refuses the packet that kept the fuzzer longest: eight frames of 426 bytes, and two bytes not as they were', async () => {
+  const frame = Uint8Array.from({ length: 426 }, (_, i) => i % 251)
+  const packet = await pack(
+    Array.from({ length: 8 }, () => frame),
+    zstdPackets,
+  )
+  expect(toHex(packet).startsWith('0128b52ffd60700c')).toBe(true)
+  packet[11]! ^= 0xff
+  packet[12]! ^= 0x55
+  expect(await unpack(packet, zstdPackets)).toEqual({ ok: false, reason: 'malformed' })
 })
 
 test('refuses more frames than a packet may hold, and a frame larger than any', async () => {
