@@ -29,7 +29,9 @@ import {
 } from './rows.ts'
 
 /** What is made anew (search), tells of a running process, or is the store itself. */
-const LEFT_OUT = new Set(['ops', 'search', 'node.json', 'ops.restoring', '.restoring'])
+const LEFT_OUT = new Set(['ops', 'search', 'node.json', '.restoring'])
+/** So are stores beside the store: damaged ones that were kept, and those being made. */
+const isLeftOut = (name: string) => LEFT_OUT.has(name) || name.startsWith('ops.')
 const JOURNAL = 'journal'
 /** Where files lie until they get their names. */
 const ASIDE = '.restoring'
@@ -51,7 +53,7 @@ async function filesIn(data: string): Promise<string[]> {
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !LEFT_OUT.has(relative(data, path).split(sep)[0] ?? ''))
+    .filter((path) => !isLeftOut(relative(data, path).split(sep)[0] ?? ''))
     .sort()
 }
 
@@ -165,9 +167,7 @@ async function restoreFiles(
 /** Below the folder, and none of what a backup leaves out. */
 function isOwnName(name: string): boolean {
   const parts = name.split('/')
-  return (
-    !LEFT_OUT.has(parts[0] ?? '') && parts.every((part) => /^[^\\:\0]+$/.test(part) && part !== '.' && part !== '..')
-  )
+  return !isLeftOut(parts[0] ?? '') && parts.every((part) => /^[^\\:\0]+$/.test(part) && part !== '.' && part !== '..')
 }
 
 async function sameKey(backup: string, present: string): Promise<boolean> {

@@ -4,11 +4,12 @@
  * Every failure becomes a NodeError whose message says what happened to which folder. LevelDB does not check what it
  * reads (a flipped bit can come back as a wrong value without an error): that is for the rows' own checks, store.ts.
  */
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { cp, link, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { Level } from 'level'
 import type { Del, Disk, Put, Range } from './disk.ts'
 import { NodeError } from './errors.ts'
+import { type DamagedFile, damagedLogs, lacksCurrent } from './level-files.ts'
 import { diskCacheBytes, diskReadsHereMax, diskWriteBufferBytes } from './limits.ts'
 
 const bytes = { keyEncoding: 'view', valueEncoding: 'view' } as const
@@ -18,19 +19,24 @@ type Rows<T> = { nextv(size: number): Promise<T[]>; close(): Promise<void> }
 
 export class LevelDisk implements Disk {
   readonly folder: string
+  /** Logs that were damaged when it was opened, and where they are kept: LevelDB has left out what it could not read. */
+  readonly damaged: { readonly logs: readonly DamagedFile[]; readonly kept: string } | undefined
   readonly #level: Level<Uint8Array, Uint8Array>
 
-  private constructor(folder: string, level: Level<Uint8Array, Uint8Array>) {
+  private constructor(folder: string, level: Level<Uint8Array, Uint8Array>, damaged: LevelDisk['damaged']) {
     this.folder = folder
+    this.damaged = damaged
     this.#level = level
   }
 
   /**
    * Opens the folder, or makes it. NodeError('store-locked') when another process has it open, with that process'
    * id when it can be told; the caller decides whether to wait. NodeError('store-corrupt') when LevelDB's own files
-   * are damaged.
+   * are damaged. A damaged log does not keep it from opening: it is copied first.
    */
   static async open(folder: string): Promise<LevelDisk> {
+    if (await lacksCurrent(folder)) throw corrupt(folder, 'the file CURRENT is gone')
+    const damaged = await keepDamagedLogs(folder)
     const level = new Level<Uint8Array, Uint8Array>(folder, {
       ...bytes,
       cacheSize: diskCacheBytes,
@@ -43,7 +49,31 @@ export class LevelDisk implements Disk {
     }
     // Only for the message to a second process: losing it costs a number in a sentence.
     await writeFile(holderFile(folder), `${process.pid}\n`).catch(() => {})
-    return new LevelDisk(folder, level)
+    return new LevelDisk(folder, level, damaged)
+  }
+
+  /** Puts together what can be read of a damaged folder, so that it opens: that takes the damaged files away. */
+  static async repair(folder: string): Promise<void> {
+    // In Node `level` is classic-level, whose types say more.
+    await (Level as unknown as { repair(folder: string): Promise<void> }).repair(folder)
+  }
+
+  /** NodeError('store-locked') when another process has the folder open. Nothing in it is touched. */
+  static async checkUnlocked(folder: string): Promise<void> {
+    const aside = await mkdtemp(join(dirname(folder), '.lock-'))
+    try {
+      // The same lock by another name: opening the folder itself would have LevelDB step over its damage.
+      await link(join(folder, 'LOCK'), join(aside, 'LOCK'))
+      const level = new Level(aside)
+      await level.open()
+      await level.close()
+    } catch (error) {
+      const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+      if (codeOf(cause) === 'LEVEL_LOCKED') throw await openingFailed(folder, error)
+      if (codeOf(cause) !== 'ENOENT') throw error
+    } finally {
+      await rm(aside, { recursive: true, force: true })
+    }
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
@@ -117,8 +147,7 @@ export class LevelDisk implements Disk {
     if (code === 'LEVEL_DATABASE_NOT_OPEN' || code === 'LEVEL_ITERATOR_NOT_OPEN') {
       return new NodeError('closed', `the store ${this.folder} is closed`, { cause })
     }
-    if (code === 'LEVEL_CORRUPTION')
-      return new NodeError('store-corrupt', `couldn't ${what} the store ${this.folder}: ${textOf(cause)}`, { cause })
+    if (isDamage(cause)) return corrupt(this.folder, textOf(cause), cause)
     return new NodeError('store-failed', `couldn't ${what} the store ${this.folder}: ${textOf(cause)}`, { cause })
   }
 }
@@ -143,10 +172,32 @@ async function openingFailed(folder: string, error: unknown): Promise<NodeError>
     const who = holder > 0 ? `process ${holder}` : 'another process'
     return new NodeError('store-locked', `${who} has the store ${folder} open; only one process may`, { cause })
   }
-  if (code === 'LEVEL_CORRUPTION') {
-    return new NodeError('store-corrupt', `the files of the store ${folder} are damaged: ${textOf(cause)}`, { cause })
-  }
+  if (isDamage(cause)) return corrupt(folder, textOf(cause), cause)
   return new NodeError('store-failed', `couldn't open the store ${folder}: ${textOf(cause)}`, { cause })
+}
+
+/** To LevelDB a file that is missing or cut is an error of the system's, as are a full disk and a folder that cannot be written. */
+function isDamage(cause: unknown): boolean {
+  return codeOf(cause) === 'LEVEL_CORRUPTION' || /No such file|Invalid argument/.test(textOf(cause))
+}
+
+function corrupt(folder: string, why: string, cause?: unknown): NodeError {
+  const message = `the files of the store ${folder} are damaged (${why}); \`peerage repair\` makes a good store of what can be read`
+  return new NodeError('store-corrupt', message, { cause })
+}
+
+/** Copies of the logs that LevelDB would step over and then delete, beside the store; made once for each state of them. */
+async function keepDamagedLogs(folder: string): Promise<LevelDisk['damaged']> {
+  const logs = await damagedLogs(folder).catch((): DamagedFile[] => [])
+  if (logs.length === 0) return undefined
+  await LevelDisk.checkUnlocked(folder)
+  const kept = `${folder}.logs-${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}`
+  const part = `${kept}.part`
+  await mkdir(part, { recursive: true, mode: 0o700 })
+  for (const { name } of logs) await cp(join(folder, name), join(part, name))
+  await rm(kept, { recursive: true, force: true })
+  await rename(part, kept)
+  return { logs, kept }
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -69,6 +69,7 @@ export class IdLog {
     const { disk, sha256, log } = this.#options
     const parts: Uint8Array[] = []
     let damaged = false
+    this.#upto = 0
     for await (const [key, row] of disk.entries(chunkRows)) {
       const chunk = numberOfChunk(key) === parts.length ? readChunk(row, sha256) : undefined
       if (chunk === undefined) {
@@ -90,9 +91,9 @@ export class IdLog {
     return { upto: this.#upto, parts, sketch, sketchParts: this.#sketchedChunks }
   }
 
-  /** What the frames say behind the rows. From here on the log is whole. */
-  resume(tail: readonly Arrival[]): void {
-    this.#tail = [...tail, ...this.#tail]
+  /** What the frames say behind the rows, up to this arrival number. From here on the log is whole. */
+  resume(tail: readonly Arrival[], upto: number): void {
+    this.#tail = [...tail, ...this.#tail.filter(({ seq }) => seq > upto)]
     this.#isWhole = true
   }
 
@@ -114,7 +115,6 @@ export class IdLog {
       this.#isWhole = false
       this.#chunks = 0
       this.#upto = 0
-      this.#tail = this.#tail.filter(({ seq }) => seq > upto)
       await this.#cut()
     }
     let some: Arrival[] = []
@@ -126,7 +126,7 @@ export class IdLog {
       await this.#write(some)
       some = []
     }
-    this.resume(some)
+    this.resume(some, upto)
     this.#flush(all)
   }
 

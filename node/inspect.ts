@@ -1,14 +1,20 @@
 /**
- * A look at a store whose node does not run: what its rows say, compared with each other. Nothing is changed, migrated
- * or repaired; LevelDB itself finishes what a kill left, as at any open.
+ * A look at a store whose node does not run: its files by their checksums, then what its rows say, compared with each
+ * other. Nothing is changed, migrated or repaired; LevelDB itself finishes what a kill left, as at any open, and does not
+ * open files that are damaged, for it would step over the damage and delete them.
  */
+import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IdSet } from '../crdt/index.ts'
 import { LevelDisk } from './disk-level.ts'
+import { NodeError } from './errors.ts'
 import { withheldRows } from './id-rows.ts'
+import { FileJournal } from './journal.ts'
+import { damagedFiles, lacksCurrent } from './level-files.ts'
 import { formatOf } from './migrate.ts'
 import { nativeSuite } from './native.ts'
 import {
+  asideRows,
   countsKey,
   FORMAT,
   framesFrom,
@@ -21,6 +27,7 @@ import {
   readCounts,
   readMarker,
   readMeta,
+  recordsAfter,
   unsealed,
 } from './rows.ts'
 
@@ -40,13 +47,32 @@ export type StoreReport = {
   readonly rootLeft: string | undefined
   readonly frames: number
   readonly damagedFrames: number
+  readonly damagedRecords: number
+  /** Frames whose ops build on others that are lost. */
+  readonly waitingFrames: number
+  /** Folders with damaged logs that a start has kept. */
+  readonly logsKept: readonly string[]
+  /** What is wrong with the signing journal. */
+  readonly journal: string | undefined
   readonly restored: boolean
 }
 
-/** Reads every row of the store once. NodeError: 'store-locked' when a process has it, 'store-corrupt', 'store-failed'. */
+/**
+ * Reads every file and every row of the store once. NodeError: 'store-locked' when a process has it, 'store-corrupt' with
+ * the damaged files by name, 'store-failed'.
+ */
 export async function inspectStore(data: string): Promise<StoreReport> {
   const { sha256 } = nativeSuite
-  await using disk = await LevelDisk.open(join(data, 'ops'))
+  const folder = join(data, 'ops')
+  await LevelDisk.checkUnlocked(folder)
+  if (await lacksCurrent(folder)) throw new NodeError('store-corrupt', `the file CURRENT of ${folder} is gone`)
+  const [first, ...others] = await damagedFiles(folder)
+  if (first !== undefined) {
+    const more =
+      others.length > 0 ? `; ${others.length} more are damaged: ${others.map(({ name }) => name).join(', ')}` : ''
+    throw new NodeError('store-corrupt', `${join(folder, first.name)}: ${first.what}${more}`)
+  }
+  await using disk = await LevelDisk.open(folder)
   const value = async (key: Uint8Array) => {
     const row = await disk.get(key)
     return row && unsealed(row, sha256)
@@ -65,6 +91,12 @@ export async function inspectStore(data: string): Promise<StoreReport> {
     frames++
     if (unsealed(row, sha256) === undefined) damagedFrames++
   }
+  let damagedRecords = 0
+  for await (const [, row] of disk.entries(recordsAfter(undefined))) {
+    if (unsealed(row, sha256) === undefined) damagedRecords++
+  }
+  let waitingFrames = 0
+  for await (const _ of disk.keys(asideRows)) waitingFrames++
   return {
     format: meta && formatOf(meta),
     formatKnown: FORMAT,
@@ -75,6 +107,10 @@ export async function inspectStore(data: string): Promise<StoreReport> {
     rootLeft: markerValue && readMarker(markerValue)?.root,
     frames,
     damagedFrames,
+    damagedRecords,
+    waitingFrames,
+    logsKept: (await readdir(data)).filter((name) => name.startsWith('ops.logs-')),
+    journal: await FileJournal.check(join(data, 'journal')),
     restored: (await value(noteKey(RESTORED))) !== undefined,
   }
 }

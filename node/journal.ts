@@ -11,7 +11,7 @@
  * at open: nobody was told of those ops. Damage anywhere else is NodeError('key-journal').
  */
 import { writeSync } from 'node:fs'
-import { type FileHandle, open } from 'node:fs/promises'
+import { type FileHandle, open, rename, writeFile } from 'node:fs/promises'
 import { fromHex, type OpId, type RecordId, toHex } from '../crdt/index.ts'
 import { NodeError } from './errors.ts'
 import { nativeSuite } from './native.ts'
@@ -70,6 +70,47 @@ export class FileJournal implements Journal, AsyncDisposable {
       await file.close()
       throw cause instanceof NodeError ? cause : failed(path, 'read', cause)
     }
+  }
+
+  /** Says what is wrong with it, and changes nothing; undefined when it is good or not there. */
+  static async check(path: string): Promise<string | undefined> {
+    const file = await open(path, 'r').catch(() => undefined)
+    if (file === undefined) return undefined
+    try {
+      let bad: number | undefined
+      for await (const { at, type } of recordsOf(file, 0, (await file.stat()).size)) {
+        if (type === undefined) bad ??= at
+        else if (bad !== undefined) return damaged(path, bad).message
+      }
+      return undefined
+    } finally {
+      await file.close()
+    }
+  }
+
+  /**
+   * Leaves of a damaged journal what is certain: ops that were signed and whose fate a mark tells, with no damage in
+   * between. Answers where the damaged one lies now; undefined when it was good or not there.
+   */
+  static async repair(path: string, at: string): Promise<string | undefined> {
+    if ((await FileJournal.check(path)) === undefined) return undefined
+    const [certain, made, kept] = [[] as Uint8Array[], `${path}.repaired`, `${path}.damaged-${at}`]
+    await using file = await openFile(path)
+    let signed: Uint8Array[] = []
+    let isCertain = true
+    for await (const { type, bytes } of recordsOf(file, 0, (await file.stat()).size)) {
+      if (type === undefined) isCertain = false
+      else if (type === SIGNED) signed.push(bytes.slice())
+      else {
+        if (isCertain && type === SETTLED) certain.push(...signed, bytes.slice())
+        signed = []
+        isCertain = true
+      }
+    }
+    await writeFile(made, Buffer.concat(certain), { mode: 0o600, flush: true })
+    await rename(path, kept)
+    await rename(made, path)
+    return kept
   }
 
   async *entries(): AsyncIterable<JournalEntry> {
@@ -191,7 +232,7 @@ function checkOf(record: Uint8Array): Uint8Array {
 function damaged(path: string, at: number): NodeError {
   return new NodeError(
     'key-journal',
-    `the signing journal ${path} is damaged at byte ${at}; nothing is signed without it`,
+    `the signing journal ${path} is damaged at byte ${at}; nothing is signed without it (\`peerage repair\` keeps what it says for certain)`,
   )
 }
 

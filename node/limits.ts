@@ -61,6 +61,19 @@ export const eraseGraceMs = 3 * 24 * 60 * 60_000
 export const freeCheckMs = 10 * 60_000
 /** Ops whose bodies are freed in one go. */
 export const freeOpsMax = 256
+/** Between attempts to load what is on disk when it refuses a read: doubles up to the last. */
+export const loadRetryMs = 500
+export const loadRetryMsMax = 60_000
+/** Rows written at once while frames are set aside, and bytes of frames taken in again at once: some tens of ms each. */
+export const asideBatchRows = 1_024
+export const readmitBytes = 1 * MiB
+/** How soon frames that wait for their past are tried again after ops have arrived. */
+export const readmitAgainMs = 5_000
+/**
+ * What of the newest frames an open looks at after an unclean end: a power cut takes what LevelDB's two logs held, each a
+ * write buffer and one batch, and everything before is in files that were synced.
+ */
+export const openCheckBytes = 4 * diskWriteBufferBytes
 /** What one frame's row may inflate to: a frame, and never more. */
 export const frameRowBytesMax = 1 * MiB
 /** Ops of one group commit; more wait for the next, so that merging them does not stall the readers. */

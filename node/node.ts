@@ -23,6 +23,7 @@ import { checkRuntime, machineEnvironment, nativeSuite, zstdCodec } from './nati
 import { type Network, openNetwork } from './network.ts'
 import { PolicyLog } from './policy-log.ts'
 import type { Quota } from './quota.ts'
+import { finishRepair } from './repair.ts'
 import { Replica } from './replica.ts'
 import type { Log } from './replica-types.ts'
 import { SegmentIndex } from './search-index.ts'
@@ -197,7 +198,10 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
   const warning = await openFolder(data)
   if (warning !== undefined) log('warn', warning)
   const signer = await openSigner(data)
+  await finishRepair(data)
   const disk = own(await LevelDisk.open(join(data, 'ops')))
+  for (const { name, what } of disk.damaged?.logs ?? [])
+    log('error', 'a log of the store is damaged; what it lost is looked for', { name, what, kept: disk.damaged?.kept })
   const journal = own(await FileJournal.open(join(data, 'journal')))
   const checker = own(new Verifier())
   const refusals = new PolicyLog(log, environment.clock)

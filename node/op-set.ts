@@ -177,7 +177,8 @@ export class OpSet {
 
   /**
    * Reads the ids that were on disk at open and compares: with the root that a clean shutdown left, else with the
-   * count of the last commit. A difference is logged and stays visible in `state`; the set is what the rows say.
+   * count of the last commit. A difference is logged and stays visible in `state`; the set is what the rows say. When it
+   * rejects, it may be called again.
    */
   async load(counts: Counts, marker: Marker | undefined, signal: AbortSignal): Promise<void> {
     const { log } = this.#options
@@ -224,7 +225,7 @@ export class OpSet {
       if (signal.aborted) return false
       tail.push(arrival)
     }
-    this.#idLog.resume(tail)
+    this.#idLog.resume(tail, counts.seq)
     const last = new Uint8Array(32 * tail.length)
     for (const [i, { id }] of tail.entries()) last.set(fromHex(id), 32 * i)
     const sorted = await stepwise(sortIds([...read.parts, last]), signal)

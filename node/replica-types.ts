@@ -159,6 +159,8 @@ export type Health = {
   readonly damagedOps: number
   /** Records in which the journal knows an op of our own that the store lacks: not signed in until it arrives. */
   readonly forkedRecords: number
+  /** Frames kept aside, with ops that build on others that are lost: taken in when those have come. */
+  readonly waitingFrames: number
   /** The store came from a backup and has met no peer since: nothing is signed. */
   readonly restored?: true
 }

@@ -23,17 +23,27 @@ import {
   stateHash,
 } from '../crdt/index.ts'
 import { Admission } from './admit.ts'
-import type { Clock } from './environment.ts'
+import { hasAside } from './aside.ts'
+import { type Clock, sleep } from './environment.ts'
 import { NodeError } from './errors.ts'
 import { forkedRecords } from './forks.ts'
 import { historyOf } from './history.ts'
 import { arrivalsSince } from './id-log.ts'
 import type { Withheld } from './id-rows.ts'
-import { framesAnswerBytesMax, freeCheckMs, parkedCheckMs, policyReleaseOps, rejudgeRecords } from './limits.ts'
+import {
+  framesAnswerBytesMax,
+  freeCheckMs,
+  loadRetryMs,
+  loadRetryMsMax,
+  parkedCheckMs,
+  policyReleaseOps,
+  rejudgeRecords,
+} from './limits.ts'
 import { OpSet } from './op-set.ts'
 import { BLOCKED, Policy, type Target } from './policy.ts'
 import { PolicyView } from './policy-view.ts'
 import type { Usage } from './quota.ts'
+import { Readmission } from './readmission.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
 import type {
   Admitted,
@@ -78,6 +88,8 @@ export class Replica implements ReplicaFace {
   #isRestored: boolean
   readonly #subscribers = new Set<(appended: Appended) => void>()
   readonly #closing = new AbortController()
+  readonly #readmission: Readmission
+  readonly #readmitted: Promise<void>
   /** Local writes wait for it: before, the journal has not been compared. */
   readonly #journalRead: Promise<void>
   #cancelTimer: (() => void) | undefined
@@ -94,13 +106,25 @@ export class Replica implements ReplicaFace {
     const isRestored = (await store.note(RESTORED)) !== undefined
     if (isRestored) log('warn', 'this store was restored from a backup; nothing is signed until a peer was met')
     const policy = await Policy.open(store, { quota: options.quota, own: options.signer?.key })
-    return new Replica(options, store, { policy, isRestored }, log)
+    const replica = new Replica(options, store, { policy, isRestored, hasAside: await hasAside(disk) }, log)
+    try {
+      // Until what is there is taken in again, this is not the store that it was: nobody sees it before.
+      await replica.#readmitted
+      return replica
+    } catch (error) {
+      await replica[Symbol.asyncDispose]().catch(() => {})
+      throw error
+    }
   }
 
   private constructor(
     options: ReplicaOptions,
     store: Store,
-    { policy, isRestored }: { readonly policy: Policy; readonly isRestored: boolean },
+    {
+      policy,
+      isRestored,
+      hasAside,
+    }: { readonly policy: Policy; readonly isRestored: boolean; readonly hasAside: boolean },
     log: Log,
   ) {
     this.#isRestored = isRestored
@@ -141,16 +165,49 @@ export class Replica implements ReplicaFace {
       loaded: () => this.ready,
       appended,
     })
-    this.ready = this.#set.load(store.counts, store.marker, this.#closing.signal)
-    this.#journalRead = journal === undefined ? Promise.resolve() : this.ready.then(() => this.#readJournal(journal))
+    this.#readmission = new Readmission({
+      disk,
+      net,
+      sha256,
+      codec: options.codec ?? asIs,
+      clock,
+      log,
+      signal: this.#closing.signal,
+      // As catch-up does, which brings children before parents too, and knows of no quota.
+      admit: async (frames, origin) => {
+        const source: Source = { via: 'sync', ...(origin !== undefined && { peer: origin }) }
+        return this.#writer.admit(await this.#admission.authenticate(frames, source), true)
+      },
+    })
+    this.#readmitted = hasAside ? this.#readmission.run() : Promise.resolve()
+    const { counts, marker } = store
+    this.ready = this.#until('load what is on disk', () => this.#set.load(counts, marker, this.#closing.signal))
+    this.#journalRead =
+      journal === undefined
+        ? Promise.resolve()
+        : Promise.all([this.ready, this.#readmitted]).then(() =>
+            this.#until('compare the signing journal', () => this.#readJournal(journal)),
+          )
+    // Whoever opens it hears of it; an unheard rejection would end the process.
+    this.#journalRead.catch(() => {})
     void this.#store
       .waiting()
       .then((vias) => this.#writer.rejudge(vias))
       .catch((error) => log('warn', "couldn't merge records again", { error: String(error) }))
     this.#freeBodies()
-    // Those who need them await them; nobody must, and an unheard rejection would end the process.
-    for (const promise of [this.ready, this.#journalRead]) {
-      promise.catch((error) => log('error', "couldn't load what is on disk", { error: String(error) }))
+  }
+
+  /** Does what a start needs; where the disk refuses a read, again and again, so that nobody has to start the node anew. */
+  async #until(what: string, work: () => Promise<void>): Promise<void> {
+    const { signal } = this.#closing
+    for (let waitMs = loadRetryMs; !signal.aborted; waitMs = Math.min(2 * waitMs, loadRetryMsMax)) {
+      try {
+        await work()
+        return
+      } catch (error) {
+        this.#log('error', `couldn't ${what}; it is tried again`, { error: String(error), wait_ms: waitMs })
+      }
+      await sleep(this.#clock, waitMs, signal)
     }
   }
 
@@ -174,7 +231,14 @@ export class Replica implements ReplicaFace {
     const { frames, ops } = this.#store.damage
     const forked = new Set(this.#forked.values()).size
     const restored = this.#isRestored && ({ restored: true } as const)
-    return { set: this.#set.state, damagedFrames: frames, damagedOps: ops, forkedRecords: forked, ...restored }
+    return {
+      set: this.#set.state,
+      damagedFrames: frames,
+      damagedOps: ops,
+      forkedRecords: forked,
+      waitingFrames: this.#readmission.waiting,
+      ...restored,
+    }
   }
 
   damaged(limit: number): readonly OpId[] {
@@ -517,11 +581,12 @@ export class Replica implements ReplicaFace {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#cancelTimer?.()
     this.#cancelFree?.()
-    this.#subscribers.clear()
+    this.#readmission.close()
     await this.#writer.close()
+    this.#subscribers.clear()
     this.#closing.abort()
     await this.#journalRead.catch(() => {})
-    await this.ready.catch(() => {})
+    await this.ready
     const root = this.#set.rootAtRest()
     await this.#set.close()
     // Without the whole set there is nothing to compare with; the next open then counts, as after a crash.
@@ -532,6 +597,7 @@ export class Replica implements ReplicaFace {
     const records = all.records.filter((record) => this.#view.shown(record) !== undefined)
     const appended = records.length === all.records.length ? all : { ...all, records }
     for (const { frame } of appended.frames) for (const { op } of frame.entries) this.#forked.delete(op.id)
+    this.#readmission.soon()
     for (const call of this.#subscribers) {
       try {
         call(appended)
@@ -543,6 +609,9 @@ export class Replica implements ReplicaFace {
 
   async #readJournal(journal: Journal): Promise<void> {
     for (const { op, record } of await forkedRecords(journal, (ids) => this.has(ids))) this.#forked.set(op, record)
+    // One may have arrived since it was looked for.
+    const lacking = [...this.#forked.keys()]
+    for (const [at, isHeld] of (await this.has(lacking)).entries()) if (isHeld) this.#forked.delete(lacking[at]!)
     if (this.#forked.size === 0) return
     this.#log(
       'error',

@@ -57,6 +57,11 @@ export const kindKey = (kind: string, id: RecordId) => concat(K, utf8(kind), ZER
 /** An op of an authority record. */
 export const authorityKey = (record: RecordId, id: OpId) => concat(A, fromHex(record), fromHex(id))
 export const authorityRows = (record: RecordId) => under(concat(A, fromHex(record)))
+/** A frame that waits to be taken in again (aside.ts). */
+export const asideKey = (place: number) => concat(Y, seqBytes(place))
+/** There while frames are being set aside. */
+export const asideMarkKey = utf8('y')
+export const asideRows = { gt: asideMarkKey, lt: utf8('z') }
 /** A record with an op that relies on another. */
 export const viaKey = (via: OpId, record: RecordId) => concat(V, fromHex(via), fromHex(record))
 export const viaRows = (via: OpId) => under(concat(V, fromHex(via)))
@@ -121,6 +126,15 @@ export function readFrameRow(value: Uint8Array): FrameRow | undefined {
   return { count: (high! << 8) | low!, origin, packed: flags === 1, bytes: value.subarray(4 + length) }
 }
 
+/** In place of a frame that was damaged and whose ops are stored elsewhere by now: its arrival numbers stay taken. */
+export function goneFrameRow(count: number, sha256: Sha256): Uint8Array {
+  return sealed(frameRow({ count, packed: false, bytes: new Uint8Array(0) }), sha256)
+}
+
+export function isGoneFrame(row: Uint8Array): boolean {
+  return row.length === SEAL + 4
+}
+
 export function metaRow({ format, net, epoch, from }: Meta): Uint8Array {
   return encode({ format, net, epoch, ...(from !== undefined && { from }) })
 }
@@ -163,6 +177,7 @@ const A = utf8('a')
 const V = utf8('v')
 const W = utf8('w')
 const Q = utf8('q')
+const Y = utf8('y')
 /** No UTF-8 has it. */
 const LAST = Uint8Array.of(0xff)
 const ZERO = Uint8Array.of(0)

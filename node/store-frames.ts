@@ -4,14 +4,16 @@
  * A frame that does not read back as written is never served: its ops count as not held in a good copy until one is
  * appended again.
  */
-import { type Op, type OpId, parseFrame } from '../crdt/index.ts'
+import { type Op, type OpId, type ParsedFrame, parseFrame } from '../crdt/index.ts'
 import { missingBodyRows } from './bodies.ts'
 import { frameCacheBytesMax, frameRowBytesMax } from './limits.ts'
 import { Lru } from './lru.ts'
 import {
   frameKey,
   framesFrom,
+  goneFrameRow,
   idOfKey,
+  isGoneFrame,
   type Location,
   opKey,
   opRows,
@@ -151,26 +153,15 @@ export class StoreFrames {
   }
 
   #readFrame(seq: number, row: Uint8Array): StoredFrame | undefined {
-    const stored = this.#decodeFrame(seq, row)
-    if (stored === undefined) this.#damagedAt(seq)
-    else this.#frames.set(seq, stored, stored.frame.bytes.length)
-    return stored
-  }
-
-  #decodeFrame(seq: number, row: Uint8Array): StoredFrame | undefined {
-    const value = unsealed(row, this.#parts.sha256)
-    const read = value && readFrameRow(value)
-    if (read === undefined) return undefined
-    try {
-      const bytes = read.packed ? this.#parts.codec.decompress(read.bytes, frameRowBytesMax) : read.bytes
-      const parsed = parseFrame(bytes, this.#parts.net, this.#parts.sha256)
-      return parsed.ok && parsed.frame.entries.length === read.count
-        ? { seq, frame: parsed.frame, origin: read.origin }
-        : undefined
-    } catch {
-      // The codec throws on bytes that it did not write; that is damage like any other.
+    if (isGoneFrame(row)) return undefined
+    const read = readFrame(row, this.#parts)
+    if (read === undefined) {
+      this.#damagedAt(seq)
       return undefined
     }
+    const stored = { seq, ...read }
+    this.#frames.set(seq, stored, stored.frame.bytes.length)
+    return stored
   }
 
   #damagedAt(seq: number): void {
@@ -185,7 +176,7 @@ export class StoreFrames {
     )
   }
 
-  /** Notes which ops are lost with a frame. One that no op points to any more, since all are stored again, is deleted. */
+  /** Notes which ops are lost with a frame. Of one that no op points to any more only its numbers are kept. */
   async #findOpsOf(seq: number): Promise<void> {
     let found = 0
     for await (const [key, row] of this.#parts.disk.entries(opRows)) {
@@ -194,8 +185,31 @@ export class StoreFrames {
       found++
     }
     if (found > 0) return
-    await this.#parts.disk.batch([{ key: frameKey(seq) }])
-    this.#damagedFrames.delete(seq)
+    for await (const next of this.#parts.disk.keys({ ...framesFrom(seq + 1), limit: 1 })) {
+      const value = goneFrameRow(seqOfFrameKey(next) - seq, this.#parts.sha256)
+      await this.#parts.disk.batch([{ key: frameKey(seq), value }])
+      this.#damagedFrames.delete(seq)
+    }
+  }
+}
+
+/** A frame from its row; undefined when it is not what was written. */
+export function readFrame(
+  row: Uint8Array,
+  { net, sha256, codec }: Pick<StoreParts, 'net' | 'sha256' | 'codec'>,
+): { readonly frame: ParsedFrame; readonly origin?: string } | undefined {
+  const value = unsealed(row, sha256)
+  const read = value && readFrameRow(value)
+  if (read === undefined) return undefined
+  try {
+    const bytes = read.packed ? codec.decompress(read.bytes, frameRowBytesMax) : read.bytes
+    const parsed = parseFrame(bytes, net, sha256)
+    return parsed.ok && parsed.frame.entries.length === read.count
+      ? { frame: parsed.frame, origin: read.origin }
+      : undefined
+  } catch {
+    // The codec throws on bytes that it did not write; that is damage like any other.
+    return undefined
   }
 }
 

@@ -16,8 +16,9 @@
  *   g <name>                  small rows of other parts (sync cursors, known peers)
  *   i, s, u                   ids in order of arrival, their sketch, ids refused by policy (id-rows.ts)
  *   q <owner 33>              what went in of an owner or actor (quota.ts)
+ *   y, y <place 6>            frames that wait to be taken in again (aside.ts)
  *
- * Everything but f can be rebuilt from f. One atomic batch per group of frames carries all their rows, so a kill
+ * Everything but f and y can be rebuilt from f. One atomic batch per group of frames carries all their rows, so a kill
  * leaves all of a group or nothing of it.
  *
  * A row that does not read back as written is never served: a record is merged again from its ops, and the ops of a
@@ -59,6 +60,8 @@ export class Store {
   meta: Meta
   /** As the last clean shutdown left it; undefined after any other end. */
   readonly marker: Marker | undefined
+  /** What looking for lost frames took at open, in ms. */
+  readonly checkMs: number
   readonly #disk: Disk
   readonly #clock: Clock
   readonly #frames: StoreFrames
@@ -68,11 +71,15 @@ export class Store {
   #counts: Counts
   #commits = 0
 
-  private constructor({ disk, environment, sha256, codec, log }: StoreOptions, { meta, counts, marker }: Opened) {
+  private constructor(
+    { disk, environment, sha256, codec, log }: StoreOptions,
+    { meta, counts, marker, checkMs }: Opened,
+  ) {
     this.sha256 = sha256
     this.codec = codec
     this.meta = meta
     this.marker = marker
+    this.checkMs = checkMs
     this.#disk = disk
     this.#clock = environment.clock
     this.#counts = counts

@@ -371,6 +371,13 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .action(does(async () => (await import('./cli/doctor.ts')).run))
 
   program
+    .command('repair')
+    .description(
+      "make a good store of what can be read of a stopped node's damaged one, which is kept; say what is lost",
+    )
+    .action(does(async () => (await import('./cli/repair.ts')).run))
+
+  program
     .command('backup')
     .description('write the data folder to one file, also while its node runs; it holds the key')
     .argument('<file>', 'a new file, or a folder for one with the time in its name')

@@ -123,7 +123,7 @@ async function format(patient: Patient): Promise<Finding> {
   if (held.by === 'node') return good('the running node knows the format')
   if (held.by !== 'nobody') return unknown(whyNot(held))
   const { format: written, formatKnown } = held.store
-  if (written === undefined) return wrong('the row that says the format is damaged', 'Restore a backup.')
+  if (written === undefined) return wrong('the row that says the format is damaged', `${REPAIR}.`)
   if (written > formatKnown)
     return wrong(
       `format ${written}, this program knows ${formatKnown}`,
@@ -146,7 +146,8 @@ async function ops(patient: Patient): Promise<Finding> {
   if (held.by !== 'nobody') return unknown(whyNot(held))
   const { ops: count, counted, root, rootLeft } = held.store
   const refetch = 'Start with --join: peers are asked for what is missing. Then look at the disk.'
-  if (counted === undefined) return wrong('the row that counts the ops is damaged', 'Restore a backup.')
+  if (counted === undefined)
+    return wrong('the row that counts the ops is damaged', 'Start the node: it builds the store anew from its frames.')
   if (counted !== count) return wrong(`${number(count)} ops are there, and ${number(counted)} were counted`, refetch)
   if (rootLeft !== undefined && rootLeft !== root)
     return wrong(`the ops are not those that the last shutdown left (root ${root}, then ${rootLeft})`, refetch)
@@ -154,22 +155,33 @@ async function ops(patient: Patient): Promise<Finding> {
   return good(`${number(count)} ops, root ${root}, ${how}`)
 }
 
-async function damage(patient: Patient): Promise<Finding> {
+async function damage(patient: Patient): Promise<Finding | readonly Finding[]> {
   const held = await patient.held()
-  if (held.by === 'damage') return wrong(held.why, 'Restore a backup, or start empty and sync from a peer.')
+  if (held.by === 'damage') return wrong(held.why, `${REPAIR}, and peers are asked for the rest.`)
   if (held.by === 'node') {
     const damaged = held.metrics.get('peerage_damaged_ops') ?? 0
     if (damaged === 0) return good('nothing damaged was met since the start')
     return wrong(`${number(damaged)} ops are damaged on disk`, 'Connect a peer that holds them, and look at the disk.')
   }
   if (held.by !== 'nobody') return unknown(whyNot(held))
-  const { frames, damagedFrames } = held.store
-  if (damagedFrames === 0) return good(`${number(frames)} frames read back as written`)
-  return wrong(
-    `${number(damagedFrames)} of ${number(frames)} frames are damaged`,
-    'Start with --join: their ops are fetched again. Look at the disk.',
-  )
+  const { frames, damagedFrames, damagedRecords, waitingFrames, logsKept } = held.store
+  const found: Finding[] = []
+  if (damagedFrames > 0) {
+    const said = `${number(damagedFrames)} of ${number(frames)} frames are damaged`
+    found.push(wrong(said, 'Start with --join: their ops are fetched again. Look at the disk.'))
+  }
+  if (damagedRecords > 0)
+    found.push(wrong(`the rows of ${number(damagedRecords)} records are damaged`, `${REPAIR}. Look at the disk.`))
+  if (waitingFrames > 0) {
+    const said = `${number(waitingFrames)} frames wait for ops that are lost here`
+    found.push(unsure(said, 'Start with --join: they go in as soon as a peer has sent those.'))
+  }
+  for (const name of logsKept)
+    found.push(unsure(`a start met a damaged log, kept in ${name}`, `${REPAIR}; then delete that folder.`))
+  return found.length > 0 ? found : good(`${number(frames)} frames read back as written, in files that are whole`)
 }
+
+const REPAIR = 'Stop the node and run `peerage repair`: it makes a good store of what can be read'
 
 async function signing(patient: Patient): Promise<Finding> {
   const held = await patient.held()
@@ -182,6 +194,7 @@ async function signing(patient: Patient): Promise<Finding> {
     return good('the store holds all that the journal says was signed')
   }
   if (held.by !== 'nobody') return unknown(whyNot(held))
+  if (held.store.journal !== undefined) return wrong(held.store.journal, `${REPAIR}.`)
   return held.store.restored ? unsure(waits, 'Start with --join.') : good('compared with the journal at the next start')
 }
 

@@ -32,7 +32,7 @@ beforeAll(async () => {
   all.add(other)
   const log = open(disk)
   await log.open()
-  log.resume([])
+  log.resume([], 0)
   for (let from = 0; from < arrivals.length; from += 500) {
     log.append(arrivals.slice(from, from + 500), all)
     await idle()
@@ -59,7 +59,7 @@ test('what arrived is told in order with where it belongs, once the log is whole
   const log = open(disk)
   await log.open()
   await expect(log.arrivals()[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'busy' })
-  log.resume(arrivals.slice(chunks * idChunkOps))
+  log.resume(arrivals.slice(chunks * idChunkOps), arrivals.length)
   let n = 0
   for await (const told of log.arrivals()) {
     const { id, of } = arrivals[n++]!

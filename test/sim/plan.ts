@@ -75,7 +75,7 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
     replay: upTo(0.5),
   }
   const disk: DiskStyle = {
-    cut: 'tail',
+    cut: chance.yes(0.5) ? 'tail' : 'any',
     syncMs: chance.between(0.5, 15),
     slowReads: upTo(0.3),
   }
