@@ -282,6 +282,12 @@ export const searchWorkMs = 50
 export const fieldsWorkMs = 500
 /** Fewer exact matches than this, and records with most of the words are shown after them. */
 export const looseBelow = 10
+/** Words and beginnings of each segment that are kept laid out: 60 bytes a document at most, touched when asked for. */
+export const layoutsKept = 48
+/** Sets of documents kept of each segment, by a test of their values: 3 bytes a document. */
+export const testedKept = 24
+/** Room that is kept from one query to the next: what most queries over a million records need. */
+export const scratchBytesKept = 16 * MiB
 /** Work of the index without a break, so that a search never waits long. ms. */
 export const indexSliceMs = 2
 /** Records that the index's files may lack, and for how long: what a kill makes it read again from the replica. */

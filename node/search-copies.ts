@@ -5,10 +5,12 @@
  * Copies are records of one kind whose names are the same letters and digits after the last `/`. Of the real
  * catalogue's 16,315 models, 5,209 are copies of 1,030 others in this sense.
  */
-import type { Found } from './search-found.ts'
+import { type Bits, bitsOf, countBits, setBit } from './search-bits.ts'
+import { docsIn, type Found, type Part } from './search-found.ts'
 import { hint, wideHint } from './search-hash.ts'
 import type { Arrays } from './search-segment.ts'
 import { joined } from './search-text.ts'
+import type { WorkBudget } from './search-work.ts'
 
 /** Equal for copies of one thing; NaN for a name without a letter or digit, which is a copy of nothing. */
 export function copyKey(kind: string, name: string): number {
@@ -42,50 +44,126 @@ function lastPart(name: string): string {
   return name.slice(name.lastIndexOf('/') + 1)
 }
 
-/** Copies found together: the one that stands for all, and how many there are. */
+/** Copies found together: the one that stands for all, by its number in the whole index, and how many others there are. */
 export type Collapsed = { readonly found: Found; readonly copies: ReadonlyMap<number, number> }
 
 /**
  * Leaves one document of all copies of a thing: the one that goes by its own name and whose publisher is the one that
  * the copies' names speak of most (`openai/gpt-oss-120b`), else the one with most to speak for it, else the oldest.
+ * Documents that the budget does not reach are left out. `seed`: any number that strangers do not know.
  */
-export function collapse(found: Found): Collapsed {
-  const groups = groupsOf(found)
+export function collapse(found: Found, seed: number, budget: WorkBudget): Collapsed {
+  const { docs, partOf, groupOf, sizes, count } = groupsOf(found, seed, budget)
+  const kept = found.parts.map(({ segment }) => bitsOf(segment.size))
   const copies = new Map<number, number>()
-  const dropped = new Set<number>()
-  for (const group of groups.values()) {
-    if (group.length === 1) continue
-    const votes = new Map<number, number>()
-    for (const { arrays, doc } of group) {
-      if ((arrays.originality[doc] as number) >= OWN_NAME) continue
-      const publisher = arrays.publishers[doc] as number
-      votes.set(publisher, (votes.get(publisher) ?? 0) + 1)
-    }
-    const elected = [...votes].sort((a, b) => b[1] - a[1] || a[0] - b[0])[0]?.[0]
-    const standing = group.reduce((best, each) => (isBefore(each, best, elected) ? each : best))
-    copies.set(standing.at, group.length - 1)
-    for (const each of group) if (each !== standing) dropped.add(each.at)
+  // Where the documents of each group are in `members`; those that are copies of nothing need no place there.
+  const ends = new Uint32Array(sizes.length)
+  let end = 0
+  for (let group = 0; group < sizes.length; group++) {
+    ends[group] = end
+    if ((sizes[group] as number) > 1) end += sizes[group] as number
   }
-  return { found: without(found, dropped), copies }
+  const members = new Uint32Array(end)
+  const next = ends.slice()
+  for (let i = 0; i < count; i++) {
+    const group = groupOf[i] as number
+    if ((sizes[group] as number) === 1) setBit(kept[partOf[i] as number] as Bits, docs[i] as number)
+    else {
+      members[next[group] as number] = i
+      next[group] = (next[group] as number) + 1
+    }
+  }
+  for (let group = 0; group < sizes.length; group++) {
+    const size = sizes[group] as number
+    if (size === 1) continue
+    if (group % CHECKED_EVERY === 0 && budget.isSpent()) break
+    const from = ends[group] as number
+    const candidates = Array.from(members.subarray(from, from + size), (i): Copy => {
+      const part = found.parts[partOf[i] as number] as Part
+      return { part, arrays: part.segment.arrays, doc: docs[i] as number }
+    })
+    const { part, doc } = standingOf(candidates)
+    setBit(kept[found.parts.indexOf(part)] as Bits, doc)
+    copies.set(part.base + doc, size - 1)
+  }
+  const parts = found.parts.map((part, at) => {
+    const bits = kept[at] as Bits
+    return { ...part, bits, count: countBits(bits) }
+  })
+  return { found: { parts, total: parts.reduce((sum, part) => sum + part.count, 0) }, copies }
 }
 
-type Copy = { readonly at: number; readonly arrays: Arrays; readonly fame: Uint8Array; readonly doc: number }
+/** Groups between looks at the clock, and documents. */
+const CHECKED_EVERY = 256
+const CHECKED_DOCUMENTS = 8_192
 
-function groupsOf({ docs, parts }: Found): Map<number, Copy[]> {
-  const groups = new Map<number, Copy[]>()
-  for (const { segment, base, from, to } of parts) {
-    for (let i = from; i < to; i++) {
-      const at = docs[i] as number
-      const doc = at - base
-      const key = segment.arrays.copyKeys[doc] as number
-      if (Number.isNaN(key)) continue
-      const copy = { at, arrays: segment.arrays, fame: segment.fame, doc }
-      const group = groups.get(key)
-      if (group) group.push(copy)
-      else groups.set(key, [copy])
+type Groups = {
+  /** By found document: its number in its segment, its part and its group. */
+  readonly docs: Uint32Array
+  readonly partOf: Uint16Array
+  readonly groupOf: Uint32Array
+  /** By group. */
+  readonly sizes: Uint32Array
+  /** Documents that the budget reached. */
+  readonly count: number
+}
+
+function groupsOf({ parts, total }: Found, seed: number, budget: WorkBudget): Groups {
+  const docs = new Uint32Array(total)
+  const partOf = new Uint16Array(total)
+  const groupOf = new Uint32Array(total)
+  const sizes = new Uint32Array(total)
+  const keys = new Float64Array(total)
+  // By key: one more than its group.
+  const table = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(2, total * 2))))
+  const mask = table.length - 1
+  let groups = 0
+  let count = 0
+  for (const [at, { segment, bits }] of parts.entries()) {
+    const { copyKeys } = segment.arrays
+    for (const doc of docsIn(segment, bits)) {
+      if (count % CHECKED_DOCUMENTS === 0 && budget.isSpent()) break
+      const key = copyKeys[doc] as number
+      let group = groups
+      if (Number.isNaN(key)) {
+        groups++
+      } else {
+        let slot = mixed(key, seed) & mask
+        while (table[slot] !== 0 && keys[(table[slot] as number) - 1] !== key) slot = (slot + 1) & mask
+        if (table[slot] === 0) {
+          keys[groups++] = key
+          table[slot] = groups
+        }
+        group = (table[slot] as number) - 1
+      }
+      sizes[group] = (sizes[group] as number) + 1
+      docs[count] = doc
+      partOf[count] = at
+      groupOf[count++] = group
     }
   }
-  return groups
+  return { docs, partOf, groupOf, sizes: sizes.subarray(0, groups), count }
+}
+
+/** `seed` is by chance: nobody can prepare names that all begin at one place of the table. */
+function mixed(key: number, seed: number): number {
+  const low = Math.imul((key >>> 0) ^ seed, 0x85ebca6b)
+  const high = Math.imul(Math.floor(key / 0x100000000) ^ seed, 0xc2b2ae35)
+  const both = low ^ (low >>> 15) ^ high
+  return Math.imul(both ^ (both >>> 13), 0x27d4eb2f)
+}
+
+type Copy = { readonly part: Part; readonly arrays: Arrays; readonly doc: number }
+
+function standingOf(group: readonly Copy[]): Copy {
+  const votes = new Map<number, number>()
+  for (const { arrays, doc } of group) {
+    if ((arrays.originality[doc] as number) >= OWN_NAME) continue
+    const publisher = arrays.publishers[doc] as number
+    votes.set(publisher, (votes.get(publisher) ?? 0) + 1)
+  }
+  const elected = [...votes].sort((a, b) => b[1] - a[1] || a[0] - b[0])[0]?.[0]
+  return group.reduce((best, each) => (isBefore(each, best, elected) ? each : best))
 }
 
 function isBefore(one: Copy, other: Copy, elected: number | undefined): boolean {
@@ -94,20 +172,8 @@ function isBefore(one: Copy, other: Copy, elected: number | undefined): boolean 
   return (one.arrays.registeredAt[one.doc] as number) < (other.arrays.registeredAt[other.doc] as number)
 }
 
-function pointsOf({ arrays, fame, doc }: Copy, elected: number | undefined): number {
+function pointsOf({ part, arrays, doc }: Copy, elected: number | undefined): number {
   const points = arrays.originality[doc] as number
   const isElected = points >= OWN_NAME && arrays.publishers[doc] === elected
-  return points + 2 * (fame[doc] as number) + (isElected ? 1_000 : 0)
-}
-
-function without({ docs, parts }: Found, dropped: ReadonlySet<number>): Found {
-  if (dropped.size === 0) return { docs, parts }
-  const kept = new Uint32Array(docs.length)
-  let end = 0
-  const moved = parts.map((part) => {
-    const from = end
-    for (let i = part.from; i < part.to; i++) if (!dropped.has(docs[i] as number)) kept[end++] = docs[i] as number
-    return { ...part, from, to: end }
-  })
-  return { docs: kept.subarray(0, end), parts: moved }
+  return points + 2 * (part.segment.fame[doc] as number) + (isElected ? 1_000 : 0)
 }

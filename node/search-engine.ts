@@ -5,23 +5,25 @@
  */
 import { looseBelow, pageItemsMax, queryBytesMax, queryTermsMax, searchWorkMs } from './limits.ts'
 import type { FieldFacts, QueryProblem, SearchHit, SearchIndex, SearchQuery, SearchResult } from './search.ts'
-import { type Bits, bitsOf, clearBit, countBits, hasBit, listBits } from './search-bits.ts'
+import { type Bits, clearBit, hasBit, keepBits } from './search-bits.ts'
 import { SegmentBuilder } from './search-builder.ts'
 import { codeAt, countUses, firstValue } from './search-column.ts'
 import { collapse } from './search-copies.ts'
 import { countValues, facetOfCodes } from './search-facets.ts'
 import type { Tables } from './search-fields.ts'
 import { isProblem, lastSegment, type Plan, planOf } from './search-filter.ts'
-import type { Found } from './search-found.ts'
+import { docsIn, type Found, foundIn } from './search-found.ts'
 import { shortHash } from './search-hash.ts'
 import { highlights } from './search-highlight.ts'
 import { factsOf, listed } from './search-listing.ts'
-import { lookUp, Matches } from './search-match.ts'
+import { inAtLeast, lookUp, matchTerm, type TermMatch } from './search-match.ts'
 import { merge, nextMerge, type TextSink } from './search-merge.ts'
 import { decodeCursor, encodeCursor, queryMark } from './search-order.ts'
 import { byField, byId, byScore, byTime, type Order, pageOf } from './search-page.ts'
 import { hasPhrases, phrasesOf } from './search-phrase.ts'
-import { fameOf, partsOf, scoreOf, WEIGHTS, type Weights } from './search-rank.ts'
+import { fameOf, WEIGHTS, type Weights } from './search-rank.ts'
+import { Scores } from './search-score.ts'
+import { Scratch } from './search-scratch.ts'
 import { docOf, removeDoc, type Segment } from './search-segment.ts'
 import { joined, type Term, termsOf } from './search-text.ts'
 import { storedTexts } from './search-texts.ts'
@@ -33,12 +35,13 @@ export type Change = Parameters<SearchIndex['apply']>[0]
 
 export class SearchEngine {
   readonly #tables: Tables
+  readonly #seed: number
   readonly values: Values
   /** Oldest first. Replaced as a whole and never changed, so that a query's segments stay its own. */
   segments: readonly Segment[] = []
   /** Everything up to and with this arrival is in the segments. */
   seq = 0
-  readonly #matches = new Matches()
+  readonly #scratch = new Scratch()
   /** Records that could not be read, for the owner to take and report. */
   readonly leftOut: { id: string; why: string }[] = []
   #paths: ReadonlyMap<string, ReadonlySet<string>> | undefined
@@ -49,6 +52,7 @@ export class SearchEngine {
 
   constructor(tables: Tables, seed: number) {
     this.#tables = tables
+    this.#seed = seed
     this.values = new Values(seed)
   }
 
@@ -189,6 +193,7 @@ export class SearchEngine {
       endingWith: (segment) => this.#endingWith(segment).filter((path) => this.#hasPath(path, query.kinds)),
     })
     if (isProblem(plan)) return plan
+    this.#scratch.begin()
     const mark = queryMark(query)
     const after = query.cursor === undefined ? undefined : decodeCursor(mark, query.cursor)
     if (after && isProblem(after)) return after
@@ -196,8 +201,9 @@ export class SearchEngine {
     const filter = new Filter(this.values, query.kinds, plan, query.where)
     const weights = { ...WEIGHTS, ...query.weights }
     const matched = text.trim() === '' ? undefined : this.#match(text, terms, filter, weights, budget, after?.rarities)
-    const all = matched ? matched.found : this.#list(this.segments.map((segment) => filter.match(segment, budget)))
-    const collapsed = query.collapse === true ? collapse(all) : undefined
+    const fits = () => this.segments.map((segment) => filter.match(segment, budget))
+    const all = matched ? matched.found : foundIn(this.segments, fits())
+    const collapsed = query.collapse === true ? collapse(all, this.#seed, budget) : undefined
     const found = collapsed?.found ?? all
 
     const facets: Record<string, SearchResult['facets'][string]> = {}
@@ -213,16 +219,16 @@ export class SearchEngine {
       const shown = matched ? highlights(storedTexts(segment, doc)[0], matched) : undefined
       return {
         id,
-        score: matched ? matched.scorer(segment, base)(doc) : 0,
+        score: matched ? matched.scores(segment).scoreOf(doc) : 0,
         ...(shown && { highlights: shown }),
         ...(copies !== undefined && { copies }),
-        ...(query.explain === true && matched && { parts: matched.parts(segment, base, doc) }),
+        ...(query.explain === true && matched && { parts: matched.scores(segment).partsOf(doc) }),
       }
     })
     return {
       items,
       facets,
-      total: found.docs.length,
+      total: found.total,
       ...(budget.wasSpent && { totalCapped: true as const, partial: true as const }),
       ...(more &&
         last && {
@@ -233,7 +239,8 @@ export class SearchEngine {
 
   fields(kinds: readonly string[] | undefined, budget: WorkBudget): readonly FieldFacts[] {
     const filter = new Filter(this.values, kinds)
-    const found = this.#list(this.segments.map((segment) => filter.match(segment, budget)))
+    const sets = this.segments.map((segment) => filter.match(segment, budget))
+    const found = foundIn(this.segments, sets)
     const paths = new Set([...OWN_PATHS, ...this.segments.flatMap(({ columns }) => [...columns.keys()])])
     return listed(
       [...paths].flatMap((path) => {
@@ -246,25 +253,10 @@ export class SearchEngine {
   }
 
   #orderOf({ sort }: Plan, matched: Matched | undefined): Order {
-    if (!sort) return matched ? byScore(matched.scorer) : byTime(({ arrays }) => arrays.registeredAt, true)
+    if (!sort) return matched ? byScore(matched.scores) : byTime(({ arrays }) => arrays.registeredAt, true)
     if (sort.path === 'registered_at') return byTime(({ arrays }) => arrays.registeredAt, sort.descending)
     if (sort.path === 'changed_at') return byTime(({ arrays }) => arrays.changedAt, sort.descending)
     return sort.path === 'id' ? byId(sort.descending) : byField(sort, this.values)
-  }
-
-  #list(sets: readonly Bits[]): Found {
-    const docs = new Uint32Array(sets.reduce((sum, bits) => sum + countBits(bits), 0))
-    let base = 0
-    let from = 0
-    const parts = this.segments.map((segment, at) => {
-      const bits = sets[at] as Bits
-      const to = listBits(bits, base, docs, from)
-      const part = { segment, base, from, to, bits }
-      base += segment.size
-      from = to
-      return part
-    })
-    return { docs, parts }
   }
 
   /** `rarities`: of the first page, for those that follow it. */
@@ -277,57 +269,48 @@ export class SearchEngine {
     rarities: readonly number[] = [],
   ): Matched {
     const { segments } = this
-    const { terms: now, words } = lookUp(terms, segments, budget)
-    const looked = now.map((term, at) => ({ ...term, rarity: rarities[at] ?? term.rarity }))
-    const matches = this.#matches
-    const bases: number[] = []
-    let base = 0
-    for (const { size } of segments) {
-      bases.push(base)
-      base += size
-    }
-    matches.begin(base)
-    const letters = joined(text)
-    const fits: Bits[] = []
-    for (const [at, segment] of segments.entries()) {
-      fits.push(filter.match(segment, budget))
-      if (!budget.isSpent()) matches.addSegment(segment, at, bases[at] ?? 0, looked, letters, budget)
-    }
+    const scratch = this.#scratch
+    const { terms: looked, words } = lookUp(terms, segments, budget)
+    const scoring = { rarities: looked.map(({ rarity }, at) => rarities[at] ?? rarity), weights, letters: joined(text) }
+    const matches = segments.map((segment, at) =>
+      looked.map(({ readings }) => matchTerm(segment, readings[at] ?? [], scratch, budget)),
+    )
+    const fits = segments.map((segment) => filter.match(segment, budget))
     const phrases = phrasesOf(text)
-    const least = (need: number): Bits[] => {
-      const sets = terms.length === 0 ? segments.map(({ size }) => bitsOf(size)) : matches.fitting(need, bases, fits)
-      if (phrases.length > 0)
-        for (const [at, segment] of segments.entries()) keepPhrases(segment, sets[at] as Bits, phrases, budget)
-      return sets
+    const having = (need: number): Found => {
+      const sets = segments.map((segment, at) => {
+        const bits = inAtLeast(
+          need,
+          (matches[at] as readonly TermMatch[]).map((term) => term.bits),
+          segment.size,
+          scratch,
+        )
+        keepBits(bits, fits[at] as Bits)
+        if (phrases.length > 0) keepPhrases(segment, bits, phrases, budget)
+        return bits
+      })
+      return foundIn(segments, sets)
     }
-    let sets = least(terms.length)
-    const strict = sets.reduce((sum, bits) => sum + countBits(bits), 0)
-    for (const need of relaxed(terms.length, strict)) {
-      sets = least(need)
-      if (sets.some((bits) => countBits(bits) > 0)) break
+    let found = having(Math.max(1, terms.length))
+    for (const need of relaxed(terms.length, found.total)) {
+      found = having(need)
+      if (found.total > 0) break
     }
-    const possible = looked.reduce((sum, { rarity }) => sum + rarity, 0) || 1
+    const scores = new Map<Segment, Scores>()
     const last = terms.at(-1)
-    const facts = (base: number, doc: number) =>
-      [
-        (matches.gained[base + doc] as number) / possible,
-        matches.named[base + doc] as number,
-        matches.exact[base + doc] as number,
-      ] as const
     return {
-      found: this.#list(sets),
-      rarities: looked.map(({ rarity }) => rarity),
+      found,
+      rarities: scoring.rarities,
       words,
       beginning: last?.prefix ? last.text : undefined,
-      scorer: ({ arrays, fame }, base) => {
-        const { gained, named, exact } = matches
-        return (doc) => {
-          const at = base + doc
-          const share = (gained[at] as number) / possible
-          return scoreOf(weights, arrays, fame, doc, share, named[at] as number, exact[at] as number)
+      scores: (segment) => {
+        let own = scores.get(segment)
+        if (!own) {
+          own = new Scores(segment, matches[segments.indexOf(segment)] ?? [], scoring, scratch)
+          scores.set(segment, own)
         }
+        return own
       },
-      parts: ({ arrays, fame }, base, doc) => partsOf(weights, arrays, fame, doc, ...facts(base, doc)),
     }
   }
 
@@ -374,15 +357,11 @@ type Matched = {
   readonly rarities: readonly number[]
   readonly words: ReadonlySet<string>
   readonly beginning: string | undefined
-  /** For the documents of one segment. */
-  readonly scorer: (segment: Segment, base: number) => (doc: number) => number
-  readonly parts: (segment: Segment, base: number, doc: number) => Weights
+  readonly scores: (segment: Segment) => Scores
 }
 
 function keepPhrases(segment: Segment, bits: Bits, phrases: readonly (readonly string[])[], budget: WorkBudget): void {
-  const docs = new Uint32Array(countBits(bits))
-  listBits(bits, 0, docs, 0)
-  for (const doc of docs) {
+  for (const doc of docsIn(segment, bits)) {
     if (budget.isSpent() || !hasPhrases(storedTexts(segment, doc), phrases)) clearBit(bits, doc)
   }
 }

@@ -1,11 +1,11 @@
 /** How many of the documents found have each value. */
 import { facetValuesMax } from './limits.ts'
 import type { SearchResult } from './search.ts'
-import { hasBit } from './search-bits.ts'
-import { type Column, codeAt, valuesOf } from './search-column.ts'
+import { type Bits, bitsOf, dropBits, fullBits, hasBit, setBit } from './search-bits.ts'
+import { type Codes, type Column, codeAt, valuesOf } from './search-column.ts'
 import { isShortened, type Leaf } from './search-fields.ts'
-import type { Found, Part } from './search-found.ts'
-import { idAt, type Segment } from './search-segment.ts'
+import { docsIn, type Found, type Part } from './search-found.ts'
+import { idAt } from './search-segment.ts'
 import type { Values } from './search-values.ts'
 import type { WorkBudget } from './search-work.ts'
 
@@ -18,13 +18,12 @@ let counts = new Uint32Array(0)
 export function countValues(found: Found, paths: readonly string[], values: Values, budget: WorkBudget) {
   const counted = new CountedValues(values)
   for (const part of found.parts) {
-    const { segment, from, to, base } = part
-    if (from === to || budget.isSpent()) continue
-    const columns = paths.flatMap((path) => segment.columns.get(path) ?? [])
+    if (part.count === 0 || budget.isSpent()) continue
+    const columns = paths.flatMap((path) => part.segment.columns.get(path) ?? [])
     const [column] = columns
-    if (columns.length === 1 && column) countColumn(column, found.docs, part, counted)
-    else if (columns.length > 1) countTogether(columns, found.docs, from, to, base, counted)
-    for (const path of paths) countOwnArray(segment, path, found.docs, from, to, base, counted)
+    if (columns.length === 1 && column) countColumn(column, part, counted)
+    else if (columns.length > 1) countTogether(columns, part, counted)
+    for (const path of paths) countOwnArray(path, part, counted)
   }
   return counted.take()
 }
@@ -62,65 +61,104 @@ export type CodeCounts = {
   readonly records: number
 }
 
-function countColumn(column: Column, docs: Uint32Array, { base, from, to, bits }: Part, counted: CountedValues): void {
-  const perCode = new Uint32Array(1 + column.dict.length + column.listEnds.length)
-  const { codes, docs: having } = column
-  if (!having) {
-    for (let i = from; i < to; i++) {
-      const code = codes[(docs[i] as number) - base] as number
-      perCode[code] = (perCode[code] as number) + 1
-    }
-    counted.records += to - from - (perCode[0] as number)
-  } else {
-    for (let i = 0; i < having.length; i++) {
-      if (!hasBit(bits, having[i] as number)) continue
-      const code = codes[i] as number
-      perCode[code] = (perCode[code] as number) + 1
-      counted.records++
-    }
-  }
-  for (let code = 1; code <= column.dict.length; code++) {
-    if (perCode[code] !== 0) counted.add(column.dict[code - 1] as number, perCode[code] as number)
-  }
-  for (let code = column.dict.length + 1; code < perCode.length; code++) {
+function countColumn(column: Column, part: Part, counted: CountedValues): void {
+  const perCode = countCodes(column, part)
+  let having = 0
+  for (let code = 1; code < perCode.length; code++) {
     const times = perCode[code] as number
-    if (times !== 0) for (const value of valuesOf(column, code)) counted.add(value, times)
+    if (times === 0) continue
+    having += times
+    if (code <= column.dict.length) counted.add(column.dict[code - 1] as number, times)
+    else for (const value of valuesOf(column, code)) counted.add(value, times)
   }
+  counted.records += having
 }
 
-function countTogether(
-  columns: readonly Column[],
-  docs: Uint32Array,
-  from: number,
-  to: number,
-  base: number,
-  counted: CountedValues,
-): void {
+/** By code, how many of the documents found have it; of code 0, which is none, it may say anything. */
+function countCodes(column: Column, { segment, bits, count }: Part): Uint32Array {
+  const { codes, docs: having, dict, listEnds } = column
+  const size = 1 + dict.length + listEnds.length
+  if (having) {
+    const perCode = new Uint32Array(size)
+    for (let i = 0; i < having.length; i++) {
+      if (hasBit(bits, having[i] as number)) perCode[codes[i] as number] = (perCode[codes[i] as number] as number) + 1
+    }
+    return perCode
+  }
+  if (count * 2 <= segment.size) return countInto(new Uint32Array(size), codes, docsIn(segment, bits), 1)
+  // Those that were not found are fewer.
+  const others = fullBits(segment.size)
+  dropBits(others, bits)
+  return countInto(allCodes(column).slice(), codes, docsIn(segment, others), -1)
+}
+
+function countInto(perCode: Uint32Array, codes: Codes, docs: Uint32Array, each: 1 | -1): Uint32Array {
+  for (let i = 0; i < docs.length; i++) {
+    const code = codes[docs[i] as number] as number
+    perCode[code] = (perCode[code] as number) + each
+  }
+  return perCode
+}
+
+/** By code, how many documents of the segment have it, gone ones too. Columns never change. */
+const allCounted = new WeakMap<Column, Uint32Array>()
+function allCodes(column: Column): Uint32Array {
+  let counted = allCounted.get(column)
+  if (!counted) {
+    const { codes, dict, listEnds } = column
+    counted = new Uint32Array(1 + dict.length + listEnds.length)
+    for (let i = 0; i < codes.length; i++) counted[codes[i] as number] = (counted[codes[i] as number] as number) + 1
+    allCounted.set(column, counted)
+  }
+  return counted
+}
+
+/** Each column by itself, and then without what documents that are in several of them have twice. */
+function countTogether(columns: readonly Column[], part: Part, counted: CountedValues): void {
+  for (const column of columns) countColumn(column, part, counted)
+  const { segment, bits } = part
+  const once = bitsOf(segment.size)
+  const twice = bitsOf(segment.size)
+  for (const column of columns) {
+    const having = havingOf(column, segment.size)
+    for (let i = 0; i < bits.length; i++) {
+      const some = (having[i] as number) & (bits[i] as number)
+      twice[i] = (twice[i] as number) | ((once[i] as number) & some)
+      once[i] = (once[i] as number) | some
+    }
+  }
   const seen = new Set<number>()
-  for (let i = from; i < to; i++) {
-    const doc = (docs[i] as number) - base
+  for (const doc of docsIn(segment, twice)) {
     seen.clear()
-    for (const column of columns) for (const value of valuesOf(column, codeAt(column, doc))) seen.add(value)
-    for (const value of seen) counted.add(value, 1)
+    for (const column of columns) {
+      for (const value of valuesOf(column, codeAt(column, doc))) {
+        if (seen.has(value)) counted.add(value, -1)
+        seen.add(value)
+      }
+    }
   }
 }
 
-function countOwnArray(
-  segment: Segment,
-  path: string,
-  docs: Uint32Array,
-  from: number,
-  to: number,
-  base: number,
-  counted: CountedValues,
-): void {
+/** The documents that have a value. */
+const havingKept = new WeakMap<Column, Bits>()
+function havingOf(column: Column, size: number): Bits {
+  let having = havingKept.get(column)
+  if (!having) {
+    having = bitsOf(size)
+    const { docs, codes } = column
+    for (let i = 0; i < codes.length; i++) if (codes[i] !== 0) setBit(having, docs ? (docs[i] as number) : i)
+    havingKept.set(column, having)
+  }
+  return having
+}
+
+function countOwnArray(path: string, { segment, bits, count }: Part, counted: CountedValues): void {
   const { others } = counted
   const { registeredAt, changedAt } = segment.arrays
   const numbers = path === 'registered_at' ? registeredAt : path === 'changed_at' ? changedAt : undefined
   if (!numbers && path !== 'id') return
-  counted.records += to - from
-  for (let i = from; i < to; i++) {
-    const doc = (docs[i] as number) - base
+  counted.records += count
+  for (const doc of docsIn(segment, bits)) {
     const leaf = numbers ? (numbers[doc] as number) : idAt(segment, doc)
     others.set(leaf, (others.get(leaf) ?? 0) + 1)
   }

@@ -1,13 +1,13 @@
 /**
- * Which documents match a query's words, and how well: term by term and segment by segment, into flat arrays with one
- * place a document. Terms are looked up first (`Lookup`), since what is rare and what is mistyped shows only when all
- * segments have been asked.
+ * Which documents match a query's words, and how well, term by term and segment by segment. Terms are looked up first
+ * (`lookUp`), since what is rare and what is mistyped shows only when all segments have been asked.
  */
 import { corrections } from './limits.ts'
-import { type Bits, hasBit, ones } from './search-bits.ts'
-import { nameHint, wholeHint } from './search-hash.ts'
-import { NAME_EXACT, QUALITY_CORRECTED, QUALITY_JOINED, QUALITY_PREFIX, rarityOf, WHOLE_EXACT } from './search-rank.ts'
-import { bearersOf, type Segment } from './search-segment.ts'
+import { addBits, type Bits, hasBit, keepBits, ones } from './search-bits.ts'
+import { layoutOfAll, layoutOfRange, someDocument } from './search-postings.ts'
+import { QUALITY_CORRECTED, QUALITY_JOINED, QUALITY_PREFIX, rarityOf } from './search-rank.ts'
+import type { Scratch } from './search-scratch.ts'
+import type { Segment } from './search-segment.ts'
 import { editsAllowed, isCorrectable, nearest } from './search-spell.ts'
 import type { Term } from './search-text.ts'
 import {
@@ -16,7 +16,6 @@ import {
   IN_TAGS,
   maskOf,
   PLACES_MASK,
-  readPostings,
   WEIGHT_MASK,
   type Words,
   wordAt,
@@ -98,68 +97,18 @@ function countOf(segments: readonly Segment[], readings: readonly (readonly Read
   return count
 }
 
-/** Room for the numbers of one list of documents, of which two are looked at together. */
-const room = [new Uint32Array(1_024), new Uint32Array(1_024)]
-function roomFor(size: number, which: 0 | 1): Uint32Array {
-  if ((room[which] as Uint32Array).length < size) room[which] = new Uint32Array(size * 2)
-  return room[which] as Uint32Array
-}
-
 /** Does any live document have the term? */
 function isAnywhere(segments: readonly Segment[], readings: readonly (readonly Reading[])[]): boolean {
   return segments.some((segment, at) =>
-    (readings[at] ?? []).some((reading) => {
-      const { words, to = (words[0] as number) + 1 } = reading
+    (readings[at] ?? []).some(({ words, to = (words[0] as number) + 1, places }) => {
+      const isLive = (doc: number) => hasBit(segment.live, doc)
+      if (words.length > 1) return someDocument(segment, words, places, isLive)
       for (let word = words[0] as number; word < to; word++) {
-        const { docs, marks, from, count } = documentsOf(segment, words.length > 1 ? words : [word])
-        for (let i = 0; i < count; i++) {
-          if (((marks[from + i] as number) & reading.places) !== 0 && hasBit(segment.live, docs[i] as number))
-            return true
-        }
+        if (someDocument(segment, [word], places, isLive)) return true
       }
       return false
     }),
   )
-}
-
-type Documents = {
-  readonly docs: Uint32Array
-  /** Of document i at from + i. */
-  readonly marks: Uint8Array
-  readonly from: number
-  readonly count: number
-}
-
-/** Documents with all of the words in one place, with the places that they share and the least of the weights. */
-function documentsOf({ words, size }: Segment, all: readonly number[]): Documents {
-  const first = all[0] as number
-  const docs = roomFor(size, 0)
-  let from = readPostings(words, first, docs)
-  let count = words.docs[first] as number
-  let marks = words.postings
-  for (const word of all.slice(1)) {
-    const others = roomFor(size, 1)
-    const otherAt = readPostings(words, word, others)
-    const otherCount = words.docs[word] as number
-    const shared = new Uint8Array(count)
-    let kept = 0
-    for (let i = 0, j = 0; i < count && j < otherCount; ) {
-      const difference = (docs[i] as number) - (others[j] as number)
-      if (difference === 0) {
-        const [one, other] = [marks[from + i] as number, words.postings[otherAt + j] as number]
-        const places = one & other & PLACES_MASK
-        docs[kept] = docs[i] as number
-        shared[kept] = places | Math.min(one & WEIGHT_MASK, other & WEIGHT_MASK)
-        if (places !== 0) kept++
-      }
-      if (difference <= 0) i++
-      if (difference >= 0) j++
-    }
-    marks = shared
-    from = 0
-    count = kept
-  }
-  return { docs, marks, from, count }
 }
 
 /** The words of live documents' names and tags that a mistyped one is nearest to. */
@@ -193,142 +142,118 @@ function isNamed(word: string, segments: readonly Segment[]): boolean {
   )
 }
 
-/** Words of a range between looks at the clock. */
-const CHECKED_EVERY = 64
+/** A term in one segment. */
+export type TermMatch = {
+  readonly ways: readonly Way[]
+  readonly bits: Bits
+  /** Documents that have it in their names. */
+  readonly named: Bits
+  /** What it gives at most to a document, and to one that does not have it in its names. */
+  readonly most: number
+  readonly plainMost: number
+}
+/** One of a term's readings: what a document's mark gives to it, as a match and as a part of its name. */
+type Way = { readonly marks: Uint8Array; readonly gains: Float64Array; readonly names: Float64Array }
 
-/** The matches of one query. Its arrays have a place for each document of all segments; they are used again. */
-export class Matches {
-  #size = 0
-  #best = new Float32Array(0)
-  #bestNamed = new Float32Array(0)
-  gained = new Float32Array(0)
-  named = new Float32Array(0)
-  terms = new Uint8Array(0)
-  exact = new Float32Array(0)
-  /** Documents that match any term, in the order they were met. */
-  #met = new Uint32Array(0)
-  #count = 0
-  #current = new Uint32Array(0)
-  /** What a document that matches every term perfectly would gain. */
-  possible = 0
+/** Its sets are not to be changed. */
+export function matchTerm(
+  segment: Segment,
+  readings: readonly Reading[],
+  scratch: Scratch,
+  budget: WorkBudget,
+): TermMatch {
+  const ways: Way[] = []
+  const sets: Bits[] = []
+  const namedSets: Bits[] = []
+  let most = 0
+  let plainMost = 0
+  for (const { words, to, quality, places } of readings) {
+    if (budget.isSpent()) break
+    const first = words[0] as number
+    const layout =
+      words.length > 1
+        ? layoutOfAll(segment, words, scratch)
+        : layoutOfRange(segment, first, to === undefined ? first + 1 : to, scratch, budget)
+    sets.push(places === PLACES_MASK ? layout.bits : layout.named)
+    namedSets.push(layout.named)
+    ways.push({ marks: layout.marks, ...tablesOf(quality, places) })
+    most = Math.max(most, (layout.most * quality) / WEIGHT_MASK)
+    if (places !== IN_NAMES) plainMost = Math.max(plainMost, (layout.plainMost * quality) / WEIGHT_MASK)
+  }
+  const { size } = segment
+  return { ways, bits: together(sets, size, scratch), named: together(namedSets, size, scratch), most, plainMost }
+}
 
-  /** Ready for a query over so many documents. */
-  begin(size: number): void {
-    if (size > this.#best.length) {
-      const most = size + (size >> 2)
-      this.#best = new Float32Array(most)
-      this.#bestNamed = new Float32Array(most)
-      this.gained = new Float32Array(most)
-      this.named = new Float32Array(most)
-      this.exact = new Float32Array(most)
-      this.terms = new Uint8Array(most)
-      this.#met = new Uint32Array(most)
-      this.#current = new Uint32Array(most)
-    } else {
-      for (let i = 0; i < this.#count; i++) {
-        const doc = this.#met[i] as number
-        this.gained[doc] = 0
-        this.named[doc] = 0
-        this.exact[doc] = 0
-        this.terms[doc] = 0
+function together(sets: readonly Bits[], size: number, scratch: Scratch): Bits {
+  if (sets.length === 1) return sets[0] as Bits
+  const all = scratch.bits(size)
+  for (const bits of sets) addBits(all, bits)
+  return all
+}
+
+/** What a term gives to a document: 0..1. */
+export function gainOf({ ways }: TermMatch, doc: number): number {
+  let gain = 0
+  for (let i = 0; i < ways.length; i++) {
+    const { marks, gains } = ways[i] as Way
+    const own = gains[marks[doc] as number] as number
+    if (own > gain) gain = own
+  }
+  return gain
+}
+
+/** How well the term is met in the document's name: 0..1. */
+export function namedOf({ ways }: TermMatch, doc: number): number {
+  let most = 0
+  for (let i = 0; i < ways.length; i++) {
+    const { marks, names } = ways[i] as Way
+    const own = names[marks[doc] as number] as number
+    if (own > most) most = own
+  }
+  return most
+}
+
+type Tables = Pick<Way, 'gains' | 'names'>
+const tables = new Map<string, Tables>()
+
+/** By mark, for the few qualities that there are. */
+function tablesOf(quality: number, places: number): Tables {
+  const name = `${quality} ${places}`
+  const known = tables.get(name)
+  if (known) return known
+  const gains = new Float64Array(256)
+  const names = new Float64Array(256)
+  for (let mark = 0; mark < 256; mark++) {
+    if ((mark & places) === 0) continue
+    gains[mark] = ((mark & WEIGHT_MASK) * quality) / WEIGHT_MASK
+    if (mark >= IN_NAMES) names[mark] = quality
+  }
+  tables.set(name, { gains, names })
+  return { gains, names }
+}
+
+/** Documents in at least `need` of the sets, which is at least one. */
+export function inAtLeast(need: number, sets: readonly Bits[], size: number, scratch: Scratch): Bits {
+  const [first] = sets
+  if (!first || need > sets.length) return scratch.bits(size)
+  if (need === sets.length) {
+    const all = scratch.copy(first)
+    for (let at = 1; at < sets.length; at++) keepBits(all, sets[at] as Bits)
+    return all
+  }
+  const found = scratch.bits(size)
+  // In at least so many of the sets looked at so far, for 32 documents at a time.
+  const counts = new Uint32Array(need + 1)
+  for (let at = 0; at < found.length; at++) {
+    counts.fill(0)
+    counts[0] = 0xffffffff
+    for (const bits of sets) {
+      const word = bits[at] as number
+      for (let count = need; word !== 0 && count > 0; count--) {
+        counts[count] = (counts[count] as number) | ((counts[count - 1] as number) & word)
       }
     }
-    this.#size = size
-    this.#count = 0
-    this.possible = 0
+    found[at] = counts[need] as number
   }
-
-  /** All terms in one segment, whose documents are numbered from `base` on. `letters`: the query's own, for exact names. */
-  addSegment(
-    segment: Segment,
-    at: number,
-    base: number,
-    terms: readonly LookedUp[],
-    letters: string,
-    budget: WorkBudget,
-  ) {
-    for (const { readings, rarity } of terms) {
-      let current = 0
-      for (const reading of readings[at] ?? []) {
-        current = this.#addReading(segment, base, reading, current, budget)
-        if (budget.isSpent()) break
-      }
-      for (let i = 0; i < current; i++) {
-        const doc = this.#current[i] as number
-        if (this.terms[doc] === 0) this.#met[this.#count++] = doc
-        this.terms[doc] = (this.terms[doc] as number) + 1
-        this.gained[doc] = (this.gained[doc] as number) + rarity * (this.#best[doc] as number)
-        this.named[doc] = (this.named[doc] as number) + (this.#bestNamed[doc] as number)
-        this.#best[doc] = 0
-        this.#bestNamed[doc] = 0
-      }
-    }
-    if (letters === '') return
-    for (const doc of bearersOf(segment, nameHint(letters))) this.exact[base + doc] = NAME_EXACT
-    for (const doc of bearersOf(segment, wholeHint(letters))) this.exact[base + doc] = WHOLE_EXACT
-    // Those that bear the name but match no term are forgotten again.
-    for (const hint of [nameHint(letters), wholeHint(letters)]) {
-      for (const doc of bearersOf(segment, hint)) if (this.terms[base + doc] === 0) this.exact[base + doc] = 0
-    }
-  }
-
-  #addReading(segment: Segment, base: number, reading: Reading, current: number, budget: WorkBudget): number {
-    const { words, to, quality, places } = reading
-    if (to === undefined) {
-      const { docs, marks, from, count } = documentsOf(segment, words)
-      return this.#addDocs(docs, marks, from, count, base, quality, places, current)
-    }
-    const docs = roomFor(segment.size, 0)
-    const { postings, docs: counts } = segment.words
-    for (let word = words[0] as number; word < to; word++) {
-      const from = readPostings(segment.words, word, docs)
-      current = this.#addDocs(docs, postings, from, counts[word] as number, base, quality, places, current)
-      if (word % CHECKED_EVERY === 0 && budget.isSpent()) break
-    }
-    return current
-  }
-
-  #addDocs(
-    docs: Uint32Array,
-    marks: Uint8Array,
-    from: number,
-    count: number,
-    base: number,
-    quality: number,
-    places: number,
-    current: number,
-  ): number {
-    const best = this.#best
-    const named = this.#bestNamed
-    const scale = quality / WEIGHT_MASK
-    let end = current
-    for (let i = 0; i < count; i++) {
-      const mark = marks[from + i] as number
-      if ((mark & places) === 0) continue
-      const doc = base + (docs[i] as number)
-      const gain = (mark & WEIGHT_MASK) * scale
-      const before = best[doc] as number
-      if (before === 0) this.#current[end++] = doc
-      if (gain > before) best[doc] = gain
-      if (mark >= IN_NAMES && quality > (named[doc] as number)) named[doc] = quality
-    }
-    return end
-  }
-
-  /** Documents with at least so many terms that fit, marked in sets by segment. */
-  fitting(terms: number, bases: readonly number[], fits: readonly Bits[]): Bits[] {
-    const found = fits.map((bits) => new Uint32Array(bits.length))
-    let part = 0
-    for (let i = 0; i < this.#count; i++) {
-      const doc = this.#met[i] as number
-      if ((this.terms[doc] as number) < terms) continue
-      // Documents of one segment come together.
-      while (doc < (bases[part] as number) || doc >= (bases[part + 1] ?? this.#size)) part = (part + 1) % bases.length
-      const own = doc - (bases[part] as number)
-      if (!hasBit(fits[part] as Bits, own)) continue
-      const bits = found[part] as Bits
-      bits[own >>> 5] = (bits[own >>> 5] as number) | (1 << (own & 31))
-    }
-    return found
-  }
+  return found
 }

@@ -60,6 +60,11 @@ export function packedKey(key: SortKey): number {
   return packedText((at) => (at < key.length ? key.charCodeAt(at) : -1))
 }
 
+/** Do documents with one packed number have one key? */
+export function isPackedWhole(key: SortKey): boolean {
+  return key === undefined || (typeof key === 'number' && key < NUMBERS_TO)
+}
+
 /** Is `packed` certainly later than `other`? */
 export function isPackedLater(packed: number, other: number, descending: boolean): boolean {
   if (Number.isNaN(packed)) return !Number.isNaN(other)

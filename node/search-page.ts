@@ -2,19 +2,23 @@
  * The page of an answer: the first of the documents found, in the order asked for, after a cursor. Most are turned
  * away by one number each; a name is read, and an id made, only of those that may be on the page.
  */
+
+import type { Bits } from './search-bits.ts'
 import { codeAt, firstValue } from './search-column.ts'
 import type { Sort } from './search-filter.ts'
-import type { Found } from './search-found.ts'
+import { docsIn, type Found } from './search-found.ts'
 import {
   comparePositions,
   FirstPositions,
   isPackedLater,
+  isPackedWhole,
   type Position,
   packedKey,
   packedOf,
   type SortKey,
   sortKeyOf,
 } from './search-order.ts'
+import type { Scores } from './search-score.ts'
 import { idAt, type Segment } from './search-segment.ts'
 import type { Values } from './search-values.ts'
 import type { WorkBudget } from './search-work.ts'
@@ -26,16 +30,27 @@ const ORDERS_KEPT = 6
 /** Of fewer of a segment's documents keys are made one by one. */
 const ORDERED_SHARE = 8
 
+/** Documents to be looked at after those of the rounds before. */
+export type Round = {
+  bits(): Bits
+  /** No key of theirs is greater; undefined when that is not known. Only where the greatest come first. */
+  readonly most: number | undefined
+}
+
 /** By what a query orders: how a document of a segment gets its key, and numbers that come in the same order. */
 export type Order = {
   readonly descending: boolean
-  /** By document, in the order of the keys as far as a number can say; equal ones are told apart by the keys. */
+  /**
+   * By document, in the order of the keys as far as a number can say; equal ones are told apart by the keys.
+   * What comes after `worst` may be given as any other number that does.
+   */
   packed(
     segment: Segment,
-    base: number,
     found: number,
-  ): { readonly at: Float64Array | undefined; of(doc: number): number }
-  key(segment: Segment, base: number, doc: number): SortKey
+  ): { readonly at: Float64Array | undefined; of(doc: number, worst?: number): number }
+  key(segment: Segment, doc: number): SortKey
+  /** Of the documents found in a segment; one round of all of them when this is missing. */
+  rounds?(segment: Segment, found: Bits): readonly Round[]
 }
 
 export function byTime(time: (segment: Segment) => Float64Array, descending: boolean): Order {
@@ -45,15 +60,19 @@ export function byTime(time: (segment: Segment) => Float64Array, descending: boo
       const at = time(segment)
       return { at, of: (doc) => at[doc] as number }
     },
-    key: (segment, _base, doc) => time(segment)[doc] as number,
+    key: (segment, doc) => time(segment)[doc] as number,
   }
 }
 
-export function byScore(scorer: (segment: Segment, base: number) => (doc: number) => number): Order {
+export function byScore(scores: (segment: Segment) => Scores): Order {
   return {
     descending: true,
-    packed: (segment, base) => ({ at: undefined, of: scorer(segment, base) }),
-    key: (segment, base, doc) => scorer(segment, base)(doc),
+    packed: (segment) => {
+      const own = scores(segment)
+      return { at: undefined, of: (doc, worst) => own.scoreOf(doc, worst) }
+    },
+    key: (segment, doc) => scores(segment).scoreOf(doc),
+    rounds: (segment, found) => scores(segment).rounds(found),
   }
 }
 
@@ -61,13 +80,13 @@ export function byId(descending: boolean): Order {
   return {
     descending,
     packed: () => ({ at: undefined, of: () => 0 }),
-    key: (segment, _base, doc) => idAt(segment, doc),
+    key: (segment, doc) => idAt(segment, doc),
   }
 }
 
 /** By the first value of the first of the paths that gives a key. */
 export function byField({ paths, descending }: Sort, values: Values): Order {
-  const key = (segment: Segment, _base: number, doc: number): SortKey => {
+  const key = (segment: Segment, doc: number): SortKey => {
     for (const path of paths) {
       const column = segment.columns.get(path)
       const code = column ? codeAt(column, doc) : 0
@@ -90,7 +109,7 @@ export function byField({ paths, descending }: Sort, values: Values): Order {
   return {
     descending,
     key,
-    packed: (segment, _base, found) => {
+    packed: (segment, found) => {
       const name = paths.join('\0')
       let at = segment.orders.get(name)
       if (!at && found * ORDERED_SHARE > segment.size) {
@@ -132,25 +151,48 @@ export function pageOf(
   const { descending } = order
   const first = new FirstPositions<Placed>(limit + 1, descending)
   const start = after && packedKey(after.key)
+  // Of the last of those kept: its key, and where keys tell documents apart no further, the beginning of its id.
   let worst: number | undefined
+  let worstId = Number.POSITIVE_INFINITY
+  let looked = 0
   // From the end: numbers grow with time, and the newest are wanted first as a rule.
-  for (let part = found.parts.length - 1; part >= 0; part--) {
-    const { segment, base, from, to } = found.parts[part] as Found['parts'][number]
-    if (from === to) continue
-    const { at, of } = order.packed(segment, base, to - from)
-    for (let i = to - 1; i >= from; i--) {
-      if (i % CHECKED_EVERY === 0 && budget.isSpent()) break
-      const doc = (found.docs[i] as number) - base
-      const packed = at ? (at[doc] as number) : of(doc)
-      if (worst !== undefined && isPackedLater(packed, worst, descending)) continue
-      if (start !== undefined && isPackedLater(start, packed, descending)) continue
-      const position = { key: order.key(segment, base, doc), id: idAt(segment, doc), segment, doc, base }
-      if (after && comparePositions(position, after, descending) <= 0) continue
-      first.add(position)
-      const last = first.last
-      if (last) worst = packedKey(last.key)
+  const parts = found.parts.filter(({ count }) => count > 0).reverse()
+  const rounds = parts.map(
+    ({ segment, bits }) => order.rounds?.(segment, bits) ?? [{ bits: () => bits, most: undefined }],
+  )
+  for (let round = 0; round < (rounds[0]?.length ?? 0); round++) {
+    for (const [part, { segment, base, count }] of parts.entries()) {
+      const { bits, most } = (rounds[part] as readonly Round[])[round] as Round
+      if (worst !== undefined && most !== undefined && isPackedLater(most, worst, descending)) continue
+      const { at, of } = order.packed(segment, count)
+      const docs = docsIn(segment, bits())
+      for (let i = docs.length - 1; i >= 0; i--) {
+        if (++looked % CHECKED_EVERY === 0 && budget.isSpent()) break
+        const doc = docs[i] as number
+        const packed = at ? (at[doc] as number) : of(doc, worst)
+        if (worst !== undefined) {
+          if (isPackedLater(packed, worst, descending)) continue
+          if (!isPackedLater(worst, packed, descending) && idStart(segment, doc) > worstId) continue
+        }
+        if (start !== undefined && isPackedLater(start, packed, descending)) continue
+        const position = { key: order.key(segment, doc), id: idAt(segment, doc), segment, doc, base }
+        if (after && comparePositions(position, after, descending) <= 0) continue
+        first.add(position)
+        const last = first.last
+        if (!last) continue
+        worst = packedKey(last.key)
+        worstId = isPackedWhole(last.key) ? idStart(last.segment, last.doc) : Number.POSITIVE_INFINITY
+      }
     }
   }
   const page = first.sorted()
   return { page: page.slice(0, limit), more: page.length > limit }
+}
+
+function idStart({ arrays: { ids } }: Segment, doc: number): number {
+  const at = doc * 32
+  return (
+    (ids[at] as number) * 0x1000000 +
+    (((ids[at + 1] as number) << 16) | ((ids[at + 2] as number) << 8) | (ids[at + 3] as number))
+  )
 }

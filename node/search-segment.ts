@@ -3,8 +3,9 @@
  * several smaller segments became. Everything is in flat arrays by document number, so that a segment is the same in
  * memory and in a file (search-files.ts), and two become one by copying (search-merge.ts).
  */
-import { bitsOf, clearBit, fullBits, hasBit } from './search-bits.ts'
+import { type Bits, clearBit, fullBits, hasBit } from './search-bits.ts'
 import type { Column } from './search-column.ts'
+import type { Layout } from './search-postings.ts'
 import type { Words } from './search-words.ts'
 
 /** The flat arrays, by name as in the file. One entry a document unless it says otherwise. */
@@ -54,8 +55,12 @@ export type Segment = {
   liveCount: number
   /** 0..255: popularity, and what others refer to by its slug. */
   readonly fame: Uint8Array
-  /** Orders by path that were asked for (search-order.ts). */
+  /** Orders by path that were asked for (search-page.ts). */
   readonly orders: Map<string, Float64Array>
+  /** Common words and beginnings that were asked for, laid out by document (search-postings.ts). */
+  readonly layouts: Map<string, Layout>
+  /** Documents that meet tests of values that were asked for (search-where.ts). */
+  readonly tested: Map<string, Bits>
 }
 
 export function segmentOf(
@@ -70,6 +75,8 @@ export function segmentOf(
     liveCount: size,
     fame: arrays.popularity.slice(),
     orders: new Map(),
+    layouts: new Map(),
+    tested: new Map(),
   }
 }
 
@@ -111,11 +118,6 @@ export function bearersOf({ arrays: { hints, hintDocs } }: Segment, hint: number
   const from = low
   while (low < hints.length && hints[low] === hint) low++
   return hintDocs.subarray(from, low)
-}
-
-/** A column that no document has answers like one that is not there; this is it for the time of a query. */
-export function noDocs(segment: Segment): Uint32Array {
-  return bitsOf(segment.size)
 }
 
 function tableOf(ids: Uint8Array, size: number): Uint32Array {

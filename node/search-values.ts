@@ -207,7 +207,8 @@ const halves = new Uint32Array(floats.buffer)
 function hashOf(leaf: string | number, seed: number): number {
   let hash = seed
   if (typeof leaf === 'number') {
-    floats[0] = leaf
+    // The same for both zeros, which are equal.
+    floats[0] = leaf + 0
     hash = Math.imul(hash ^ (halves[0] as number), 0x01000193)
     hash = Math.imul(hash ^ (halves[1] as number), 0x01000193)
   } else {

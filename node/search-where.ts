@@ -2,6 +2,7 @@
  * Which documents of a segment meet a query's kinds, filters and expression: every test becomes a set of the values
  * that meet it, and then one look at a column.
  */
+import { testedKept } from './limits.ts'
 import type { SearchQuery } from './search.ts'
 import { addBits, type Bits, bitsOf, dropBits, fullBits, hasBit, keepBits, setBit } from './search-bits.ts'
 import { acceptedCodes, type Column } from './search-column.ts'
@@ -15,6 +16,8 @@ import type { WorkBudget } from './search-work.ts'
 
 /** A test of values: by all that meet it, or by one look at each. */
 type ValueTest = {
+  /** Equal for tests that the same values meet. */
+  readonly name: string
   readonly equals?: readonly Leaf[]
   readonly exists?: true
   /** Only numbers meet it. */
@@ -44,10 +47,11 @@ export class Filter {
     }
   }
 
-  /** Live documents that meet it. What the budget does not reach is taken for not met. */
+  /** Live documents that meet it, in a set that is not to be changed. What the budget does not reach is taken for not met. */
   match(segment: Segment, budget: WorkBudget): Bits {
+    if (!('all' in this.#tree) || this.#tree.all.length === 0) return segment.live
     const bits = segment.live.slice()
-    if ('all' in this.#tree) for (const tree of this.#tree.all) keepBits(bits, this.#match(segment, tree, budget))
+    for (const tree of this.#tree.all) keepBits(bits, this.#match(segment, tree, budget))
     return bits
   }
 
@@ -62,9 +66,32 @@ export class Filter {
       for (const each of tree.all) keepBits(bits, this.#match(segment, each, budget))
       return bits
     }
+    if ('any' in tree) {
+      const bits = bitsOf(segment.size)
+      for (const each of tree.any) addBits(bits, this.#match(segment, each, budget))
+      return bits
+    }
+    return this.#tested(segment, tree.paths, tree.test, budget)
+  }
+
+  /** The same tests are asked again and again: what meets them is kept with the segment, and not to be changed. */
+  #tested(segment: Segment, paths: readonly string[], test: ValueTest, budget: WorkBudget): Bits {
+    const name = JSON.stringify([paths, test.name])
+    const { tested } = segment
+    const known = tested.get(name)
+    if (known) {
+      // The one used last is the last to go.
+      tested.delete(name)
+      tested.set(name, known)
+      return known
+    }
     const bits = bitsOf(segment.size)
-    if ('any' in tree) for (const each of tree.any) addBits(bits, this.#match(segment, each, budget))
-    else for (const path of tree.paths) this.#test(segment, path, tree.test, bits, budget)
+    for (const path of paths) this.#test(segment, path, test, bits, budget)
+    // Ids are looked up faster than kept, and only among the living.
+    if (budget.wasSpent || paths.includes('id')) return bits
+    const [oldest] = tested.keys()
+    if (tested.size >= testedKept && oldest !== undefined) tested.delete(oldest)
+    tested.set(name, bits)
     return bits
   }
 
@@ -144,7 +171,7 @@ function testIds(segment: Segment, test: ValueTest, bits: Bits, budget: WorkBudg
 }
 
 function equalTo(leaves: readonly Leaf[]): ValueTest {
-  return { equals: leaves, leaf: (leaf) => leaves.includes(leaf) }
+  return { name: `= ${nameOf(leaves)}`, equals: leaves, leaf: (leaf) => leaves.includes(leaf) }
 }
 
 function treeOfWant(want: Want): Tree {
@@ -152,7 +179,8 @@ function treeOfWant(want: Want): Tree {
   if (want.is === 'equal') return { paths, test: equalTo([want.leaf]) }
   const { number } = want
   const isIn = want.is === 'at-least' ? (value: number) => value >= number : (value: number) => value <= number
-  return { paths, test: { number: isIn, leaf: (leaf) => typeof leaf === 'number' && isIn(leaf) } }
+  const name = `${want.is} ${number}`
+  return { paths, test: { name, number: isIn, leaf: (leaf) => typeof leaf === 'number' && isIn(leaf) } }
 }
 
 function treeOf(expression: Expression, fields: Plan['where']): Tree {
@@ -166,12 +194,18 @@ function treeOf(expression: Expression, fields: Plan['where']): Tree {
 function valueTest(test: Test): ValueTest {
   const leaf = testOf(test)
   const { op, value } = test
+  const name = `${op} ${nameOf(value)}`
   if (op === '=' || op === '!=' || op === 'in') {
     const wanted = (op === 'in' ? (Array.isArray(value) ? value : []) : Array.isArray(value) ? [] : [value]).map(
       (each) => (each === undefined ? undefined : leafOf(each)),
     )
-    return { equals: wanted.filter((each) => each !== undefined), leaf }
+    return { name, equals: wanted.filter((each) => each !== undefined), leaf }
   }
-  if (op === 'exists') return { exists: true, leaf }
-  return typeof value === 'number' && op !== 'contains' ? { number: leaf, leaf } : { leaf }
+  if (op === 'exists') return { name, exists: true, leaf }
+  return { name, ...(typeof value === 'number' && op !== 'contains' && { number: leaf }), leaf }
+}
+
+/** Numbers that JSON does not know would otherwise go by the name of null. */
+function nameOf(value: unknown): string {
+  return JSON.stringify(value, (_key, each) => (Math.abs(each) === Number.POSITIVE_INFINITY ? { is: `${each}` } : each))
 }

@@ -109,6 +109,29 @@ export function readPostings({ docs, offsets, postings }: Words, word: number, i
   return marks
 }
 
+/** Does `accepts` take any of a word's documents? Those after it are not read. */
+export function somePosting(
+  { docs, offsets, postings }: Words,
+  word: number,
+  accepts: (doc: number, mark: number) => boolean,
+): boolean {
+  const marks = offsets[word] as number
+  const count = docs[word] as number
+  let at = marks + count
+  let doc = -1
+  for (let i = 0; i < count; i++) {
+    let byte = postings[at++] as number
+    let step = byte & 0x7f
+    for (let shift = 7; byte >= 0x80; shift += 7) {
+      byte = postings[at++] as number
+      step |= (byte & 0x7f) << shift
+    }
+    doc += step
+    if (accepts(doc, postings[marks + i] as number)) return true
+  }
+  return false
+}
+
 /** Collects the postings of words, which come in order, and makes `Words` of them. */
 export class WordsMaker {
   #chars = new Uint16Array(4_096)

@@ -476,6 +476,10 @@ async function expectSame(fts: SearchIndex, scan: SearchIndex, asked: Partial<Se
   const idsOf = ({ items }: SearchResult) => items.map(({ id }) => id)
   const isOrdered = query.sort !== undefined || (query.query ?? '').trim() === ''
   expect(isOrdered ? idsOf(fast) : idsOf(fast).sort()).toEqual(isOrdered ? idsOf(naive) : idsOf(naive).sort())
+  if (isOrdered) {
+    const page = (await fts.search({ ...query, limit: 4 })) as SearchResult
+    expect(idsOf(page)).toEqual(idsOf(naive).slice(0, 4))
+  }
   expect({ total: fast.total, facets: fast.facets }).toEqual({ total: naive.total, facets: naive.facets })
   expect(fast.items.every(({ score }) => Number.isFinite(score))).toBe(true)
 }
