@@ -6,7 +6,7 @@
  * allows, the notes are dropped and read back from the replica. `seq` of the index says how far it is, so a kill at
  * any moment costs only the repetition of what it was doing.
  */
-import { fitting, kindOf, type Merged, ownerOfKey, ownerToDid, type RecordId, withNumbers } from '../crdt/index.ts'
+import { type Merged, ownerOfKey, type RecordId } from '../crdt/index.ts'
 import type { Environment } from './environment.ts'
 import { sleep } from './environment.ts'
 import { NodeError } from './errors.ts'
@@ -14,6 +14,7 @@ import { indexBatchRecords, indexQueueRecords, indexRetryMs, searchTimeoutMs, se
 import type { Target } from './policy.ts'
 import type { Appended, Log, ReplicaFace } from './replica-types.ts'
 import type { FieldFacts, IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
+import { entryOf } from './search-entry.ts'
 
 /** The part of a replica that is followed. */
 export type Followed = Pick<
@@ -285,7 +286,7 @@ export class Indexer implements AsyncDisposable {
 
   #entryOf(merged: Merged): IndexEntry {
     const { actor } = this.#replica
-    return { ...entryOf(merged), isOwn: actor !== undefined && merged.owner === ownerOfKey(actor) }
+    return entryOf(merged, actor !== undefined && merged.owner === ownerOfKey(actor))
   }
 
   #whenComplete(): Promise<void> {
@@ -298,20 +299,5 @@ export class Indexer implements AsyncDisposable {
       const cancel = this.#environment.clock.after(searchWaitMsMax, read)
       this.#readers.add(read)
     })
-  }
-}
-
-/** A record as the index takes it: without the fields that do not fit its table, and with decimals as numbers. */
-export function entryOf(merged: Merged): IndexEntry {
-  const kind = kindOf(merged.kind)
-  return {
-    id: merged.record,
-    kind: merged.kind,
-    owner: ownerToDid(merged.owner),
-    slug: merged.slug ?? '',
-    doc: withNumbers(kind, fitting(kind, merged.doc)),
-    registeredAt: merged.registeredAt,
-    changedAt: merged.changedAt,
-    conflicts: merged.conflicts.length,
   }
 }

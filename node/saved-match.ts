@@ -6,9 +6,9 @@
  * have every word, as a beginning in the case of the last, and spelling is not corrected.
  */
 import { kinds, type Merged } from '../crdt/index.ts'
-import { entryOf } from './indexer.ts'
 import { queryTermsMax, searchShownCharsMax } from './limits.ts'
 import type { IndexEntry, QueryProblem, SearchQuery } from './search.ts'
+import { entryOf } from './search-entry.ts'
 import { meets } from './search-expression.ts'
 import { type Leaf, leavesOf, tablesOf, textsOf, wordsOf } from './search-fields.ts'
 import { isProblem, planOf, type Want } from './search-filter.ts'

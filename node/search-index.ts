@@ -15,6 +15,7 @@ import { indexKeptRecords, indexSentRecords, searchesMax } from './limits.ts'
 import type { Log } from './replica-types.ts'
 import type { FieldFacts, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
 import type { Change } from './search-engine.ts'
+import { sentOf } from './search-entry.ts'
 import type { Job, JobAnswer, Start, Told } from './search-worker.ts'
 
 type Options = {
@@ -75,7 +76,7 @@ export class SegmentIndex implements SearchIndex {
         this.#worker?.postMessage({
           job: 0,
           do: 'take',
-          entries: entries.slice(at, at + indexSentRecords),
+          entries: entries.slice(at, at + indexSentRecords).map(sentOf),
         } satisfies Job)
         await nextTurn()
       }

@@ -12,6 +12,7 @@ import type { Kind } from '../crdt/index.ts'
 import { fieldsWorkMs, indexKeptMs, indexSliceMs } from './limits.ts'
 import type { FieldFacts, IndexEntry, QueryProblem, SearchQuery, SearchResult } from './search.ts'
 import { type Change, madeBy, SearchEngine } from './search-engine.ts'
+import type { SentEntry } from './search-entry.ts'
 import { tablesOf } from './search-fields.ts'
 import { deleteIndex, IndexFolder } from './search-files.ts'
 import { IndexDamage } from './search-texts.ts'
@@ -29,7 +30,7 @@ export type Job =
   | { readonly job: number; readonly do: 'search'; readonly query: SearchQuery }
   | { readonly job: number; readonly do: 'fields'; readonly kinds?: readonly string[] | undefined }
   /** Some of the entries of the next `apply`. */
-  | { readonly job: number; readonly do: 'take'; readonly entries: readonly IndexEntry[] }
+  | { readonly job: number; readonly do: 'take'; readonly entries: readonly SentEntry[] }
   | { readonly job: number; readonly do: 'apply'; readonly change: Omit<Change, 'entries'> }
   | { readonly job: number; readonly do: 'reset'; readonly epoch: string }
   | { readonly job: number; readonly do: 'close' }
@@ -67,7 +68,7 @@ let loading: Promise<void> = Promise.resolve()
 let changes: Promise<void> = Promise.resolve()
 let upkeep: Promise<void> | undefined
 let keeping: Promise<void> | undefined
-let taken: IndexEntry[] = []
+let taken: SentEntry[] = []
 let isLoaded = true
 let isClosing = false
 
@@ -130,11 +131,31 @@ function open(): void {
   }
 }
 
-async function apply(change: Change): Promise<void> {
+type Read = (sent: SentEntry) => IndexEntry
+
+/** Reading rows takes all of crdt/, so it is loaded with the first of them: a start that has none is the quicker. */
+async function reader(sent: readonly SentEntry[]): Promise<Read> {
+  if (!sent.some((one) => 'row' in one)) return (one) => one as IndexEntry
+  return (await import('./search-entry.ts')).receivedOf
+}
+
+function* received(sent: readonly SentEntry[], read: Read): Generator<undefined, IndexEntry[]> {
+  const entries: IndexEntry[] = []
+  for (const one of sent) {
+    entries.push(read(one))
+    yield
+  }
+  return entries
+}
+
+async function apply(change: Omit<Change, 'entries'>, sent: readonly SentEntry[]): Promise<void> {
   await loading
   const to = current
-  if (!to || !(await run(to, to.engine.apply(change)))) return
-  to.unkept += 1 + change.entries.length + change.removed.length
+  const read = to && (await run(to, received(sent, await reader(sent))))
+  if (!to || !read) return
+  const changed = { ...change, entries: read.value }
+  if (!(await run(to, to.engine.apply(changed)))) return
+  to.unkept += 1 + sent.length + change.removed.length
   const { leftOut } = to.engine
   if (leftOut.length > 0) tell({ told: 'left-out', records: leftOut.splice(0) })
   tell({ told: 'moved', seq: change.seq, epoch: to.epoch })
@@ -264,7 +285,7 @@ port.on('message', (job: Job) => {
   taken = []
   changes = changes.then(() =>
     answer(job, async () => {
-      if (job.do === 'apply') await apply({ ...job.change, entries })
+      if (job.do === 'apply') await apply(job.change, entries)
       else await reset(job.epoch)
       return undefined
     }),

@@ -3,7 +3,7 @@
  *
  * Two implementations: search-index.ts (segments in a thread of their own) and search-scan.ts (a linear scan, the oracle).
  */
-import type { Doc, Value } from '../crdt/index.ts'
+import type { Doc, Merged, Value } from '../crdt/index.ts'
 import type { Expression } from './search-expression.ts'
 import type { Parts, Weights } from './search-rank.ts'
 
@@ -21,6 +21,8 @@ export type IndexEntry = {
   readonly conflicts?: number
   /** Its owner is this node's own key. */
   readonly isOwn?: boolean
+  /** The record, when nobody has looked into it yet: `slug` and `doc` then look. */
+  readonly unread?: Merged
 }
 
 export type SearchQuery = {

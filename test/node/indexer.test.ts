@@ -4,12 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import type { Op } from '../../crdt/index.ts'
+import { begin, merge, type Op } from '../../crdt/index.ts'
 import { NodeError } from '../../node/errors.ts'
-import { entryOf, Indexer } from '../../node/indexer.ts'
+import { Indexer } from '../../node/indexer.ts'
 import { indexRetryMs, searchWaitMsMax } from '../../node/limits.ts'
+import { nativeSuite } from '../../node/native.ts'
 import type { Replica } from '../../node/replica.ts'
 import type { SearchIndex, SearchQuery, SearchResult } from '../../node/search.ts'
+import { entryOf, receivedOf, sentOf } from '../../node/search-entry.ts'
 import { SegmentIndex } from '../../node/search-index.ts'
 import { ScanIndex } from '../../node/search-scan.ts'
 import { entry } from '../support/index-entries.ts'
@@ -311,4 +313,16 @@ test('after any writes, losses and restarts the index says what the replica says
       { seed, numRuns: 30 },
     ),
   )
+})
+
+test('a record that nobody has looked into is read by the index’s thread, into the same entry', () => {
+  const op = alice.genesis('acme/tiny', 'Tiny')
+  const looked = merge([op], nativeSuite.sha256)
+  const entry = entryOf(begin(op, nativeSuite.sha256)!, true)
+  const sent = structuredClone(sentOf(entry))
+  expect(sent).toEqual({ row: expect.any(Uint8Array), isOwn: true })
+  expect(receivedOf(sent)).toEqual(entryOf(looked, true))
+  // Another index takes the entry as it is, and then it has been looked into.
+  expect(entry.doc).toEqual(entryOf(looked, true).doc)
+  expect(sentOf(entry)).toEqual(entryOf(looked, true))
 })

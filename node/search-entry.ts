@@ -1,0 +1,68 @@
+/**
+ * A record as the index takes it, and on its way to the index's thread.
+ *
+ * A record that nobody has looked into travels as its row, and is read on the other side: taking in a catalogue then
+ * builds no document on the main thread. Both sides make the same entry of it.
+ */
+import {
+  decodeMerged,
+  encodeMerged,
+  firstOf,
+  fitting,
+  kindOf,
+  type Merged,
+  ownerToDid,
+  withNumbers,
+} from '../crdt/index.ts'
+import { nativeSuite } from './native.ts'
+import type { IndexEntry } from './search.ts'
+
+/** An entry, or the row of a record (crdt encodeMerged) that becomes one. */
+export type SentEntry = IndexEntry | { readonly row: Uint8Array; readonly isOwn: boolean }
+
+/** Without the fields that do not fit the kind's table, and with decimals as numbers. */
+export function entryOf(merged: Merged, isOwn = false): IndexEntry {
+  const { record, owner, registeredAt, changedAt, conflicts } = merged
+  const common = {
+    id: record,
+    kind: merged.kind,
+    owner: ownerToDid(owner),
+    registeredAt,
+    changedAt,
+    conflicts: conflicts.length,
+    isOwn,
+  }
+  if (firstOf(merged) === undefined) return { ...common, slug: merged.slug ?? '', doc: docOf(merged) }
+  return {
+    ...common,
+    unread: merged,
+    get slug() {
+      return merged.slug ?? ''
+    },
+    get doc() {
+      return docOf(merged)
+    },
+  }
+}
+
+/** What is handed to the thread. */
+export function sentOf(entry: IndexEntry): SentEntry {
+  const { unread, isOwn = false } = entry
+  if (unread === undefined) return entry
+  if (firstOf(unread) !== undefined) return { row: encodeMerged(unread), isOwn }
+  return entryOf(unread, isOwn)
+}
+
+/** What the thread makes of it. */
+export function receivedOf(sent: SentEntry): IndexEntry {
+  if (!('row' in sent)) return sent
+  const merged = decodeMerged(sent.row, nativeSuite.sha256)
+  // Looked into, so that the entry has its document and no more than that.
+  void merged.doc
+  return entryOf(merged, sent.isOwn)
+}
+
+function docOf(merged: Merged) {
+  const kind = kindOf(merged.kind)
+  return withNumbers(kind, fitting(kind, merged.doc))
+}
