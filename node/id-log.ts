@@ -102,7 +102,7 @@ export class IdLog {
     this.#flush(all)
   }
 
-  /** Writes what is missing of the rows, from the frames up to this arrival number. */
+  /** Writes what is missing of the rows, from the frames up to this arrival number. Once more when it failed. */
   async rebuild(
     opsSince: (seq: number) => AsyncIterable<Arrival>,
     upto: number,
@@ -115,8 +115,8 @@ export class IdLog {
       this.#isWhole = false
       this.#chunks = 0
       this.#upto = 0
-      await this.#cut()
     }
+    await this.#cut()
     let some: Arrival[] = []
     for await (const arrival of opsSince(this.#upto)) {
       if (signal.aborted) return

@@ -57,8 +57,8 @@ export const authorityCacheOpsMax = 20_000
 export const rejudgeRecords = 64
 /** How long the bodies of erased ops are kept: time to notice that a key was stolen, and to replace it. */
 export const eraseGraceMs = 3 * 24 * 60 * 60_000
-/** How often bodies are looked for whose time has come. */
-export const freeCheckMs = 10 * 60_000
+/** How often bodies are looked for whose time has come, and records that a failing disk kept from being merged again. */
+export const tidyMs = 10 * 60_000
 /** Ops whose bodies are freed in one go. */
 export const freeOpsMax = 256
 /** Between attempts to load what is on disk when it refuses a read: doubles up to the last. */

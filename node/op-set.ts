@@ -43,6 +43,7 @@ export class OpSet {
   readonly #parked = new Set<OpId>()
   #state: 'loading' | 'good' | 'differs' = 'loading'
   #checking: Promise<void> = Promise.resolve()
+  #again: (() => Promise<void>) | undefined
 
   constructor(options: OpSetOptions) {
     this.#options = options
@@ -193,9 +194,7 @@ export class OpSet {
     }
     for (const id of this.#arrived ?? []) this.#all.add(id)
     this.#arrived = undefined
-    this.#checking = this.#goOn(counts, isGood === true, signal).catch((error) => {
-      if (!signal.aborted) log('warn', "couldn't check the ids on disk", { error: String(error) })
-    })
+    this.#checking = this.#finish(counts, isGood === true, signal)
   }
 
   /** Resolves when nothing here uses the disk any more; `signal` of `load` was aborted. */
@@ -266,6 +265,15 @@ export class OpSet {
     }
   }
 
+  /** Never rejects. What a failing disk leaves undone is done when a part is asked for, which cannot be made before. */
+  #finish(counts: Counts, wasQuick: boolean, signal: AbortSignal): Promise<void> {
+    return this.#goOn(counts, wasQuick, signal).catch((error) => {
+      if (signal.aborted) return
+      this.#options.log('warn', "couldn't check the ids on disk", { error: String(error) })
+      if (!wasQuick) this.#again = () => this.#finish(counts, wasQuick, signal)
+    })
+  }
+
   /** What need not be done before the node is ready: the rows that make the next start quick, and a look at the ops' own. */
   async #goOn(counts: Counts, wasQuick: boolean, signal: AbortSignal): Promise<void> {
     if (!wasQuick) await this.#idLog.rebuild(this.#options.opsSince, counts.seq, signal, this.#all)
@@ -298,6 +306,9 @@ export class OpSet {
   }
 
   async #make(name: string): Promise<ReconciledSet> {
+    const again = this.#again
+    this.#again = undefined
+    if (again !== undefined) this.#checking = again()
     const set = new ReconciledSet(name, new IdSet(this.#options.sha256))
     // What is appended from now on goes in by itself; what was there before is read.
     this.#growing.add(set)

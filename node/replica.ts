@@ -32,12 +32,12 @@ import { arrivalsSince } from './id-log.ts'
 import type { Withheld } from './id-rows.ts'
 import {
   framesAnswerBytesMax,
-  freeCheckMs,
   loadRetryMs,
   loadRetryMsMax,
   parkedCheckMs,
   policyReleaseOps,
   rejudgeRecords,
+  tidyMs,
 } from './limits.ts'
 import { OpSet } from './op-set.ts'
 import { BLOCKED, Policy, type Target } from './policy.ts'
@@ -93,7 +93,7 @@ export class Replica implements ReplicaFace {
   /** Local writes wait for it: before, the journal has not been compared. */
   readonly #journalRead: Promise<void>
   #cancelTimer: (() => void) | undefined
-  #cancelFree: (() => void) | undefined
+  #cancelTidy: (() => void) | undefined
 
   /**
    * Opens what is on the disk, or begins anew. Resolves before the op set is loaded (`ready`).
@@ -194,7 +194,7 @@ export class Replica implements ReplicaFace {
       .waiting()
       .then((vias) => this.#writer.rejudge(vias))
       .catch((error) => log('warn', "couldn't merge records again", { error: String(error) }))
-    this.#freeBodies()
+    this.#tidy()
   }
 
   /** Does what a start needs; where the disk refuses a read, again and again, so that nobody has to start the node anew. */
@@ -580,7 +580,7 @@ export class Replica implements ReplicaFace {
   /** Finishes what waits for the disk and leaves the mark of a clean shutdown. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#cancelTimer?.()
-    this.#cancelFree?.()
+    this.#cancelTidy?.()
     this.#readmission.close()
     await this.#writer.close()
     this.#subscribers.clear()
@@ -622,15 +622,17 @@ export class Replica implements ReplicaFace {
     )
   }
 
-  /** Now and then, the bodies of erased ops whose time has come. */
-  #freeBodies(): void {
+  /** Now and then: bodies of erased ops whose time has come, and records that a failing disk kept from being merged again. */
+  #tidy(): void {
     const again = () => {
-      this.#cancelFree = this.#clock.after(freeCheckMs, () => this.#freeBodies())
+      this.#cancelTidy = this.#clock.after(tidyMs, () => this.#tidy())
     }
     if (this.#closing.signal.aborted) return
     this.#writer
       .free()
       .catch((error) => this.#log('warn', "couldn't free the bodies of erased ops", { error: String(error) }))
+      .then(() => this.#writer.rejudge([]))
+      .catch((error) => this.#log('warn', "couldn't merge records again", { error: String(error) }))
       .finally(() => {
         if (!this.#closing.signal.aborted) again()
       })

@@ -60,13 +60,7 @@ async function writeOne(group: Group, write: LocalWrite, author: Author, ops: Op
   const intent = write.decide(before)
   if (intent.do === 'nothing') return { outcome: 'unchanged', after: before }
   if (intent.do === 'refuse') return { outcome: 'refused', problem: intent.problem, before }
-  if (author.isForked(write.record)) {
-    throw new NodeError(
-      'key-journal',
-      `the signing journal knows a later op of ours in record ${write.record} than the store holds (a restored backup?); ` +
-        'it can be written again when a peer has sent that op',
-    )
-  }
+  checkNotForked(write.record, author)
   // All ops are made before one is taken: a draft that no replica takes must leave nothing behind.
   const owner = write.owner ?? ownerOfKey(author.signer.key)
   const authority = await group.authority(before?.owner ?? owner)
@@ -148,8 +142,9 @@ function draftsFor(
 export async function authoriseInto(
   group: Group,
   { authority: owner, decide }: LocalAuthorisation,
-  { net, sha256, clock, signer }: Author,
+  author: Author,
 ): Promise<readonly Op[] | undefined> {
+  const { net, sha256, clock, signer } = author
   const now = (await group.authority(owner)).clone()
   const w = Math.min(Math.max(0, Math.floor(clock.now())), TIME_MS_LIMIT - 1)
   const ops: Op[] = []
@@ -163,8 +158,19 @@ export async function authoriseInto(
     now.add(op)
     ops.push(op)
   }
+  if (ops.length > 0) checkNotForked(now.record, author)
   for (const op of ops) await group.takeAuthority(op, owner)
   return ops
+}
+
+/** The key must not sign beside what it has signed already. */
+function checkNotForked(record: RecordId, author: Author): void {
+  if (!author.isForked(record)) return
+  throw new NodeError(
+    'key-journal',
+    `the signing journal knows a later op of ours in record ${record} than the store holds (a restored backup?); ` +
+      'it can be written again when a peer has sent that op',
+  )
 }
 
 function relied(via: OpId | null): { via?: OpId } {

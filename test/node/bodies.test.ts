@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { freeBodies, type Op, openFrame, parseFrame } from '../../crdt/index.ts'
 import { LevelDisk } from '../../node/disk-level.ts'
-import { eraseGraceMs, freeCheckMs } from '../../node/limits.ts'
+import { eraseGraceMs, tidyMs } from '../../node/limits.ts'
 import { nativeSuite } from '../../node/native.ts'
 import type { Replica } from '../../node/replica.ts'
 import { checkReplica } from '../support/check-replica.ts'
@@ -85,9 +85,9 @@ async function erasing(disk?: LevelDisk) {
 
 test('an erased body is freed after its days of grace, and what is left still proves every op', async () => {
   const { replica, clock, record, secret } = await erasing()
-  await clock.advance(eraseGraceMs - freeCheckMs)
+  await clock.advance(eraseGraceMs - tidyMs)
   expect((await replica.op(secret.id))!.body.length).toBeGreaterThan(0)
-  await clock.advance(3 * freeCheckMs)
+  await clock.advance(3 * tidyMs)
   expect(await replica.op(secret.id)).toMatchObject({ freed: true, body: new Uint8Array(0) })
   expect(await replica.record(record)).toMatchObject({ doc: { name: 'first', x: 1 }, erased: [secret.id] })
   await checkReplica(replica)
@@ -108,7 +108,7 @@ test('freed is freed: the files do not hold it either', async () => {
   const { replica, clock, secret } = await erasing(disk)
   await clock.advance(eraseGraceMs)
   // The disk is a real one, for which this clock does not wait.
-  while (!(await replica.op(secret.id))!.freed) await clock.advance(freeCheckMs)
+  while (!(await replica.op(secret.id))!.freed) await clock.advance(tidyMs)
   await replica[Symbol.asyncDispose]()
   await disk[Symbol.asyncDispose]()
   for (const file of await readdir(join(folder, 'ops'))) {
@@ -131,7 +131,7 @@ test('the erase of a stolen key is voided when the key is replaced, and nothing 
   expect((await replica.record(record))!.live).toBe(false)
   await take([identity.rotate(1, identity.op, [genesis])], keys[1])
   while (replica.rejudging() > 0) await new Promise((resolve) => setImmediate(resolve))
-  await clock.advance(eraseGraceMs + 2 * freeCheckMs)
+  await clock.advance(eraseGraceMs + 2 * tidyMs)
   expect(await replica.record(record)).toMatchObject({ live: true, doc: { name: 'a' } })
   expect((await replica.op(genesis.id))!.freed).toBeUndefined()
   await checkReplica(replica)
