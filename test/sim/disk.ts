@@ -12,7 +12,7 @@ import { NodeError } from '../../node/errors.ts'
 import type { Chance } from './chance.ts'
 import type { ProcessClock, Scheduler } from './scheduler.ts'
 
-type Row = { readonly key: Uint8Array; readonly value: Uint8Array }
+export type Row = { readonly key: Uint8Array; readonly value: Uint8Array }
 type Change = { readonly name: string; readonly row: Row | undefined }
 type Batch = { readonly changes: readonly Change[]; readonly sync: boolean; undo?: Change[] }
 

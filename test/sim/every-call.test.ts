@@ -78,7 +78,7 @@ async function runScript(n: number, failure: Failure): Promise<number> {
       const writes = Array.from({ length: OPS_A_STEP }, (): LocalWrite => {
         const slug = `own ${said.int(0, 9)}`
         const decide: LocalWrite['decide'] = (before) => saySomething(said, before, slug)
-        return { record: recordOf(signer, slug), kind: KIND, slug, decide }
+        return { record: recordOf(ownerOf(signer), slug), kind: KIND, slug, decide }
       })
       const outcomes = await settled(replica.write(writes))
       if (!(outcomes instanceof Error))

@@ -9,7 +9,7 @@ import { type FaultRates, NO_FAULTS, never } from './disk.ts'
 import type { ProcessClock } from './scheduler.ts'
 
 type Signed = { readonly record: string; readonly op: string }
-type Line = Signed | 'settled' | 'abandoned'
+export type Line = Signed | 'settled' | 'abandoned'
 
 export class SimJournal {
   faults: FaultRates = NO_FAULTS
@@ -40,6 +40,17 @@ export class SimJournal {
       settle: () => this.#mark('settled', isMine),
       abandon: () => this.#mark('abandoned', isMine),
     }
+  }
+
+  /** A copy, as a backup would have it. */
+  backup(): readonly Line[] {
+    return [...this.#lines]
+  }
+
+  restore(lines: readonly Line[]): void {
+    this.#lines = [...lines]
+    this.#synced = lines.length
+    this.#beyond = []
   }
 
   crash(how: 'kill' | 'power'): void {

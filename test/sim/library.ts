@@ -2,13 +2,26 @@
  * All that honest writers have made in a simulation, as a bystander who hears everything would know it: for the checks,
  * for writers who build on what they once saw, and for liars, who are taken to know everything.
  */
-import { type Draft, draftOp, type Op, type OpId, type RecordId, recordId, signOps } from '../../crdt/index.ts'
+import {
+  type Draft,
+  draftOp,
+  type Op,
+  type OpId,
+  type Owner,
+  type RecordId,
+  recordId,
+  signOps,
+} from '../../crdt/index.ts'
 import { nativeSuite } from '../../node/native.ts'
 import type { Signer } from '../../node/replica-types.ts'
 import { NET } from './sim-node.ts'
 
 const { sha256 } = nativeSuite
-export const KIND = 'model'
+/** Records of two kinds, so that a node may take part in one of them only. */
+export const KINDS = ['model', 'agent'] as const
+export const KIND = KINDS[0]
+/** What honest writers call their records. */
+export const SLUGS = ['one', 'two', 'three'] as const
 
 export type Known = { readonly op: Op; readonly frame: Uint8Array }
 
@@ -25,12 +38,16 @@ export class Library {
   }
 }
 
-export function ownerOf(signer: Signer): string {
+export function ownerOf(signer: Pick<Signer, 'key'>): Owner {
   return `01${signer.key}`
 }
 
-export function recordOf(signer: Signer, slug: string): RecordId {
-  return recordId({ net: NET, owner: ownerOf(signer), kind: KIND, slug }, sha256)
+export function kindOf(slug: string): string {
+  return slug === 'three' ? KINDS[1] : KIND
+}
+
+export function recordOf(owner: Owner, slug: string): RecordId {
+  return recordId({ net: NET, owner, kind: kindOf(slug), slug }, sha256)
 }
 
 /** An op by this key, not signed yet. */

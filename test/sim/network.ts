@@ -40,9 +40,9 @@ export class SimNetwork {
   tap: Tap = () => {}
   readonly #seed: number
   readonly #hosts = new Map<string, SimTransport>()
-  /** Pairs that dial each other while they are not connected. */
-  readonly #wanted: (readonly [string, string])[] = []
   readonly #links = new Map<string, Link>()
+  /** How to dial on, of pairs that are connected. */
+  readonly #idle = new Map<string, () => void>()
 
   constructor(scheduler: Scheduler, seed: number, style: NetworkStyle) {
     this.scheduler = scheduler
@@ -66,6 +66,7 @@ export class SimNetwork {
     for (const peer of host.peers()) {
       const other = this.#hosts.get(peer)
       const link = this.link(id, peer)
+      this.apart(id, peer)
       this.scheduler.after(silently ? STALL_MS : link.delay(), () => other?.left(id, host))
     }
   }
@@ -86,21 +87,23 @@ export class SimNetwork {
 
   /** These two shall be connected whenever they can; both try again and again. */
   want(a: string, b: string): void {
-    this.#wanted.push([a, b])
     const chance = new Chance(this.#seed, 'dial', a, b)
     const dial = () => {
       this.#dial(a, b)
-      this.scheduler.after(chance.between(500, 4_000), dial)
+      // There is nothing to do before one of them leaves.
+      if (this.connected(a, b)) this.#idle.set(nameOfPair(a, b), dial)
+      else this.scheduler.after(chance.between(500, 4_000), dial)
     }
     this.scheduler.after(chance.between(0, 300), dial)
   }
 
-  wanted(id: string): readonly string[] {
-    return this.#wanted.flatMap(([a, b]) => (a === id ? [b] : b === id ? [a] : []))
-  }
-
-  get pairs(): readonly (readonly [string, string])[] {
-    return this.#wanted
+  /** They are connected no more: who dials whom begins again. */
+  apart(a: string, b: string): void {
+    const name = nameOfPair(a, b)
+    const dial = this.#idle.get(name)
+    if (dial === undefined) return
+    this.#idle.delete(name)
+    this.scheduler.after(300, dial)
   }
 
   #dial(a: string, b: string): void {
@@ -231,6 +234,12 @@ export class SimTransport implements Transport {
     return this.#channels.size
   }
 
+  /** For how long a reader here has waited for a message of the same peer. */
+  get waitingMs(): number {
+    const { now } = this.#network.scheduler
+    return Math.max(0, ...[...this.#channels].map(({ waitingSince = now }) => now - waitingSince))
+  }
+
   peers(): readonly string[] {
     return [...this.#connected.keys()]
   }
@@ -336,6 +345,7 @@ export class SimTransport implements Transport {
     if (this.#isOver || !this.#connected.has(peer)) return
     if (other !== undefined && this.#connected.get(peer) !== other) return
     this.#connected.delete(peer)
+    this.#network.apart(this.self, peer)
     for (const channel of [...this.#channels]) if (channel.peer === peer) channel.abort()
     this.run(() => {
       for (const call of this.#left) call(peer)
@@ -372,7 +382,7 @@ export class SimTransport implements Transport {
     if (link.chance.yes(replay)) {
       const later = link.chance.yes(0.5) ? link.chance.between(0, 500) : link.chance.between(1_000, 180_000)
       // Now and then after gossip has forgotten that it knows it.
-      scheduler.after(later, () => arrive(link.chance.yes(0.3)))
+      scheduler.after(later, () => arrive(link.chance.yes(0.1)))
     }
   }
 
@@ -390,6 +400,8 @@ export class SimTransport implements Transport {
 export class SimChannel implements Channel {
   readonly peer: string
   isInbound = false
+  /** Since when a reader waits for the next message. */
+  waitingSince: number | undefined
   bytesIn = 0
   bytesOut = 0
   readonly #network: SimNetwork
@@ -446,6 +458,7 @@ export class SimChannel implements Channel {
     const cancel =
       timeoutMs === undefined ? () => {} : this.#host.clock.after(timeoutMs, () => this.abort('the peer is silent'))
     try {
+      this.waitingSince = this.#network.scheduler.now
       while (this.#queue.length === 0) {
         if (this.#host.isOver) return await never()
         if (this.#error) throw this.#error
@@ -455,6 +468,7 @@ export class SimChannel implements Channel {
         })
       }
     } finally {
+      this.waitingSince = undefined
       cancel()
     }
     this.#underWay--
@@ -515,4 +529,8 @@ export class SimChannel implements Channel {
     }
     this.#wakeReceiver?.()
   }
+}
+
+function nameOfPair(a: string, b: string): string {
+  return a < b ? `${a} ${b}` : `${b} ${a}`
 }

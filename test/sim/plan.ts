@@ -4,11 +4,15 @@
  * Every seed turns some of the troubles off and draws the strength of the others anew, so that now one and now all of
  * them meet. The list is plain data: a failing one is shrunk by leaving events out, and can be printed and kept.
  */
+
+import { eraseGraceMs } from '../../node/limits.ts'
+import { kindSet } from '../../node/sets.ts'
 import { BEHAVIOURS } from './byzantine/index.ts'
 import { MANNERS } from './byzantine/manners.ts'
 import { Chance } from './chance.ts'
 import type { DiskStyle } from './disk.ts'
 import { historyOf } from './histories.ts'
+import { KINDS } from './library.ts'
 import type { NetworkStyle } from './network.ts'
 
 type At = { readonly at: number }
@@ -18,6 +22,12 @@ export type Action = At &
     | { readonly do: 'write'; readonly node: string; readonly r: number }
     | { readonly do: 'submit'; readonly node: string; readonly publisher: number; readonly r: number }
     | { readonly do: 'deliver'; readonly node: string; readonly history: number; readonly op: number }
+    /** Whoever owns an identity writes, or hands it on to its next key. */
+    | { readonly do: 'speak'; readonly node: string; readonly identity: number; readonly r: number }
+    /** The node says who may write for an owner, or who may no more, or takes out what was said. */
+    | { readonly do: 'authorise'; readonly node: string; readonly r: number }
+    /** A bundle of all that the one holds is read by the other. */
+    | { readonly do: 'carry'; readonly from: string; readonly node: string }
     | { readonly do: 'crash'; readonly node: string; readonly how: 'kill' | 'power'; readonly downMs: number }
     | { readonly do: 'stop'; readonly node: string; readonly downMs: number }
     | { readonly do: 'pause'; readonly node: string; readonly ms: number }
@@ -32,7 +42,9 @@ export type Action = At &
         readonly write: number
       }
     | { readonly do: 'flip'; readonly node: string; readonly rows: 'f' | 'r' }
-    | { readonly do: 'backup' | 'restore'; readonly node: string }
+    | { readonly do: 'backup'; readonly node: string }
+    /** The store goes back to the backup; `copied` row by row, else as `peerage restore` does it. Only `all` takes back the journal too. */
+    | { readonly do: 'restore'; readonly node: string; readonly as?: 'copied' | 'store' | 'all' }
     | { readonly do: 'lie'; readonly liar: string; readonly what: string; readonly r: number }
   )
 
@@ -45,6 +57,12 @@ export type Plan = {
   readonly pairs: readonly (readonly [string, string])[]
   readonly network: NetworkStyle
   readonly disk: DiskStyle
+  /** What nodes take part in that do not take part in everything: names of sets, of a node for its owner. */
+  readonly sets?: Readonly<Record<string, readonly string[]>>
+  /** The share of writes in the records of others who let them. */
+  readonly sharing?: number
+  /** Of values that are larger than a message holds few of, in bytes. */
+  readonly bulkBytes?: number
   /** Signatures are checked anew each time. */
   readonly real: boolean
   /** Until then things go wrong; afterwards all must come to agree. */
@@ -58,6 +76,7 @@ export type DrawOptions = { readonly nodes?: number }
 const REAL_EVERY = 50
 /** What one seed may cost: deliveries of ops to nodes. */
 const DELIVERIES = 240
+const DAY_MS = 86_400_000
 
 export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
   const chance = new Chance(seed, 'plan')
@@ -80,18 +99,25 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
     slowReads: upTo(0.3),
   }
   const healMs = chance.between(20_000, 240_000)
+  const sets = drawSets(chance, nodes)
+  const whole = nodes.filter((id) => sets[id] === undefined)
   const pairs = drawPairs(
     chance,
-    nodes,
+    whole,
+    nodes.filter((id) => sets[id] !== undefined),
     liars.map(({ id }) => id),
   )
+  const sharing = chance.yes(0.6) ? 0 : chance.between(0.1, 0.5)
+  const bulkBytes = chance.yes(0.96) ? 0 : chance.int(20_000, 120_000)
   const actions = [
     ...drawWrites(chance, nodes, healMs),
+    ...(sharing > 0 ? drawSharing(chance, nodes, healMs) : []),
     ...drawDeliveries(chance, nodes, healMs),
     ...drawTroubles(chance, nodes, pairs, healMs, upTo),
     ...liars.flatMap(({ id }) => drawLies(chance, id, healMs)),
   ].sort((a, b) => a.at - b.at)
-  return { seed, nodes, liars, pairs, network, disk, real: seed % REAL_EVERY === 0, healMs, actions }
+  const more = { sets, sharing, bulkBytes }
+  return { seed, nodes, liars, pairs, network, disk, ...more, real: seed % REAL_EVERY === 0, healMs, actions }
 }
 
 /** Mostly few, for speed; now and then many. */
@@ -104,13 +130,29 @@ function drawNodes(chance: Chance): number {
 
 /** Up to as many as there are correct nodes. */
 function drawLiars(chance: Chance, nodes: number): number {
-  return chance.yes(0.4) ? 0 : Math.min(chance.int(1, nodes), 5)
+  return chance.yes(0.4) ? 0 : Math.min(chance.int(1, chance.yes(0.7) ? 2 : nodes), 5)
 }
 
-/** A ring of the correct nodes, so that one honest path exists, and more; liars know some or all. */
-function drawPairs(chance: Chance, nodes: readonly string[], liars: readonly string[]): [string, string][] {
+/** In some worlds one or two nodes take part in a kind or an owner only. Three at least hold everything. */
+function drawSets(chance: Chance, nodes: readonly string[]): Record<string, readonly string[]> {
+  if (nodes.length < 4 || chance.yes(0.8)) return {}
+  const names = [...KINDS.map(kindSet), `owner:${chance.pick(nodes)}`]
+  const some = chance.shuffled(nodes).slice(0, chance.int(1, Math.min(2, nodes.length - 3)))
+  return Object.fromEntries(some.map((id) => [id, chance.shuffled(names).slice(0, chance.int(1, 2))]))
+}
+
+/**
+ * A ring of the correct nodes that hold everything, so that one honest path exists, and more; those that take part in
+ * some of it and liars know some or all of these.
+ */
+function drawPairs(
+  chance: Chance,
+  nodes: readonly string[],
+  parts: readonly string[],
+  liars: readonly string[],
+): [string, string][] {
   const pairs: [string, string][] = []
-  const density = nodes.length <= 5 ? 1 : chance.between(0, 6 / nodes.length)
+  const density = chance.between(0, Math.min(1, 5 / nodes.length))
   for (const [i, a] of nodes.entries()) {
     for (const [j, b] of nodes.entries()) {
       if (j <= i) continue
@@ -118,9 +160,9 @@ function drawPairs(chance: Chance, nodes: readonly string[], liars: readonly str
       if (isRing || chance.yes(density)) pairs.push([a, b])
     }
   }
-  for (const liar of liars) {
-    for (const node of chance.shuffled(nodes).slice(0, chance.int(1, Math.min(6, nodes.length))))
-      pairs.push([liar, node])
+  for (const other of [...parts, ...liars]) {
+    for (const node of chance.shuffled(nodes).slice(0, chance.int(1, Math.min(4, nodes.length))))
+      pairs.push([other, node])
   }
   return pairs
 }
@@ -135,6 +177,25 @@ function drawWrites(chance: Chance, nodes: readonly string[], healMs: number): A
     if (chance.yes(custodial)) return { ...common, do: 'write' }
     return { ...common, do: 'submit', publisher: chance.int(0, publishers - 1) }
   })
+}
+
+/** Nodes that let each other write and take it back; identities whose keys change; bundles that are carried about. */
+function drawSharing(chance: Chance, nodes: readonly string[], healMs: number): Action[] {
+  const at = () => Math.floor(chance.between(500, healMs))
+  const r = () => chance.int(0, 2 ** 31)
+  const several = (most: number, make: () => Action) => Array.from({ length: chance.int(0, most) }, make)
+  const identities = chance.int(1, 2)
+  return [
+    ...several(14, () => ({ at: at(), do: 'authorise', node: chance.pick(nodes), r: r() })),
+    ...several(14, () => ({
+      at: at(),
+      do: 'speak',
+      node: chance.pick(nodes),
+      identity: chance.int(0, identities - 1),
+      r: r(),
+    })),
+    ...several(3, () => ({ at: at(), do: 'carry', from: chance.pick(nodes), node: chance.pick(nodes) })),
+  ]
 }
 
 /** In a third of all worlds somebody shares his records: each op comes at some node, mostly after those it builds on. */
@@ -168,16 +229,35 @@ function drawTroubles(
     for (let i = 0; i < count; i++) actions.push(...[make(Math.floor(chance.between(1_000, healMs)))].flat())
   }
   const node = () => chance.pick(nodes)
+  // Now and then again and again, as by whoever looks after it: it is stopped while its peers come to it.
+  const storm = (first: Action & { readonly node: string; readonly downMs: number }): Action[] => {
+    const again: Action[] = []
+    for (let { at, downMs } = first; chance.yes(0.35); ) {
+      at += downMs + chance.int(300, 4_000)
+      downMs = chance.int(100, 1_000)
+      again.push({ at, do: 'stop', node: first.node, downMs })
+    }
+    return [first, ...again]
+  }
   draw(upTo(3), (at) => {
     const how = chance.yes(0.5) ? 'kill' : 'power'
-    return { at, do: 'crash', node: node(), how, downMs: Math.floor(chance.between(100, 20_000)) }
+    return storm({ at, do: 'crash', node: node(), how, downMs: chance.int(100, 20_000) })
   })
-  draw(upTo(1), (at) => ({ at, do: 'stop', node: node(), downMs: Math.floor(chance.between(100, 10_000)) }))
+  draw(upTo(2), (at) => storm({ at, do: 'stop', node: node(), downMs: chance.int(100, 10_000) }))
   draw(upTo(1), (at) => ({ at, do: 'pause', node: node(), ms: Math.floor(chance.between(50, 5_000)) }))
   draw(upTo(0.5), (at) => {
-    const year = 365 * 86_400_000
+    const year = 365 * DAY_MS
     const ms = chance.yes(0.5) ? chance.between(-60_000, 60_000) : chance.between(-year, year)
     return { at, do: 'jump', node: node(), ms: Math.floor(ms) }
+  })
+  // Long enough off for bodies of erased ops to be freed, which is done at a start.
+  draw(upTo(0.2), (at) => {
+    const one = node()
+    return [
+      { at, do: 'jump', node: one, ms: eraseGraceMs + DAY_MS },
+      { at: at + 10, do: 'stop', node: one, downMs: 100 },
+      { at: at + 3_000, do: 'jump', node: one, ms: -eraseGraceMs - DAY_MS },
+    ]
   })
   // Clogs.
   draw(upTo(6), (at) => {
@@ -211,12 +291,14 @@ function drawTroubles(
   draw(upTo(0.3), (at) => {
     const one = { node: node() }
     const back = Math.min(healMs - 5_000, at + chance.int(1_000, 60_000))
-    const write = (ms: number): Action => ({ at: back + ms, do: 'write', ...one, r: chance.int(0, 2 ** 31) })
+    const write = (ms: number): Action => {
+      return { at: back + ms, do: chance.yes(0.7) ? 'write' : 'authorise', ...one, r: chance.int(0, 2 ** 31) }
+    }
     // The key is used just before and as soon as it can be again.
     return [
       { at, do: 'backup', ...one },
       write(-chance.int(0, 1_000)),
-      { at: back, do: 'restore', ...one },
+      { at: back, do: 'restore', ...one, as: chance.pick(['copied', 'store', 'all']) },
       ...[1_020, 1_200, 2_500].map((ms) => write(chance.int(ms, 2 * ms))),
     ]
   })

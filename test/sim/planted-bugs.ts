@@ -24,8 +24,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a parent need not be held',
     file: 'node/settle.ts',
-    find: 'if (byOwner) return missing.length > 0 ? { missing } :',
-    replace: 'if (byOwner) return',
+    find: 'const judgement = await this.#judgeNew(op)',
+    replace:
+      "const judgement = await this.#judgeNew(op)\n    if ('missing' in judgement && group.genesisOf(op.header.record) && op.header.via === undefined) {\n      await group.take(op, carrier)\n      return { valid: true, owner: '' }\n    }",
   },
   {
     name: 'a parent may be in another record',
@@ -134,6 +135,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: 'const isForked = (record: RecordId) => this.#forked.size > 0 &&',
     replace: 'const isForked = (record: RecordId) => false &&',
   },
+  {
+    name: 'the journal is not compared before the key says who may write',
+    file: 'node/write.ts',
+    find: 'if (ops.length > 0) checkNotForked(now.record, author)',
+    replace: '',
+  },
   // Merging.
   {
     name: 'ids are compared as a locale does',
@@ -177,6 +184,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: '      this.#clear()\n      this.#live = false',
     replace: '      this.#live = false',
   },
+  {
+    name: 'records are not merged again once the disk has failed',
+    file: 'node/replica.ts',
+    find: '.then(() => this.#writer.rejudge([]))',
+    replace: '',
+  },
   // Between nodes.
   {
     name: 'gossip passes on what it did not verify',
@@ -207,6 +220,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'node/sync.ts',
     find: 'if (peer !== undefined) this.soon(peer)',
     replace: '',
+  },
+  {
+    name: 'ids that could not be sorted once are never sorted',
+    file: 'node/op-set.ts',
+    find: 'if (!wasQuick) this.#again =',
+    replace: 'if (false) this.#again =',
   },
   {
     name: 'who lost everything is not given back what it gave',

@@ -5,22 +5,25 @@
  * nothing it waited for ever comes. Somebody looks after it: a process that ended is started again, and one that can no
  * longer write or never got ready is restarted.
  */
-import { type NetworkId, networkId } from '../../crdt/index.ts'
+import { type NetworkId, networkId, toHex, utf8 } from '../../crdt/index.ts'
+import { nameOf } from '../../node/disk-memory.ts'
 import { Gossip } from '../../node/gossip.ts'
 import { nativeSuite } from '../../node/native.ts'
 import { plainPackets } from '../../node/packet.ts'
 import { Replica } from '../../node/replica.ts'
 import type { Admitted, Appended, Log, Signer, Source } from '../../node/replica-types.ts'
+import { metaKey, metaRow, noteKey, RESTORED, readMeta, sealed, unsealed } from '../../node/rows.ts'
 import { Sync } from '../../node/sync.ts'
 import type { SessionResult } from '../../node/sync-session.ts'
 import { Chance } from './chance.ts'
-import { type DiskStyle, SimDisk } from './disk.ts'
-import { SimJournal } from './journal.ts'
+import { type DiskStyle, type Row, SimDisk } from './disk.ts'
+import { type Line, SimJournal } from './journal.ts'
 import type { SimNetwork, SimTransport } from './network.ts'
 import { ProcessClock, type Scheduler } from './scheduler.ts'
 import type { Signatures } from './signatures.ts'
 
 export const NET: NetworkId = networkId('test')
+const { sha256 } = nativeSuite
 
 export type SimNodeOptions = {
   readonly id: string
@@ -30,6 +33,8 @@ export type SimNodeOptions = {
   readonly signatures: Signatures
   readonly signer: Signer
   readonly disk: DiskStyle
+  /** What it takes part in; left out, everything. */
+  readonly sets?: readonly string[]
   readonly onAdmitted: (admitted: Admitted, source: Source) => void
   readonly onAppended: (appended: Appended) => void
   readonly onSession: (result: SessionResult) => void
@@ -42,6 +47,7 @@ type Parts = {
   readonly gossip: Gossip
   readonly transport: SimTransport
 }
+export type Backup = { readonly rows: ReadonlyMap<string, Row>; readonly journal: readonly Line[] }
 type Process = { pausedUntil: number; isDead: boolean; waiting: (() => void)[]; parts?: Parts }
 
 /** Between the end of a process and its next start, when nobody has said otherwise. */
@@ -54,6 +60,7 @@ export class SimNode {
   readonly journal: SimJournal
   readonly signer: Signer
   readonly #options: SimNodeOptions
+  readonly #chance: Chance
   #process: Process | undefined
   #starts = 0
   /** ms by which its date is wrong. */
@@ -63,6 +70,8 @@ export class SimNode {
   /** Penalties given and peers refused, over all processes. */
   readonly misdeeds: { readonly peer: string; readonly reason: string }[] = []
   readonly refusals: string[] = []
+  /** How many ops nodes had signed when it was set back with its journal: it cannot know of those between. */
+  readonly forgotAt: number[] = []
 
   constructor(options: SimNodeOptions) {
     const { id, seed, scheduler, disk } = options
@@ -72,6 +81,7 @@ export class SimNode {
     this.disk = new SimDisk(scheduler, new Chance(seed, 'disk', id), disk)
     this.disk.onStuck = () => this.#restartSoon()
     this.journal = new SimJournal(new Chance(seed, 'journal', id))
+    this.#chance = new Chance(seed, 'restore', id)
   }
 
   /** The running parts; undefined while the process is down or starting. */
@@ -144,10 +154,29 @@ export class SimNode {
     })
   }
 
-  /** The store as it was then, the journal and the key as they are now: a backup was restored. */
-  restore(rows: ReturnType<SimDisk['backup']>): void {
+  backup(): Backup {
+    return { rows: this.disk.backup(), journal: this.journal.backup() }
+  }
+
+  /**
+   * The store as it was then, and the key as it is. `copied`: row by row; else as backup-folder.ts makes it. The journal
+   * stays, and shows what the key has signed since; with `all` it is what it was as well.
+   */
+  restore({ rows, journal }: Backup, as: 'copied' | 'store' | 'all'): void {
     this.crash('kill')
-    this.disk.restore(rows)
+    this.disk.restore(as === 'copied' ? rows : this.#begun(rows, as === 'all'))
+    if (as === 'all') this.journal.restore(journal)
+  }
+
+  /** With a log of its own, for it goes on otherwise than the one that peers have read; and whether it waits for them. */
+  #begun(rows: Backup['rows'], waits: boolean): Backup['rows'] {
+    const begun = new Map(rows)
+    const put = (key: Uint8Array, value: Uint8Array) => begun.set(nameOf(key), { key, value: sealed(value, sha256) })
+    const meta = readMeta(unsealed(rows.get(nameOf(metaKey))!.value, sha256)!)!
+    put(metaKey, metaRow({ ...meta, epoch: toHex(this.#chance.bytes(16)) }))
+    if (waits) put(noteKey(RESTORED), utf8('1'))
+    else begun.delete(nameOf(noteKey(RESTORED)))
+    return begun
   }
 
   #run(process: Process, call: () => void): void {
@@ -157,7 +186,7 @@ export class SimNode {
   }
 
   async #open(process: Process, clock: ProcessClock, transport: SimTransport): Promise<void> {
-    const { id, seed, signatures, signer, log, onAdmitted, onAppended, onSession } = this.#options
+    const { id, seed, signatures, signer, sets, log, onAdmitted, onAppended, onSession } = this.#options
     const environment = { clock, random: new Chance(seed, 'node', id, this.#starts) }
     const replica = await Replica.open({
       disk: this.disk.attach(clock),
@@ -167,12 +196,19 @@ export class SimNode {
       checker: signatures,
       net: NET,
       signer,
+      ...(sets && { sets }),
       log,
       onAdmitted,
     })
     replica.onAppended(onAppended)
     const common = { replica, transport, environment, codec: plainPackets, log }
-    const sync = new Sync({ ...common, onSession })
+    const sync = new Sync({
+      ...common,
+      onSession: (session) => {
+        if (session.rootEqual) replica.metPeer()
+        onSession(session)
+      },
+    })
     const gossip = new Gossip({
       ...common,
       fetch: (peer, ids) => sync.fetch(peer, ids),

@@ -5,24 +5,24 @@
  * was stored, every answer that a writer got; two runs of one plan have the same.
  */
 import { createHash } from 'node:crypto'
-import { type OpId, PARENTS_MAX } from '../../crdt/index.ts'
+import type { OpId } from '../../crdt/index.ts'
 import { parkedCheckMs } from '../../node/limits.ts'
-import type { Admitted, Appended, LocalWrite, Source } from '../../node/replica-types.ts'
+import type { Admitted, Appended, Signer, Source } from '../../node/replica-types.ts'
+import { ownerSet } from '../../node/sets.ts'
 import type { SessionResult } from '../../node/sync-session.ts'
 import { BEHAVIOURS } from './byzantine/index.ts'
 import { Liar } from './byzantine/liar.ts'
 import { Chance } from './chance.ts'
 import { checkBounds, checkWorld, type Violation } from './check.ts'
 import { NO_FAULTS } from './disk.ts'
-import { frameOf, type History, historyOf } from './histories.ts'
-import { draft, KIND, Library, ownerOf, recordOf, sealed } from './library.ts'
+import { Library, ownerOf } from './library.ts'
 import { SimNetwork } from './network.ts'
+import { People } from './people.ts'
 import type { Action, Plan } from './plan.ts'
 import { Scheduler } from './scheduler.ts'
 import { Signatures } from './signatures.ts'
-import { SimNode } from './sim-node.ts'
+import { type Backup, SimNode } from './sim-node.ts'
 import type { RunOptions } from './simulate.ts'
-import { saySomething } from './writes.ts'
 
 export type Outcome = {
   readonly seed: number
@@ -43,7 +43,7 @@ export type Outcome = {
 const CONVERGE_MS = 30 * 60_000
 /** How often the world is looked at. */
 const LOOK_MS = 1_000
-const SLUGS = ['one', 'two', 'three'] as const
+const LINES_LENGTH = 1 << 16
 
 export class World {
   readonly plan: Plan
@@ -53,19 +53,23 @@ export class World {
   readonly library = new Library()
   readonly nodes = new Map<string, SimNode>()
   readonly liars = new Map<string, Liar>()
-  /** Of which at least one op was sent. */
-  readonly histories = new Set<History>()
   /** Ops that a writer was told are kept, and by which node. */
   readonly acknowledged = new Map<OpId, string>()
+  /** Ops that nodes signed with their own keys, in this order. */
+  readonly signed = new Map<OpId, number>()
+  readonly people: People
   readonly violations: Violation[] = []
   readonly #onNote: RunOptions['onNote']
   readonly #trace = createHash('sha256')
-  readonly #backups = new Map<string, ReturnType<SimNode['disk']['backup']>>()
+  /** Of the trace, not digested yet. */
+  #lines = ''
+  readonly #backups = new Map<string, Backup>()
 
   constructor(plan: Plan, options: RunOptions = {}) {
     this.plan = plan
     this.#onNote = options.onNote
     this.signatures = new Signatures(plan.real)
+    this.people = new People(this)
     this.network = new SimNetwork(this.scheduler, plan.seed, plan.network)
     this.network.tap = (from, to, how, bytes) =>
       this.#note(how, from, to, bytes.length, bytes[0] ?? 0, bytes.at(-1) ?? 0)
@@ -76,11 +80,6 @@ export class World {
         new Liar({ id, seed: plan.seed, world: this, signer: this.signatures.signer(1_000 + i), manner }),
       )
     }
-  }
-
-  /** The key of a writer who sends ops from outside. */
-  publisher(number: number) {
-    return this.signatures.signer(500 + number)
   }
 
   async run(): Promise<Outcome> {
@@ -113,7 +112,7 @@ export class World {
     let convergedMs: number | undefined
     while (scheduler.now < healed + CONVERGE_MS) {
       await scheduler.runUntil(scheduler.now + LOOK_MS)
-      if (!this.#agree(scheduler.now - healed)) continue
+      if (!(await this.#agree(scheduler.now - healed))) continue
       convergedMs = scheduler.now - healed
       break
     }
@@ -122,7 +121,7 @@ export class World {
     await this.#check()
     return {
       seed: plan.seed,
-      trace: this.#trace.digest('hex'),
+      trace: this.#trace.update(this.#lines).digest('hex'),
       violations: this.violations,
       events: scheduler.events,
       simulatedMs: scheduler.now,
@@ -159,6 +158,7 @@ export class World {
       signatures,
       signer: signatures.signer(i),
       disk: plan.disk,
+      ...(plan.sets?.[id] && { sets: this.#setsOf(id, signatures.signer(i)) }),
       onAdmitted: (admitted, source) => this.#admitted(id, admitted, source),
       onAppended: (appended) => this.#appended(id, appended),
       onSession: (session) => this.#session(id, session),
@@ -174,16 +174,26 @@ export class World {
     return node
   }
 
+  /** Its own records are always among them, as node.ts has it. */
+  #setsOf(id: string, own: Signer): readonly string[] {
+    const named = this.plan.sets![id]!.map((name) => {
+      const node = this.plan.nodes.indexOf(name.replace('owner:', ''))
+      return node < 0 ? name : ownerSet(ownerOf(this.signatures.signer(node)))
+    })
+    return [...named, ownerSet(ownerOf(own))]
+  }
+
   /** Begins what the event says; what it leads to is not waited for. */
   #do(action: Action): unknown {
     this.#note(action.do, action.at)
     switch (action.do) {
       case 'write':
-        return void this.#write(action.node, new Chance(this.plan.seed, 'write', action.r))
       case 'submit':
-        return void this.#submit(action.node, action.publisher, new Chance(this.plan.seed, 'submit', action.r))
       case 'deliver':
-        return void this.#deliver(action.node, historyOf(action.history), action.op)
+      case 'speak':
+      case 'authorise':
+      case 'carry':
+        return void this.people.do(action)
       case 'crash':
         return this.nodes.get(action.node)!.crash(action.how, action.downMs)
       case 'stop':
@@ -216,10 +226,10 @@ export class World {
         this.nodes.get(action.node)!.disk.flip(action.rows)
         return
       case 'backup':
-        this.#backups.set(action.node, this.nodes.get(action.node)!.disk.backup())
+        this.#backups.set(action.node, this.nodes.get(action.node)!.backup())
         return
       case 'restore':
-        return this.#restore(action.node)
+        return this.#restore(action.node, action.as ?? 'copied')
       case 'lie': {
         const behaviour = BEHAVIOURS.find(({ name }) => name === action.what)!
         return this.liars.get(action.liar)!.lie(behaviour, new Chance(this.plan.seed, 'lie', action.r))
@@ -240,119 +250,74 @@ export class World {
   }
 
   /** What nobody else was told of is gone with the store that was set back; that no node can help. */
-  #restore(id: string): void {
+  #restore(id: string, as: 'copied' | 'store' | 'all'): void {
     const node = this.nodes.get(id)!
-    const rows = this.#backups.get(id)
-    if (rows === undefined) return
+    const backup = this.#backups.get(id)
+    // Before its first start there was nothing to copy.
+    if (backup === undefined || backup.rows.size === 0) return
     for (const [op, by] of this.acknowledged) if (by === id) this.acknowledged.delete(op)
-    node.restore(rows)
+    node.restore(backup, as)
+    if (as === 'all') node.forgotAt.push(this.signed.size)
   }
 
   /**
    * Every correct node is up and knows the same ops, and holds as many: ops that were put off because a clock was behind
-   * are looked at again after a minute, and those from the future are not to be waited for.
+   * are looked at again after a minute, and those from the future are not to be waited for. Those that take part in some
+   * sets only know what the others know of these.
    */
-  #agree(sinceMs: number): boolean {
+  async #agree(sinceMs: number): Promise<boolean> {
     const roots = new Set<string>()
     const held = new Set<number>()
-    for (const node of this.nodes.values()) {
-      const replica = node.parts?.replica
+    for (const { id, parts } of this.nodes.values()) {
+      const replica = parts?.replica
       if (replica === undefined || replica.health().set === 'loading' || replica.rejudging() > 0) return false
+      if (replica.health().restored || replica.damaged(1).length > 0) return false
+      if (!this.isWhole(id)) continue
       roots.add(replica.root())
       held.add(replica.counts().ops)
     }
-    return roots.size === 1 && (held.size === 1 || sinceMs > parkedCheckMs + 2 * LOOK_MS)
+    const isSame = roots.size === 1 && (held.size === 1 || sinceMs > parkedCheckMs + 2 * LOOK_MS)
+    return isSame && (await this.#partsAgree())
   }
 
-  async #write(id: string, chance: Chance): Promise<void> {
-    const node = this.nodes.get(id)!
-    const replica = node.parts?.replica
-    if (replica === undefined) return
-    const writes = Array.from({ length: chance.int(1, 3) }, (): LocalWrite => {
-      const slug = chance.pick(SLUGS)
-      return {
-        record: recordOf(node.signer, slug),
-        kind: KIND,
-        slug,
-        decide: (before) => saySomething(chance, before, slug),
+  async #partsAgree(): Promise<boolean> {
+    const whole = this.nodes.get(this.plan.nodes.find((id) => this.isWhole(id))!)!.parts!.replica
+    for (const { id, parts } of this.nodes.values()) {
+      if (this.isWhole(id)) continue
+      for (const name of parts!.replica.sets) {
+        const both = Promise.all([parts!.replica, whole].map((replica) => replica.reconciled(name)))
+        // A disk may be slow, and a set that is being sorted is asked for again.
+        const [mine, theirs] = (await this.#inTime(both)) ?? []
+        if (mine === undefined || mine.root() !== theirs?.root()) return false
       }
-    })
-    try {
-      for (const outcome of await replica.write(writes)) {
-        if (outcome.outcome === 'written') this.#acknowledge(id, outcome.op)
-      }
-    } catch (error) {
-      this.#expected(error)
     }
+    return true
   }
 
-  /** A publisher with a key of its own signs on top of what it sees at this node, or saw elsewhere before. */
-  async #submit(id: string, number: number, chance: Chance): Promise<void> {
-    const node = this.nodes.get(id)!
-    const replica = node.parts?.replica
-    if (replica === undefined) return
-    const signer = this.publisher(number)
-    const slug = chance.pick(SLUGS)
-    const record = recordOf(signer, slug)
-    try {
-      const before = await replica.record(record)
-      const w = replica === node.parts?.replica ? this.#dateOf(node, chance) : 0
-      const seen = this.library.byRecord.get(record)
-      const said = saySomething(chance, before, slug)
-      let parents = before?.heads.slice(0, PARENTS_MAX) ?? []
-      // On an older state, or on one that this node has not heard of.
-      if (said.do !== 'genesis' && seen !== undefined && chance.yes(0.35)) {
-        parents = [...new Set([chance.pick(seen).id, ...(chance.yes(0.3) ? [chance.pick(seen).id] : [])])]
-      }
-      const op =
-        said.do === 'genesis'
-          ? draft(signer, { type: 'genesis', owner: ownerOf(signer), kind: KIND, slug, w, body: said.body })
-          : draft(signer, { type: said.do, record, parents, w, body: said.body })
-      const [frame] = sealed(signer, [op])
-      this.library.add(op, frame!)
-      const admitted = await replica.admit([frame!], { via: 'http' }, { sync: true })
-      for (const { op, verdict } of admitted.results) {
-        if (verdict === 'applied' || verdict === 'duplicate') this.#acknowledge(id, op)
-      }
-    } catch (error) {
-      this.#expected(error)
-    }
+  /** What reads come to, which take simulated time; undefined when they fail, or never come back. */
+  async #inTime<T>(reads: Promise<T>): Promise<T | undefined> {
+    let isOver = false
+    const read = reads
+      .catch(() => undefined)
+      .finally(() => {
+        isOver = true
+      })
+    await this.scheduler.runUntil(this.scheduler.now + 60_000, () => isOver)
+    return isOver ? read : undefined
   }
 
-  /** An op that somebody signed elsewhere and sends to this node; it may come before what it builds on. */
-  async #deliver(id: string, history: History, at: number): Promise<void> {
-    const replica = this.nodes.get(id)!.parts?.replica
-    const op = history.ops[at]!
-    if (replica === undefined) return
-    const frame = frameOf(op)
-    this.histories.add(history)
-    if (history.valid.has(op.id)) this.library.add(op, frame)
-    try {
-      const admitted = await replica.admit([frame], { via: 'http' }, { sync: true })
-      for (const { op, verdict } of admitted.results) {
-        if (verdict !== 'applied' && verdict !== 'duplicate') continue
-        this.#acknowledge(id, op)
-        if (!history.valid.has(op)) this.violate('S3', `${id} took op ${op}, which no rule allows`)
-      }
-    } catch (error) {
-      this.#expected(error)
-    }
+  /** It takes part in everything. */
+  isWhole(id: string): boolean {
+    return this.plan.sets?.[id] === undefined
   }
 
-  /** Mostly the node's date; some writers' clocks are off, by minutes or by years. */
-  #dateOf(node: SimNode, chance: Chance): number {
-    const now = node.parts!.transport.clock.now()
-    if (chance.yes(0.9)) return Math.max(0, now)
-    return Math.max(0, now + chance.int(-3_000_000_000, 400_000))
-  }
-
-  #acknowledge(id: string, op: OpId): void {
+  acknowledge(id: string, op: OpId): void {
     this.#note('ack', id, op)
     this.acknowledged.set(op, id)
   }
 
   /** A failed disk, a closed replica, a journal that stops a write: what callers must expect. Anything else is a bug. */
-  #expected(error: unknown): void {
+  expected(error: unknown): void {
     const code = error instanceof Error && 'code' in error ? error.code : undefined
     this.#note('failed', String(code))
     if (typeof code === 'string' && ['store-failed', 'closed', 'key-journal', 'busy', 'store-corrupt'].includes(code))
@@ -363,6 +328,8 @@ export class World {
   #admitted(id: string, admitted: Admitted, source: Source): void {
     for (const { op, verdict, reason } of admitted.results) {
       this.#note(verdict, id, op)
+      // Not what it takes part in: that is its own affair.
+      if (reason === 'outside' && this.plan.sets?.[id] !== undefined) continue
       if (verdict === 'refused' && this.library.ops.has(op)) {
         this.violate(
           'L2',
@@ -375,19 +342,30 @@ export class World {
   #appended(id: string, { first, last, local, frames }: Appended): void {
     this.#note('append', id, first, last)
     if (!local) return
-    for (const { frame } of frames) for (const { op } of frame.entries) this.library.add(op, frame.bytes)
+    if (this.nodes.get(id)!.parts?.replica.health().restored) {
+      this.violate('S6', `${id} signs before it has met a peer, and was restored with all it knew`)
+    }
+    for (const { frame } of frames) {
+      for (const { op } of frame.entries) {
+        this.library.add(op, frame.bytes)
+        this.signed.set(op.id, this.signed.size)
+      }
+    }
   }
 
-  #session(id: string, { peer, end, opsIn, opsOut, rootEqual, why }: SessionResult): void {
+  #session(id: string, { peer, end, opsIn, opsOut, rootEqual, why, set }: SessionResult): void {
     // Only the disk may fail; what else ends a session has a name of its own.
     if (end === 'failed' && !why?.includes('store'))
       this.violate('S4', `a session of ${id} with ${peer} failed: ${why}`)
-    this.#note('session', id, peer, end, opsIn, opsOut, String(rootEqual))
+    this.#note('session', id, peer, end, opsIn, opsOut, String(rootEqual), why ?? '', set)
   }
 
   #note(...facts: readonly (string | number)[]): void {
     const line = `${this.scheduler.now} ${facts.join(' ')}\n`
-    this.#trace.update(line)
     this.#onNote?.(line)
+    this.#lines += line
+    if (this.#lines.length < LINES_LENGTH) return
+    this.#trace.update(this.#lines)
+    this.#lines = ''
   }
 }

@@ -103,9 +103,12 @@ export const SAYINGS: readonly Saying[] = [
   { name: 'delete', weight: 1, say: onLive(() => ({ do: 'delete', body: new Uint8Array(0) })) },
 ]
 
-/** Something to say about a record as it is. */
-export function saySomething(chance: Chance, before: Merged | undefined, slug: string): ToWrite {
+/** Something to say about a record as it is; with `bulkBytes` often as much as that. */
+export function saySomething(chance: Chance, before: Merged | undefined, slug: string, bulkBytes = 0): ToWrite {
   if (before === undefined) return SAYINGS[0]!.say(chance, before, slug)!
+  if (bulkBytes > 0 && before.live && chance.yes(0.7)) {
+    return patch(['set', ['bulk'], chance.pick(['x', 'y']).repeat(chance.int(bulkBytes >> 2, bulkBytes))])
+  }
   for (;;) {
     const said = pickWeighted(chance, SAYINGS).say(chance, before, slug)
     if (said !== undefined) return said

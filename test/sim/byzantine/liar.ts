@@ -82,7 +82,7 @@ export class Liar {
       w: Math.floor(this.clock.now()),
       body: encodeBody({ slug, f: [[['name'], slug]], s: [], t: [] }),
     })
-    return { record: recordOf(this.signer, slug), genesis }
+    return { record: recordOf(ownerOf(this.signer), slug), genesis }
   }
 
   seal(ops: readonly Op[]): Uint8Array[] {
