@@ -181,8 +181,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   {
     name: 'a deleted record still shows what it said',
     file: 'crdt/fold.ts',
-    find: '      this.#clear()\n      this.#live = false',
-    replace: '      this.#live = false',
+    find: '    this.#clear()\n    this.#live = false',
+    replace: '    this.#live = false',
   },
   {
     name: 'records are not merged again once the disk has failed',
