@@ -1,7 +1,7 @@
 /** A benchmark's node process as its parent sees it: calls with answers, ended by its pid. */
 import { fork } from 'node:child_process'
 import { resolve } from 'node:path'
-import type { Calls } from './child.ts'
+import type { Calls } from './calls.ts'
 
 const program = resolve(import.meta.dirname, 'child.ts')
 
@@ -13,7 +13,8 @@ export class BenchProcess implements AsyncDisposable {
 
   constructor(options: { readonly unsynced?: boolean } = {}) {
     this.#child = fork(program, options.unsynced ? ['--unsynced'] : [], {
-      execArgv: ['--expose-gc'],
+      // The second as `npm start` has it.
+      execArgv: ['--expose-gc', '--max-semi-space-size=8'],
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#exited = new Promise((done) => this.#child.once('exit', () => done()))

@@ -87,7 +87,7 @@ test('its three commands, run by hand, are three healthy nodes with one root, an
   const environment = Object.fromEntries(
     last('ENV')
       .split(' ')
-      .map((pair) => pair.split('=')),
+      .map((pair) => pair.split(/=(.*)/)),
   )
   const names = Object.keys(compose.services)
   const ports = await freePorts(2 * names.length)
