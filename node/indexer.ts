@@ -57,6 +57,7 @@ export class Indexer implements AsyncDisposable {
   #live = false
   /** The index is complete up to its seq: not being filled from nothing. */
   #complete = false
+  #isOpen = false
   #wake: () => void = () => {}
 
   /** Resolves at once: the index is brought up to date in the background. */
@@ -82,8 +83,6 @@ export class Indexer implements AsyncDisposable {
       this.#unshown.set(target.name, target)
       this.#wake()
     })
-    // An index that stopped half-way in its first filling has seq 0 and some entries.
-    this.#complete = this.#isOurs() && (index.seq > 0 || this.#target === 0)
     this.#done = this.#run()
   }
 
@@ -170,6 +169,10 @@ export class Indexer implements AsyncDisposable {
   }
 
   async #run(): Promise<void> {
+    await this.#index.opened
+    this.#isOpen = true
+    // An index that stopped half-way in its first filling has seq 0 and some entries.
+    if (this.#isOurs() && (this.#index.seq > 0 || this.#target === 0)) this.#isFilled()
     let failures = 0
     while (!this.#stop.signal.aborted) {
       try {
@@ -203,8 +206,14 @@ export class Indexer implements AsyncDisposable {
       after = page.at(-1)?.record
     }
     await this.#move(to, [])
+    this.#isFilled()
+  }
+
+  /** The index is complete up to its seq: whoever waits to read it, or for it to be so far, goes on. */
+  #isFilled(): void {
     this.#complete = true
     for (const read of this.#readers) read()
+    for (const waiter of this.#waiters) if (this.#index.seq >= waiter.seq) waiter.reached()
   }
 
   /** Reads the log from where the index is, until it has reached all that is known of. */
@@ -296,7 +305,8 @@ export class Indexer implements AsyncDisposable {
         cancel()
         resolve()
       }
-      const cancel = this.#environment.clock.after(searchWaitMsMax, read)
+      // What is being opened is there in a moment, unless the machine is busy; what is being filled may take minutes.
+      const cancel = this.#environment.clock.after(this.#isOpen ? searchWaitMsMax : searchTimeoutMs, read)
       this.#readers.add(read)
     })
   }

@@ -227,7 +227,7 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
       },
     }),
   )
-  const index = own(await SegmentIndex.open(join(data, 'search'), { log }))
+  const index = own(SegmentIndex.begin(join(data, 'search'), { log }))
   const indexer = own(await Indexer.open({ replica, index, environment, log }))
   const tokens = new TokenStore(data, { log })
   const webhooks = own(

@@ -31,6 +31,7 @@ type Waiting = {
 type Work<J> = J extends unknown ? Omit<J, 'job'> : never
 
 export class SegmentIndex implements SearchIndex {
+  readonly opened: Promise<void>
   readonly #path: string
   readonly #log: Log
   readonly #keptRecords: number
@@ -50,15 +51,21 @@ export class SegmentIndex implements SearchIndex {
    * afterwards, and searches wait for that. Never fails: an index that cannot be opened is one that was lost.
    */
   static async open(path: string, options: Options = {}): Promise<SegmentIndex> {
-    const index = new SegmentIndex(path, options)
-    await index.#start()
+    const index = SegmentIndex.begin(path, options)
+    await index.opened
     return index
+  }
+
+  /** The same at once: `opened` says when. */
+  static begin(path: string, options: Options = {}): SegmentIndex {
+    return new SegmentIndex(path, options)
   }
 
   private constructor(path: string, { log = () => {}, keptRecords = indexKeptRecords }: Options) {
     this.#path = path
     this.#log = log
     this.#keptRecords = keptRecords
+    this.opened = this.#start()
   }
 
   get seq(): number {

@@ -91,6 +91,8 @@ export type FieldFacts = {
 }
 
 export interface SearchIndex extends AsyncDisposable {
+  /** When this has resolved, `seq` and `epoch` are known; at once when left out. Never rejects. */
+  readonly opened?: Promise<void>
   /** Everything up to and with this arrival sequence number is in the index. 0 = empty. Known after open without a search. */
   readonly seq: number
   /** The arrival log that `seq` counts in; '' = none yet: the index must be reset before it takes anything. */
