@@ -2,15 +2,25 @@
  * Keeps the search index in step with a replica: follows what is appended, catches up with what it missed, and fills
  * the index anew when it was lost or belongs to another log.
  *
- * It never delays a write: what is appended is noted and indexed in its own time, and when more waits than memory
- * allows, the notes are dropped and read back from the replica. `seq` of the index says how far it is, so a kill at
+ * It never delays a write: what is appended is noted and indexed in its own time, after a bulk when there is one, and
+ * when more waits than memory allows, the notes are dropped and read back from the replica. `seq` of the index says how far it is, so a kill at
  * any moment costs only the repetition of what it was doing.
  */
 import { type Merged, ownerOfKey, type RecordId } from '../crdt/index.ts'
 import type { Environment } from './environment.ts'
 import { sleep } from './environment.ts'
 import { NodeError } from './errors.ts'
-import { indexBatchRecords, indexQueueRecords, indexRetryMs, searchTimeoutMs, searchWaitMsMax } from './limits.ts'
+import {
+  indexBatchRecords,
+  indexBulkRecords,
+  indexHoldMs,
+  indexLullMs,
+  indexQueueRecords,
+  indexReadRecords,
+  indexRetryMs,
+  searchTimeoutMs,
+  searchWaitMsMax,
+} from './limits.ts'
 import type { Target } from './policy.ts'
 import type { Appended, Log, ReplicaFace } from './replica-types.ts'
 import type { FieldFacts, IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
@@ -49,8 +59,8 @@ export class Indexer implements AsyncDisposable {
   readonly #waiters = new Set<Waiter>()
   readonly #readers = new Set<() => void>()
   readonly #done: Promise<void>
-  /** Records that changed since the last `apply`, as they are now; only while #live. */
-  #queue = new Map<RecordId, Merged>()
+  /** Records that changed since the last `apply`; only while #live. */
+  #queue = new Set<RecordId>()
   /** The last arrival that is known of. */
   #target: number
   /** What is appended goes to #queue; otherwise it is read back from the replica later. */
@@ -59,6 +69,8 @@ export class Indexer implements AsyncDisposable {
   #complete = false
   #isOpen = false
   #wake: () => void = () => {}
+  /** Ends a pause for the sake of what comes in. */
+  #hurry: () => void = () => {}
 
   /** Resolves at once: the index is brought up to date in the background. */
   static async open(options: IndexerOptions): Promise<Indexer> {
@@ -113,6 +125,7 @@ export class Indexer implements AsyncDisposable {
         resolve(false)
       })
       this.#waiters.add(waiter)
+      this.#hurry()
     })
   }
 
@@ -146,6 +159,7 @@ export class Indexer implements AsyncDisposable {
     this.#stopPolicy()
     this.#stop.abort()
     this.#wake()
+    this.#hurry()
     await this.#done
     for (const read of this.#readers) read()
   }
@@ -154,9 +168,9 @@ export class Indexer implements AsyncDisposable {
   #note({ last, records }: Appended): void {
     this.#target = Math.max(this.#target, last)
     if (this.#live) {
-      for (const merged of records) this.#queue.set(merged.record, merged)
+      for (const { record } of records) this.#queue.add(record)
       if (this.#queue.size > this.#queueRecords) {
-        this.#queue = new Map()
+        this.#queue = new Set()
         this.#live = false
       }
     }
@@ -182,7 +196,7 @@ export class Indexer implements AsyncDisposable {
         failures = 0
       } catch (error) {
         this.#live = false
-        this.#queue = new Map()
+        this.#queue = new Set()
         if (this.#stop.signal.aborted) return
         failures++
         this.#log('warn', 'indexing failed and begins again', { error: String(error), failures })
@@ -222,12 +236,7 @@ export class Indexer implements AsyncDisposable {
       this.#stop.signal.throwIfAborted()
       const target = this.#target
       const changes = await this.#replica.changes(this.#index.seq, indexBatchRecords)
-      const ids = [...new Set(changes.map((change) => change.record))]
-      const records = await this.#replica.records(ids)
-      await this.#move(
-        changes.at(-1)?.seq ?? target,
-        records.filter((merged) => merged !== undefined),
-      )
+      await this.#move(changes.at(-1)?.seq ?? target, [...new Set(changes.map((change) => change.record))])
     }
     // No append can come between this look at the target and the next line.
     this.#live = true
@@ -248,13 +257,36 @@ export class Indexer implements AsyncDisposable {
         await new Promise((resolve) => setImmediate(resolve))
         continue
       }
-      const records = [...this.#queue.values()]
+      await this.#letPass()
+      if (!this.#live) continue
+      const records = [...this.#queue]
       const target = this.#target
-      this.#queue = new Map()
+      this.#queue = new Set()
       await this.#move(target, records)
     }
     this.#live = false
-    this.#queue = new Map()
+    this.#queue = new Set()
+  }
+
+  /**
+   * While much is coming in, the index leaves the machine to it: to the end of it, or until somebody waits for the index,
+   * or for `indexHoldMs`. One go at more records is also the cheaper.
+   */
+  async #letPass(): Promise<void> {
+    const { clock } = this.#environment
+    const until = clock.monotonic() + indexHoldMs
+    while (this.#queue.size >= indexBulkRecords && this.#waiters.size === 0 && clock.monotonic() < until) {
+      const target = this.#target
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(indexLullMs, resolve)
+        this.#hurry = () => {
+          cancel()
+          resolve()
+        }
+        if (this.#stop.signal.aborted) this.#hurry()
+      })
+      if (this.#target === target || this.#stop.signal.aborted) return
+    }
   }
 
   /** What the lists say of this target's records, the replica says by now: the index is told the same. */
@@ -280,15 +312,20 @@ export class Indexer implements AsyncDisposable {
     await this.#replica.policy.shown(target)
   }
 
-  /** Brings these records into the index and its seq to `seq`, which moves with the last of them. */
-  async #move(seq: number, records: readonly Merged[]): Promise<void> {
-    for (let at = 0; at === 0 || at < records.length; at += indexBatchRecords) {
-      const some = records.slice(at, at + indexBatchRecords)
-      await this.#index.apply({
-        seq: at + indexBatchRecords >= records.length ? seq : this.#index.seq,
-        entries: some.filter((merged) => merged.live).map((merged) => this.#entryOf(merged)),
-        removed: some.filter((merged) => !merged.live).map((merged) => merged.record),
-      })
+  /** Brings these records, as they are now, into the index and its seq to `seq`, which moves with the last of them. */
+  async #move(seq: number, ids: readonly RecordId[]): Promise<void> {
+    for (let at = 0; at === 0 || at < ids.length; at += indexBatchRecords) {
+      const entries: IndexEntry[] = []
+      const removed: RecordId[] = []
+      const end = Math.min(at + indexBatchRecords, ids.length)
+      for (let from = at; from < end; from += indexReadRecords) {
+        this.#stop.signal.throwIfAborted()
+        for (const merged of await this.#replica.records(ids.slice(from, Math.min(from + indexReadRecords, end)))) {
+          if (merged?.live) entries.push(this.#entryOf(merged))
+          else if (merged !== undefined) removed.push(merged.record)
+        }
+      }
+      await this.#index.apply({ seq: end === ids.length ? seq : this.#index.seq, entries, removed })
     }
     for (const waiter of this.#waiters) if (this.#index.seq >= waiter.seq) waiter.reached()
   }

@@ -299,8 +299,15 @@ export const indexColumnsMax = 4_096
 export const indexSentRecords = 100
 /** Records of one `apply`. */
 export const indexBatchRecords = 2_000
-/** Changed records that wait for the index in memory; beyond it they are dropped and read back from the replica. */
-export const indexQueueRecords = 10_000
+/** Records read for the index at once: a few milliseconds of the main thread. */
+export const indexReadRecords = 250
+/** Changed records whose ids wait for the index, 130 bytes each; beyond it they are dropped and read from the log. */
+export const indexQueueRecords = 200_000
+/** From this many waiting on it is a bulk, and goes before the index: a single write never is. */
+export const indexBulkRecords = 32
+/** A bulk is over when nothing came for so long; and the index waits for the end of one so long at most. ms. */
+export const indexLullMs = 100
+export const indexHoldMs = 5_000
 /** Between attempts to build an index that the disk refused. */
 export const indexRetryMs = 5_000
 /** Searches under way in the index's thread; more are answered busy. */

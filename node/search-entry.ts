@@ -1,8 +1,8 @@
 /**
  * A record as the index takes it, and on its way to the index's thread.
  *
- * A record that nobody has looked into travels as its row, and is read on the other side: taking in a catalogue then
- * builds no document on the main thread. Both sides make the same entry of it.
+ * In a bulk, a record that nobody has looked into travels as its row and is read on the other side: taking in a catalogue
+ * then builds no document on the main thread. Both sides make the same entry of it.
  */
 import {
   decodeMerged,
@@ -14,6 +14,7 @@ import {
   ownerToDid,
   withNumbers,
 } from '../crdt/index.ts'
+import { indexBulkRecords } from './limits.ts'
 import { nativeSuite } from './native.ts'
 import type { IndexEntry } from './search.ts'
 
@@ -45,12 +46,19 @@ export function entryOf(merged: Merged, isOwn = false): IndexEntry {
   }
 }
 
-/** What is handed to the thread. */
-export function sentOf(entry: IndexEntry): SentEntry {
-  const { unread, isOwn = false } = entry
-  if (unread === undefined) return entry
-  if (firstOf(unread) !== undefined) return { row: encodeMerged(unread), isOwn }
-  return entryOf(unread, isOwn)
+/**
+ * What is handed to the thread of these. Rows only when they are many: it takes the thread a while to load what reads
+ * them, and a single write is to be found at once.
+ */
+export function sentOf(entries: readonly IndexEntry[]): SentEntry[] {
+  const areMany = entries.length >= indexBulkRecords
+  return entries.map((entry) => {
+    const { unread, isOwn = false } = entry
+    if (unread === undefined) return entry
+    if (areMany && firstOf(unread) !== undefined) return { row: encodeMerged(unread), isOwn }
+    void unread.doc
+    return entryOf(unread, isOwn)
+  })
 }
 
 /** What the thread makes of it. */

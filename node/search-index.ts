@@ -83,7 +83,7 @@ export class SegmentIndex implements SearchIndex {
         this.#worker?.postMessage({
           job: 0,
           do: 'take',
-          entries: entries.slice(at, at + indexSentRecords).map(sentOf),
+          entries: sentOf(entries.slice(at, at + indexSentRecords)),
         } satisfies Job)
         await nextTurn()
       }

@@ -7,7 +7,7 @@ import { expect, test, vi } from 'vitest'
 import { begin, merge, type Op } from '../../crdt/index.ts'
 import { NodeError } from '../../node/errors.ts'
 import { Indexer } from '../../node/indexer.ts'
-import { indexRetryMs, searchWaitMsMax } from '../../node/limits.ts'
+import { indexBulkRecords, indexHoldMs, indexLullMs, indexRetryMs, searchWaitMsMax } from '../../node/limits.ts'
 import { nativeSuite } from '../../node/native.ts'
 import type { Replica } from '../../node/replica.ts'
 import type { SearchIndex, SearchQuery, SearchResult } from '../../node/search.ts'
@@ -15,7 +15,7 @@ import { entryOf, receivedOf, sentOf } from '../../node/search-entry.ts'
 import { SegmentIndex } from '../../node/search-index.ts'
 import { ScanIndex } from '../../node/search-scan.ts'
 import { entry } from '../support/index-entries.ts'
-import { manualEnvironment } from '../support/manual-clock.ts'
+import { idle, manualEnvironment } from '../support/manual-clock.ts'
 import { openReplica } from '../support/open-replica.ts'
 import { publisher } from '../support/publisher.ts'
 import { seeded } from '../support/seed.ts'
@@ -174,6 +174,33 @@ test('more changes than may wait are read back from the replica', async () => {
   expect(changes).toHaveBeenCalled()
 })
 
+test('a bulk goes before the index: to its end, for a while, or until somebody waits', async () => {
+  const { replica } = await openReplica()
+  await using index = new SlowIndex()
+  const { indexer, clock } = await start(replica, index)
+  await using _ = indexer
+  await admit(replica, geneses(0, 1))
+  await caughtUp(indexer, replica)
+  const step = async () => {
+    await admit(replica, geneses(replica.counts().ops, replica.counts().ops + indexBulkRecords))
+    await idle()
+  }
+  await step()
+  expect(index.applied).toBe(1)
+  await clock.advance(indexLullMs)
+  expect(index.applied, 'nothing more came').toBe(1 + indexBulkRecords)
+
+  await step()
+  await caughtUp(indexer, replica)
+  expect(index.applied, 'somebody waited').toBe(1 + 2 * indexBulkRecords)
+
+  const began = clock.monotonic()
+  for (await step(); index.applied === 1 + 2 * indexBulkRecords; await step()) await clock.advance(indexLullMs / 2)
+  expect(clock.monotonic() - began, 'it went on and on').toBeGreaterThanOrEqual(indexHoldMs)
+  await caughtUp(indexer, replica)
+  expect(await found(indexer)).toEqual(await live(replica))
+})
+
 test('waiting for an arrival ends when it is reached, or when the time is up', async () => {
   const { replica } = await openReplica()
   await using index = new SlowIndex()
@@ -315,14 +342,14 @@ test('after any writes, losses and restarts the index says what the replica says
   )
 })
 
-test('a record that nobody has looked into is read by the index’s thread, into the same entry', () => {
+test('of many, a record that nobody has looked into is read by the index’s thread, into the same entry', () => {
   const op = alice.genesis('acme/tiny', 'Tiny')
   const looked = merge([op], nativeSuite.sha256)
   const entry = entryOf(begin(op, nativeSuite.sha256)!, true)
-  const sent = structuredClone(sentOf(entry))
-  expect(sent).toEqual({ row: expect.any(Uint8Array), isOwn: true })
-  expect(receivedOf(sent)).toEqual(entryOf(looked, true))
-  // Another index takes the entry as it is, and then it has been looked into.
+  const sent = structuredClone(sentOf(Array(indexBulkRecords).fill(entry)))
+  expect(sent[0]).toEqual({ row: expect.any(Uint8Array), isOwn: true })
+  expect(receivedOf(sent[0]!)).toEqual(entryOf(looked, true))
+  // A few are looked into here. Another index takes the entry as it is.
+  expect(sentOf([entry])).toEqual([entryOf(looked, true)])
   expect(entry.doc).toEqual(entryOf(looked, true).doc)
-  expect(sentOf(entry)).toEqual(entryOf(looked, true))
 })
