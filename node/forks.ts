@@ -9,19 +9,10 @@ import type { Journal, JournalEntry } from './replica-types.ts'
 
 type Held = (ids: readonly OpId[]) => Promise<readonly boolean[]>
 
+/** At open: also says in the journal what became of what has no mark. */
 export async function forkedRecords(journal: Journal, held: Held): Promise<JournalEntry[]> {
-  const forked: JournalEntry[] = []
   const unmarked: JournalEntry[] = []
-  const compare = async (entries: readonly JournalEntry[]) => {
-    const there = await held(entries.map(({ op }) => op))
-    forked.push(...entries.filter((_, i) => !there[i]))
-  }
-  const some: JournalEntry[] = []
-  for await (const entry of journal.entries()) {
-    if (!entry.settled) unmarked.push(entry)
-    else if (some.push(entry) >= READ_AHEAD) await compare(some.splice(0))
-  }
-  await compare(some)
+  const forked = await missingFrom(journal, held, (entry) => unmarked.push(entry))
   if (unmarked.length > 0) {
     const there = await held(unmarked.map(({ op }) => op))
     await journal.abandon()
@@ -32,6 +23,26 @@ export async function forkedRecords(journal: Journal, held: Held): Promise<Journ
     }
   }
   return forked
+}
+
+/** What was marked as stored and is not held in a good copy. */
+export async function missingFrom(
+  journal: Journal,
+  held: Held,
+  onUnmarked: (entry: JournalEntry) => void = () => {},
+): Promise<JournalEntry[]> {
+  const missing: JournalEntry[] = []
+  const compare = async (entries: readonly JournalEntry[]) => {
+    const there = await held(entries.map(({ op }) => op))
+    missing.push(...entries.filter((_, i) => !there[i]))
+  }
+  const some: JournalEntry[] = []
+  for await (const entry of journal.entries()) {
+    if (!entry.settled) onUnmarked(entry)
+    else if (some.push(entry) >= READ_AHEAD) await compare(some.splice(0))
+  }
+  await compare(some)
+  return missing
 }
 
 const READ_AHEAD = 1024

@@ -88,6 +88,14 @@ export class OpSet {
     this.#idLog.append(arrivals, this.#all)
   }
 
+  /** Their rows were lost and are back. */
+  restore(ops: readonly { readonly id: OpId; readonly of?: Belonging }[]): void {
+    for (const { id, of } of ops) {
+      if (this.#arrived !== undefined) this.#arrived.add(id)
+      else if (!this.#all.has(id)) this.#add(id, of)
+    }
+  }
+
   /** Waits for its time: known for as long. */
   park(id: OpId, of?: Belonging): void {
     if (this.#arrived !== undefined || this.#all.has(id)) return

@@ -161,6 +161,8 @@ export type Health = {
   readonly forkedRecords: number
   /** Frames kept aside, with ops that build on others that are lost: taken in when those have come. */
   readonly waitingFrames: number
+  /** When the last whole reading of the store began, by the clock's monotonic time; missing before the end of the first. */
+  readonly sweptAt?: number
   /** The store came from a backup and has met no peer since: nothing is signed. */
   readonly restored?: true
 }

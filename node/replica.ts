@@ -26,7 +26,7 @@ import { Admission } from './admit.ts'
 import { hasAside } from './aside.ts'
 import { type Clock, sleep } from './environment.ts'
 import { NodeError } from './errors.ts'
-import { forkedRecords } from './forks.ts'
+import { forkedRecords, missingFrom } from './forks.ts'
 import { historyOf } from './history.ts'
 import { arrivalsSince } from './id-log.ts'
 import type { Withheld } from './id-rows.ts'
@@ -52,6 +52,7 @@ import type {
   Codec,
   Health,
   Journal,
+  JournalEntry,
   LocalAuthorisation,
   LocalWrite,
   Log,
@@ -66,6 +67,7 @@ import { isSetName } from './sets.ts'
 import { statesAt, touchedAt } from './states-at.ts'
 
 import { Store } from './store.ts'
+import { Sweep } from './sweep.ts'
 import { Writer } from './writer.ts'
 
 export class Replica implements ReplicaFace {
@@ -88,7 +90,9 @@ export class Replica implements ReplicaFace {
   #isRestored: boolean
   readonly #subscribers = new Set<(appended: Appended) => void>()
   readonly #closing = new AbortController()
+  readonly #sweep: Sweep
   readonly #readmission: Readmission
+  #isComparing = false
   readonly #readmitted: Promise<void>
   /** Local writes wait for it: before, the journal has not been compared. */
   readonly #journalRead: Promise<void>
@@ -179,6 +183,8 @@ export class Replica implements ReplicaFace {
         return this.#writer.admit(await this.#admission.authenticate(frames, source), true)
       },
     })
+    const alone = (work: () => Promise<void>) => this.#writer.alone(work)
+    this.#sweep = new Sweep({ disk, store, set: this.#set, clock, log, alone })
     this.#readmitted = hasAside ? this.#readmission.run() : Promise.resolve()
     const { counts, marker } = store
     this.ready = this.#until('load what is on disk', () => this.#set.load(counts, marker, this.#closing.signal))
@@ -188,6 +194,10 @@ export class Replica implements ReplicaFace {
         : Promise.all([this.ready, this.#readmitted]).then(() =>
             this.#until('compare the signing journal', () => this.#readJournal(journal)),
           )
+    void Promise.all([this.ready, this.#readmitted]).then(
+      () => this.#sweep.start(),
+      () => {}, // the open failed, and says why
+    )
     // Whoever opens it hears of it; an unheard rejection would end the process.
     this.#journalRead.catch(() => {})
     void this.#store
@@ -195,6 +205,20 @@ export class Replica implements ReplicaFace {
       .then((vias) => this.#writer.rejudge(vias))
       .catch((error) => log('warn', "couldn't merge records again", { error: String(error) }))
     this.#tidy()
+    if (journal !== undefined) store.onDamage(() => this.#compareSoon(journal))
+  }
+
+  /** Damage may have hit what our key has signed: until that is back, it signs nothing on top. */
+  #compareSoon(journal: Journal): void {
+    if (this.#isComparing || this.#closing.signal.aborted) return
+    this.#isComparing = true
+    this.#journalRead
+      .then(() => missingFrom(journal, (ids) => this.has(ids)))
+      .then((missing) => this.#setForked(missing))
+      .catch((error) => this.#log('warn', "couldn't compare the signing journal", { error: String(error) }))
+      .finally(() => {
+        this.#isComparing = false
+      })
   }
 
   /** Does what a start needs; where the disk refuses a read, again and again, so that nobody has to start the node anew. */
@@ -237,6 +261,7 @@ export class Replica implements ReplicaFace {
       damagedOps: ops,
       forkedRecords: forked,
       waitingFrames: this.#readmission.waiting,
+      ...(this.#sweep.sweptAt !== undefined && { sweptAt: this.#sweep.sweptAt }),
       ...restored,
     }
   }
@@ -582,6 +607,7 @@ export class Replica implements ReplicaFace {
     this.#cancelTimer?.()
     this.#cancelTidy?.()
     this.#readmission.close()
+    await this.#sweep.close()
     await this.#writer.close()
     this.#subscribers.clear()
     this.#closing.abort()
@@ -608,11 +634,16 @@ export class Replica implements ReplicaFace {
   }
 
   async #readJournal(journal: Journal): Promise<void> {
-    for (const { op, record } of await forkedRecords(journal, (ids) => this.has(ids))) this.#forked.set(op, record)
+    await this.#setForked(await forkedRecords(journal, (ids) => this.has(ids)))
+  }
+
+  async #setForked(missing: readonly JournalEntry[]): Promise<void> {
+    const before = this.#forked.size
+    for (const { op, record } of missing) this.#forked.set(op, record)
     // One may have arrived since it was looked for.
     const lacking = [...this.#forked.keys()]
     for (const [at, isHeld] of (await this.has(lacking)).entries()) if (isHeld) this.#forked.delete(lacking[at]!)
-    if (this.#forked.size === 0) return
+    if (this.#forked.size <= before) return
     this.#log(
       'error',
       'the store lacks ops that our key has signed; their records are not written until peers send them',

@@ -131,6 +131,12 @@ export function goneFrameRow(count: number, sha256: Sha256): Uint8Array {
   return sealed(frameRow({ count, packed: false, bytes: new Uint8Array(0) }), sha256)
 }
 
+/** How many ops a frame's row says it has; undefined of a damaged one. */
+export function frameCount(row: Uint8Array, sha256: Sha256): number | undefined {
+  const value = unsealed(row, sha256)
+  return value && readFrameRow(value)?.count
+}
+
 export function isGoneFrame(row: Uint8Array): boolean {
   return row.length === SEAL + 4
 }

@@ -28,9 +28,12 @@ import type { Prepared, StoredFrame, StoreParts } from './store-types.ts'
 export class StoreFrames {
   readonly #parts: StoreParts
   readonly #frames = new Lru<number, StoredFrame>(frameCacheBytesMax)
-  readonly #damagedFrames = new Set<number>()
+  /** Frames that are damaged or gone: the first arrival number, and the one behind it, or behind all that are gone. */
+  readonly #damagedFrames = new Map<number, number>()
   readonly #damagedOps = new Set<OpId>()
   readonly #lackingBody = new Set<OpId>()
+  /** Told when ops turn out to be damaged, and when none is any more. */
+  onDamage: () => void = () => {}
 
   constructor(parts: StoreParts) {
     this.#parts = parts
@@ -44,7 +47,7 @@ export class StoreFrames {
   /** What is on disk now. */
   committed({ frames, repaired, bodies }: Prepared): void {
     for (const frame of frames) this.#frames.set(frame.seq, frame, frame.frame.bytes.length)
-    for (const id of repaired) this.#damagedOps.delete(id)
+    if (repaired.length > 0) this.noteGood(repaired)
     for (const { now, no } of bodies) {
       for (const id of no) this.#lackingBody.delete(id)
       for (const id of now) this.#lackingBody.add(id)
@@ -78,6 +81,30 @@ export class StoreFrames {
   /** These could not be had in a good copy. */
   noteDamaged(ids: readonly OpId[]): void {
     for (const id of ids) this.#damagedOps.add(id)
+    if (ids.length > 0) this.onDamage()
+  }
+
+  /** These can be had again. When all can, what was lost is looked at once more, and nothing is lost with it. */
+  noteGood(ids: readonly OpId[]): void {
+    for (const id of ids) this.#damagedOps.delete(id)
+    if (this.#damagedOps.size > 0) return
+    this.onDamage()
+    for (const [from, to] of this.#damagedFrames) this.#look(from, to)
+  }
+
+  /** No frame has these arrival numbers, from `from` to before `to`. */
+  noteLost(from: number, to: number): void {
+    this.#damagedAt(from, to)
+  }
+
+  /** Reads a row anew, past what is cached. */
+  recheck(seq: number, row: Uint8Array): StoredFrame | undefined {
+    if (isGoneFrame(row)) return undefined
+    const read = readFrame(row, this.#parts)
+    if (read !== undefined) return { seq, ...read }
+    this.#frames.delete(seq)
+    this.#damagedAt(seq, seq + 1)
+    return undefined
   }
 
   async locate(ids: readonly OpId[]): Promise<(Location | undefined)[]> {
@@ -164,31 +191,37 @@ export class StoreFrames {
     return stored
   }
 
-  #damagedAt(seq: number): void {
-    if (this.#damagedFrames.has(seq)) return
-    this.#damagedFrames.add(seq)
+  #damagedAt(from: number, to = from + 1): void {
+    if (this.#damagedFrames.has(from)) return
+    this.#damagedFrames.set(from, to)
     this.#parts.log('error', 'a frame on disk is damaged; its ops are not served until a peer sends them again', {
-      seq,
+      seq: from,
     })
-    // Which ops it held only their own rows can say.
-    this.#findOpsOf(seq).catch((error) =>
-      this.#parts.log('warn', "couldn't list the ops of a damaged frame", { seq, error: String(error) }),
+    this.#look(from, to)
+  }
+
+  /** Which ops it held only their own rows can say. */
+  #look(from: number, to: number): void {
+    this.#findOpsOf(from, to).catch((error) =>
+      this.#parts.log('warn', "couldn't list the ops of a damaged frame", { seq: from, error: String(error) }),
     )
   }
 
   /** Notes which ops are lost with a frame. Of one that no op points to any more only its numbers are kept. */
-  async #findOpsOf(seq: number): Promise<void> {
-    let found = 0
+  async #findOpsOf(from: number, to: number): Promise<void> {
+    const found: OpId[] = []
     for await (const [key, row] of this.#parts.disk.entries(opRows)) {
-      if (readLocation(row)?.seq !== seq) continue
-      this.#damagedOps.add(idOfKey(key))
-      found++
+      const { seq = -1 } = readLocation(row) ?? {}
+      if (seq >= from && seq < to) found.push(idOfKey(key))
     }
-    if (found > 0) return
-    for await (const next of this.#parts.disk.keys({ ...framesFrom(seq + 1), limit: 1 })) {
-      const value = goneFrameRow(seqOfFrameKey(next) - seq, this.#parts.sha256)
-      await this.#parts.disk.batch([{ key: frameKey(seq), value }])
-      this.#damagedFrames.delete(seq)
+    // Some may have been stored again since their rows were read.
+    const now = await this.locate(found)
+    const lost = found.filter((_, at) => now[at] !== undefined && now[at].seq >= from && now[at].seq < to)
+    if (lost.length > 0) return this.noteDamaged(lost)
+    for await (const next of this.#parts.disk.keys({ ...framesFrom(from + 1), limit: 1 })) {
+      const value = goneFrameRow(seqOfFrameKey(next) - from, this.#parts.sha256)
+      await this.#parts.disk.batch([{ key: frameKey(from), value }])
+      this.#damagedFrames.delete(from)
     }
   }
 }

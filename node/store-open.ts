@@ -13,13 +13,13 @@ import {
   type Counts,
   countsKey,
   FORMAT,
+  frameCount,
   framesFrom,
   type Marker,
   type Meta,
   markerKey,
   metaKey,
   readCounts,
-  readFrameRow,
   readMarker,
   readMeta,
   seqOfFrameKey,
@@ -85,8 +85,7 @@ async function lacksFrames({ disk, sha256 }: StoreOptions, seq: number): Promise
   for await (const [key, row] of disk.entries({ ...framesFrom(0), reverse: true })) {
     const first = seqOfFrameKey(key)
     // How many ops a damaged row had it does not say; its ops are missed by whoever reads them.
-    const value = unsealed(row, sha256)
-    const count = (value && readFrameRow(value))?.count ?? next - first
+    const count = frameCount(row, sha256) ?? next - first
     if (first + count !== next) return true
     next = first
     bytes += row.length

@@ -3,11 +3,12 @@
  *
  * A record whose row does not read back as written is merged again from its ops.
  */
-import { decodeMerged, type Merged, merge, type Op, type OpId, type RecordId } from '../crdt/index.ts'
+import { decodeMerged, encodeMerged, type Merged, merge, type Op, type OpId, type RecordId } from '../crdt/index.ts'
+import type { Put } from './disk.ts'
 import { NodeError } from './errors.ts'
 import { recordCacheBytesMax, recordOpsCacheBytesMax } from './limits.ts'
 import { Lru } from './lru.ts'
-import { idOfKey, kindAfter, recordKey, recordsAfter, unsealed } from './rows.ts'
+import { idOfKey, kindAfter, kindKey, recordKey, recordsAfter, sealed, unsealed } from './rows.ts'
 import type { StoreAuthority } from './store-authority.ts'
 import type { StoreFrames } from './store-frames.ts'
 import type { Loaded, Prepared, StoreParts } from './store-types.ts'
@@ -134,19 +135,52 @@ export class StoreRecords {
     return this.#rebuild(id)
   }
 
-  /** The record from all its ops, found by reading every frame: the slow way, for when its row is lost. */
   async #rebuild(id: RecordId): Promise<Merged | undefined> {
-    const ops: Op[] = []
-    for await (const { frame } of this.#frames.framesSince(0)) {
-      for (const { op } of frame.entries) if (op.header.record === id) ops.push(op)
-    }
+    const [merged] = await this.#fromFrames(new Set([id]))
+    if (merged !== undefined) return merged
     // Any of its ops may have been in a damaged frame, and a part of a record is not the record.
     if (this.#frames.damage.frames > 0)
       throw new NodeError('store-corrupt', `record ${id} is damaged, and so are frames that it may be merged from`)
-    const distinct = [...new Map(ops.map((op) => [op.id, op])).values()]
-    const owner = distinct.find(({ header }) => header.genesis !== undefined)?.header.genesis?.owner
-    if (owner === undefined) return undefined
-    return merge(distinct, this.#parts.sha256, await this.#authorities.authority(owner))
+    return undefined
+  }
+
+  /**
+   * Writes the rows of these records anew, of those that can be merged now; answers how many. Only while nobody writes.
+   */
+  async rebuild(ids: ReadonlySet<RecordId>): Promise<number> {
+    const { disk, sha256 } = this.#parts
+    const records = await this.#fromFrames(ids)
+    const rows = records.flatMap((merged): Put[] => [
+      { key: recordKey(merged.record), value: sealed(encodeMerged(merged), sha256) },
+      { key: kindKey(merged.kind, merged.record), value: new Uint8Array(0) },
+    ])
+    if (rows.length > 0) await disk.batch(rows, { sync: true })
+    for (const id of ids) this.#records.delete(id)
+    return records.length
+  }
+
+  /** Records from all their ops, found by reading every frame: the slow way. Without those of which ops are missing. */
+  async #fromFrames(ids: ReadonlySet<RecordId>): Promise<Merged[]> {
+    const found = new Map<RecordId, Map<OpId, Op>>()
+    for await (const { frame } of this.#frames.framesSince(0)) {
+      for (const { op } of frame.entries) {
+        const { record } = op.header
+        if (!ids.has(record)) continue
+        const ops = found.get(record)
+        if (ops === undefined) found.set(record, new Map([[op.id, op]]))
+        else ops.set(op.id, op)
+      }
+    }
+    // A head that is lost leaves no trace in the ops that are there.
+    if (this.#frames.damage.frames > 0) return []
+    const records: Merged[] = []
+    for (const ops of found.values()) {
+      const all = [...ops.values()]
+      const owner = all.find(({ header }) => header.genesis !== undefined)?.header.genesis?.owner
+      if (owner === undefined || !all.every(({ header }) => header.parents.every((id) => ops.has(id)))) continue
+      records.push(merge(all, this.#parts.sha256, await this.#authorities.authority(owner)))
+    }
+    return records
   }
 
   /** The record as its owner's authority stands now, which may have changed since it was merged. */

@@ -216,7 +216,27 @@ export class Store {
     return this.#frames.framesSince(since, notFrom)
   }
 
+  recheck(seq: number, row: Uint8Array): StoredFrame | undefined {
+    return this.#frames.recheck(seq, row)
+  }
+
+  noteLost(from: number, to: number): void {
+    this.#frames.noteLost(from, to)
+  }
+
+  noteGood(ids: readonly OpId[]): void {
+    this.#frames.noteGood(ids)
+  }
+
+  onDamage(call: () => void): void {
+    this.#frames.onDamage = call
+  }
+
   // Records: store-records.ts.
+
+  rebuild(ids: ReadonlySet<RecordId>): Promise<number> {
+    return this.#records.rebuild(ids)
+  }
 
   opsOf(merged: Merged | undefined, known?: ReadonlyMap<OpId, Op>): Promise<Loaded> {
     return this.#records.opsOf(merged, known)

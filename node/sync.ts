@@ -339,11 +339,11 @@ export class Sync implements AsyncDisposable {
     this.#options.onSession?.(result)
     // What came by a session was not gossiped to us, and may be news to others too.
     if (result.opsIn > 0) this.news(result.peer)
-    if (result.rootEqual) this.#mend(result.peer)
+    if (result.rootEqual !== undefined) this.#mend(result.peer)
     return result
   }
 
-  /** A peer that holds the same set has a good copy of what our disk has damaged. */
+  /** A peer may have a good copy of what our disk has damaged, whether it holds the same set or not. */
   #mend(peer: string): void {
     const ids = this.#options.replica.damaged(syncGetIdsMax)
     if (ids.length > 0) void this.fetch(peer, ids)

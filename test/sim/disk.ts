@@ -109,9 +109,9 @@ export class SimDisk {
     this.#late = []
   }
 
-  /** Flips one bit of the value of some row whose key begins so. False when there is none. */
-  flip(prefix: string): boolean {
-    const names = this.#order.filter((name) => name.startsWith(prefix))
+  /** Flips one bit of the value of some such row whose key begins so. False when there is none. */
+  flip(prefix: string, may: (value: Uint8Array) => boolean = () => true): boolean {
+    const names = this.#order.filter((name) => name.startsWith(prefix) && may(this.#rows.get(name)!.value))
     if (names.length === 0) return false
     const name = this.#chance.pick(names)
     const row = this.#rows.get(name)!

@@ -288,6 +288,12 @@ function drawTroubles(
     const ms = Math.floor(chance.between(1_000, 30_000))
     return { at, do: 'faults', node: node(), ms, read: upTo(0.1), write: upTo(0.1) }
   })
+  // Bit rot, at one node: what the key of it has signed may be nowhere else, so the others' disks are good.
+  const rotten = nodes[0]!
+  draw(chance.yes(0.6) ? 0 : upTo(1), (at) => ({ at, do: 'flip', node: rotten, rows: chance.yes(0.6) ? 'f' : 'r' }))
+  // It is found at once after a kill, and else within a quarter of an hour.
+  if (actions.some((action) => action.do === 'flip') && chance.yes(0.8))
+    actions.push({ at: healMs - 1, do: 'crash', node: rotten, how: 'kill', downMs: 100 })
   draw(upTo(0.3), (at) => {
     const one = { node: node() }
     const back = Math.min(healMs - 5_000, at + chance.int(1_000, 60_000))

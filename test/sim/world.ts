@@ -7,8 +7,11 @@
 import { createHash } from 'node:crypto'
 import type { OpId } from '../../crdt/index.ts'
 import { parkedCheckMs } from '../../node/limits.ts'
-import type { Admitted, Appended, Signer, Source } from '../../node/replica-types.ts'
+import { nativeSuite } from '../../node/native.ts'
+import type { Admitted, Appended, Codec, Signer, Source } from '../../node/replica-types.ts'
+import { opKey } from '../../node/rows.ts'
 import { ownerSet } from '../../node/sets.ts'
+import { readFrame } from '../../node/store-frames.ts'
 import type { SessionResult } from '../../node/sync-session.ts'
 import { BEHAVIOURS } from './byzantine/index.ts'
 import { Liar } from './byzantine/liar.ts'
@@ -21,7 +24,7 @@ import { People } from './people.ts'
 import type { Action, Plan } from './plan.ts'
 import { Scheduler } from './scheduler.ts'
 import { Signatures } from './signatures.ts'
-import { type Backup, SimNode } from './sim-node.ts'
+import { type Backup, NET, SimNode } from './sim-node.ts'
 import type { RunOptions } from './simulate.ts'
 
 export type Outcome = {
@@ -44,6 +47,7 @@ const CONVERGE_MS = 30 * 60_000
 /** How often the world is looked at. */
 const LOOK_MS = 1_000
 const LINES_LENGTH = 1 << 16
+const asIs: Codec = { compress: (bytes) => bytes, decompress: (bytes) => bytes }
 
 export class World {
   readonly plan: Plan
@@ -63,6 +67,7 @@ export class World {
   readonly #trace = createHash('sha256')
   /** Of the trace, not digested yet. */
   #lines = ''
+  #healedAt = 0
   readonly #backups = new Map<string, Backup>()
 
   constructor(plan: Plan, options: RunOptions = {}) {
@@ -109,6 +114,7 @@ export class World {
     await scheduler.runUntil(plan.healMs)
     this.#heal()
     const healed = scheduler.now
+    this.#healedAt = healed
     let convergedMs: number | undefined
     while (scheduler.now < healed + CONVERGE_MS) {
       await scheduler.runUntil(scheduler.now + LOOK_MS)
@@ -223,8 +229,7 @@ export class World {
         return
       }
       case 'flip':
-        this.nodes.get(action.node)!.disk.flip(action.rows)
-        return
+        return this.#flip(this.nodes.get(action.node)!, action.rows)
       case 'backup':
         this.#backups.set(action.node, this.nodes.get(action.node)!.backup())
         return
@@ -260,18 +265,34 @@ export class World {
     if (as === 'all') node.forgotAt.push(this.signed.size)
   }
 
+  /** What no other disk holds would be gone for good; that no node can help. */
+  #flip(node: SimNode, rows: 'f' | 'r'): void {
+    const others = [...this.nodes.values()].filter((other) => other !== node && this.isWhole(other.id))
+    const isElsewhere = (row: Uint8Array) => {
+      const frame = readFrame(row, { net: NET, sha256: nativeSuite.sha256, codec: asIs })?.frame
+      return (
+        others.length > 0 &&
+        frame?.entries.every(({ op }) => others.every(({ disk }) => disk.get(opKey(op.id)) !== undefined)) === true
+      )
+    }
+    this.#note('flip', node.id, String(node.disk.flip(rows, rows === 'f' ? isElsewhere : undefined)))
+  }
+
   /**
    * Every correct node is up and knows the same ops, and holds as many: ops that were put off because a clock was behind
    * are looked at again after a minute, and those from the future are not to be waited for. Those that take part in some
    * sets only know what the others know of these.
    */
   async #agree(sinceMs: number): Promise<boolean> {
+    const rotten = new Set(this.plan.actions.flatMap((action) => (action.do === 'flip' ? [action.node] : [])))
     const roots = new Set<string>()
     const held = new Set<number>()
     for (const { id, parts } of this.nodes.values()) {
       const replica = parts?.replica
       if (replica === undefined || replica.health().set === 'loading' || replica.rejudging() > 0) return false
       if (replica.health().restored || replica.damaged(1).length > 0) return false
+      // Nobody may have looked at a damaged row yet, but the sweep of the node itself.
+      if (rotten.has(id) && (replica.health().sweptAt ?? 0) < this.#healedAt) return false
       if (!this.isWhole(id)) continue
       roots.add(replica.root())
       held.add(replica.counts().ops)
