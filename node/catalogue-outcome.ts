@@ -52,6 +52,7 @@ export type Identity = Target & { readonly owner: Owner }
 export function writtenFrom(outcome: WriteOutcome): Written {
   if (outcome.outcome === 'refused') return outcome.problem as Refusal
   if (outcome.outcome === 'not-authorised') return notOwner
+  if (outcome.outcome === 'outside') return outside
   if (outcome.outcome === 'unchanged') {
     return outcome.after === undefined ? notFound : { outcome: 'unchanged', record: outcome.after }
   }
@@ -86,6 +87,11 @@ export const notOwner: Refusal = {
   outcome: 'refused',
   code: 'not-owner',
   message: "the record belongs to another, who gave this node's key no grant for it",
+}
+/** No fault of the record's owner: the client goes to a node that holds such records. */
+const outside: Refusal = {
+  ...notOwner,
+  message: 'this node takes no part in records of that kind and owner; one that does can be asked',
 }
 export const readOnly: Refusal = { outcome: 'refused', code: 'read-only', message: 'this node has no key to sign with' }
 export const precondition: Refusal = {

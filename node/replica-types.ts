@@ -127,6 +127,8 @@ export type WriteOutcome =
   | { readonly outcome: 'refused'; readonly problem: unknown; readonly before: Merged | undefined }
   /** Our key may not make this write: the record is another's, and no grant covers it. */
   | { readonly outcome: 'not-authorised'; readonly before: Merged | undefined }
+  /** This replica takes no part in the record's kind and owner: no peer would ask it for the write. */
+  | { readonly outcome: 'outside'; readonly before: Merged | undefined }
 
 export type Appended = {
   /** Arrival numbers of the new ops, first and last. */

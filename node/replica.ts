@@ -157,7 +157,7 @@ export class Replica implements ReplicaFace {
     const { sha256 } = suite
     this.#admission = new Admission({ net, sha256, clock, checker, held, parking, scope, policy, withheld })
     const isForked = (record: RecordId) => this.#forked.size > 0 && [...this.#forked.values()].includes(record)
-    const author = signer && { net, sha256: suite.sha256, clock, signer, isForked }
+    const author = signer && { net, sha256: suite.sha256, clock, signer, isForked, scope }
     const appended = (change: Appended) => this.#appended(change)
     this.#writer = new Writer({
       store,

@@ -7,7 +7,7 @@
  */
 import { isAuthorityType, type Op, type RecordId } from '../crdt/index.ts'
 import type { Source } from './replica-types.ts'
-import { ALL, AUTHORITY, belongs } from './sets.ts'
+import { ALL, AUTHORITY, type Belonging, belongs } from './sets.ts'
 
 export class Scope {
   /** By name; `authority` first, unless it is everything. */
@@ -19,6 +19,11 @@ export class Scope {
 
   get isAll(): boolean {
     return this.sets[0] === ALL
+  }
+
+  /** Whether peers are sure to get what is written to records of this kind and owner: only these sets are compared. */
+  takesPart(of: Belonging): boolean {
+    return this.sets.some((name) => belongs(of, name))
   }
 
   /** `isHeld`: the op's record is held, or taken with it. */

@@ -24,6 +24,7 @@ import type { Group } from './append.ts'
 import type { Clock } from './environment.ts'
 import { NodeError } from './errors.ts'
 import type { LocalAuthorisation, LocalWrite, Signer, WriteOutcome } from './replica-types.ts'
+import type { Scope } from './scope.ts'
 
 export type Author = {
   readonly net: NetworkId
@@ -32,6 +33,7 @@ export type Author = {
   readonly signer: Signer
   /** Whether the journal knows an op of ours in this record that the store lacks. */
   readonly isForked: (record: RecordId) => boolean
+  readonly scope: Scope
 }
 /** `failure`: the first write that could not be made; the others stand. */
 export type Written = {
@@ -61,9 +63,10 @@ async function writeOne(group: Group, write: LocalWrite, author: Author, ops: Op
   if (intent.do === 'nothing') return { outcome: 'unchanged', after: before }
   if (intent.do === 'refuse') return { outcome: 'refused', problem: intent.problem, before }
   checkNotForked(write.record, author)
+  const owner = before?.owner ?? write.owner ?? ownerOfKey(author.signer.key)
+  if (!author.scope.takesPart({ kind: before?.kind ?? write.kind, owner })) return { outcome: 'outside', before }
   // All ops are made before one is taken: a draft that no replica takes must leave nothing behind.
-  const owner = write.owner ?? ownerOfKey(author.signer.key)
-  const authority = await group.authority(before?.owner ?? owner)
+  const authority = await group.authority(owner)
   const made = draftsFor(intent, write, before, author, authority)
   if (made === undefined) return { outcome: 'not-authorised', before }
   for (const op of made) {
