@@ -54,8 +54,7 @@ export async function checkWorld(world: World, note: Note): Promise<void> {
     const judged = judges.get(held) ?? judge([...ops.values()].map((op) => world.library.ops.get(op.id)?.op ?? op))
     judges.set(held, judged)
     for (const invalid of judged.invalid) violate('S3', invalid)
-    await checkRecords(replica, judged, violate)
-    const state = await replica.stateHash()
+    const state = await checkRecords(replica, judged, violate)
     note(node.id, replica.root(), state)
     if ((states.get(held) ?? state) !== state) violate('S1', 'the same ops as another node, and another state')
     states.set(held, state)
@@ -167,7 +166,8 @@ async function readLog(
   return ops
 }
 
-async function checkRecords(replica: Replica, judged: Judged, violate: Violate): Promise<void> {
+/** Answers its state hash. */
+async function checkRecords(replica: Replica, judged: Judged, violate: Violate): Promise<string> {
   const open = new Set(judged.records.keys())
   const live: Record<string, number> = Object.create(null)
   const hashes: Uint8Array[] = []
@@ -196,7 +196,9 @@ async function checkRecords(replica: Replica, judged: Judged, violate: Violate):
     if (live[kind] !== counted[kind])
       violate('S1', `counts ${counted[kind]} records of kind ${kind}, has ${live[kind]}`)
   }
-  if ((await replica.stateHash()) !== stateHash(hashes)) violate('S1', 'its state hash is not that of its records')
+  const state = await replica.stateHash()
+  if (state !== stateHash(hashes)) violate('S1', 'its state hash is not that of its records')
+  return state
 }
 
 function checkPeers(world: World, node: SimNode, violate: Violate): void {

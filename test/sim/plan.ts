@@ -75,7 +75,7 @@ export type DrawOptions = { readonly nodes?: number }
 /** One seed in so many verifies every signature. */
 const REAL_EVERY = 50
 /** What one seed may cost: deliveries of ops to nodes. */
-const DELIVERIES = 240
+const DELIVERIES = 170
 const DAY_MS = 86_400_000
 
 export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
@@ -169,7 +169,7 @@ function drawPairs(
 
 function drawWrites(chance: Chance, nodes: readonly string[], healMs: number): Action[] {
   const most = Math.max(6, Math.floor(DELIVERIES / nodes.length))
-  const count = chance.int(6, Math.min(most, 70))
+  const count = chance.int(6, Math.min(most, 50))
   const publishers = chance.int(1, 3)
   const custodial = chance.between(0.1, 0.6)
   return Array.from({ length: count }, (): Action => {

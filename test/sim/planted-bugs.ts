@@ -141,6 +141,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: 'if (ops.length > 0) checkNotForked(now.record, author)',
     replace: '',
   },
+  {
+    name: 'a node of some kinds writes what its peers never ask it for',
+    file: 'node/write.ts',
+    find: 'if (!author.scope.takesPart(',
+    replace: 'if (false && !author.scope.takesPart(',
+  },
   // Merging.
   {
     name: 'ids are compared as a locale does',
