@@ -112,6 +112,8 @@ export const keyObjectsMax = 4_096
 export const verifyInlineMax = 2
 /** Signatures in one message to a thread. */
 export const verifyGroupMax = 256
+/** After so long without work these threads end; to start one takes 60 ms. */
+export const verifyRestMs = 10_000
 /** Threads that verify; the others have work of their own. */
 export const verifyThreadsMax = 4
 /** An op held back for its time is looked at again at least this often, since clocks jump. */

@@ -3,13 +3,13 @@
  *
  * A group is split among the threads, and tiny ones are checked at once: a message to a thread costs as much as they
  * do. The answers do not depend on any of this. A thread that dies is replaced, and what it had under way is checked
- * here, so no caller waits for ever.
+ * here, so no caller waits for ever. Threads start when they are needed, and end when nothing has come for a while.
  */
 import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { prefilter } from '../crdt/index.ts'
 import { NodeError } from './errors.ts'
-import { verifyGroupMax, verifyInlineMax, verifyQueueMax, verifyThreadsMax } from './limits.ts'
+import { verifyGroupMax, verifyInlineMax, verifyQueueMax, verifyRestMs, verifyThreadsMax } from './limits.ts'
 import { nativeSuite } from './native.ts'
 import type { Signature, SignatureChecker } from './replica-types.ts'
 import { packGroup } from './verify-group.ts'
@@ -19,20 +19,28 @@ type Thread = { readonly worker: Worker; readonly jobs: Map<number, Job>; waitin
 
 export class Verifier implements SignatureChecker, AsyncDisposable {
   readonly #threadsMax: number
+  readonly #restMs: number
   readonly #threads: Thread[] = []
   #waiting = 0
   #jobs = 0
   #deaths = 0
   #closed = false
+  #rest: NodeJS.Timeout | undefined
 
-  /** `threads` = 0 checks everything on this thread. Threads start when they are first needed. */
-  constructor(options: { readonly threads?: number } = {}) {
+  /** `threads` = 0 checks everything on this thread. After `restMs` without work, `verifyRestMs` unless told, they end. */
+  constructor(options: { readonly threads?: number; readonly restMs?: number } = {}) {
+    this.#restMs = options.restMs ?? verifyRestMs
     this.#threadsMax = options.threads ?? Math.min(verifyThreadsMax, Math.max(1, availableParallelism()))
   }
 
   /** Signatures that wait for a thread. */
   get waiting(): number {
     return this.#waiting
+  }
+
+  /** Threads that run. */
+  get threads(): number {
+    return this.#threads.length
   }
 
   /** Verdicts in order. NodeError('busy') when too many wait already: nothing of the group was checked then. */
@@ -67,6 +75,20 @@ export class Verifier implements SignatureChecker, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true
+    clearTimeout(this.#rest)
+    await this.#endThreads()
+  }
+
+  /** Each holds its program and a heap, 12 MB in all. */
+  #restSoon(): void {
+    clearTimeout(this.#rest)
+    this.#rest = setTimeout(() => {
+      if (this.#waiting === 0) void this.#endThreads()
+    }, this.#restMs)
+    this.#rest.unref()
+  }
+
+  async #endThreads(): Promise<void> {
     await Promise.all(this.#threads.splice(0).map(({ worker }) => worker.terminate()))
   }
 
@@ -84,6 +106,7 @@ export class Verifier implements SignatureChecker, AsyncDisposable {
         thread.waiting -= items.length
         // Only work under way keeps the process alive, not the threads themselves.
         if (thread.jobs.size === 0) thread.worker.unref()
+        if (this.#waiting === 0) this.#restSoon()
         resolve(verdicts)
       }
       thread.jobs.set(id, { items, done })
@@ -110,8 +133,9 @@ export class Verifier implements SignatureChecker, AsyncDisposable {
     thread.worker.on('error', () => {})
     thread.worker.on('exit', () => {
       const at = this.#threads.indexOf(thread)
+      // Ended by us, it is not in the list any more.
+      if (at >= 0) this.#deaths++
       if (at >= 0) this.#threads.splice(at, 1)
-      this.#deaths++
       for (const { items, done } of [...thread.jobs.values()]) done(here(items))
     })
     this.#threads.push(thread)

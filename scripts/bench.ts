@@ -11,7 +11,7 @@
  *   delta           B away, 100 records change on A, B comes back: from opening until the roots are equal; bytes
  *   live            one change on A, until B has it on disk, over gossip
  *   restart         B opened again: until the first record is read
- *   memory          resident size of B, all threads, at rest after the sync
+ *   memory          resident size of B, all threads, at rest: 15 s after the sync
  *   disk            of A, after compaction: ops, heads and records; the search index beside it
  *   search          on B, in the process, no other load
  */
@@ -38,6 +38,10 @@ const before = options.compare === undefined ? [] : parseRows(await readFile(opt
 const rows: Row[] = []
 const putCount = 10_000
 const deltaCount = 100
+/** A million records take minutes, on a busy machine an hour. */
+const patienceMs = 3_600_000
+/** By then a node has ended the threads that it does not need. */
+const restMs = 15_000
 
 for (const n of options.n.split(',').map(Number)) {
   if (!Number.isInteger(n) || n < deltaCount) throw new RangeError(`expected --n of at least ${deltaCount}, got ${n}`)
@@ -89,7 +93,7 @@ async function coldSync(n: number, a: BenchProcess, multiaddrs: readonly string[
   await b.call('loaded')
   const begun = performance.now()
   await b.call('open', { data: dataB, join: multiaddrs })
-  await b.call('waitRoot', { root, timeoutMs: 600_000 })
+  await b.call('waitRoot', { root, timeoutMs: patienceMs })
   const seconds = (performance.now() - begun) / 1000
   const indexed = await b.call('indexed')
   await settled(b)
@@ -104,7 +108,7 @@ async function coldSync(n: number, a: BenchProcess, multiaddrs: readonly string[
     report({ workload: 'cold-sync', n, ...figures })
   }
   if (wanted('memory')) {
-    await new Promise((resolve) => setTimeout(resolve, 2_000))
+    await new Promise((resolve) => setTimeout(resolve, restMs))
     report({ workload: 'memory', n, megabytes: (await b.call('memory')) / 1e6 })
   }
 }

@@ -83,7 +83,7 @@ const calls = {
   async indexed() {
     const { indexer, replica } = running()
     const begun = performance.now()
-    await indexer.waitFor(replica.counts().seq, 600_000)
+    await indexer.waitFor(replica.counts().seq, 3_600_000)
     return (performance.now() - begun) / 1000
   },
   /** Resolves when the replica holds this set; seconds, and the bytes of sync so far. */

@@ -13,8 +13,9 @@ export class BenchProcess implements AsyncDisposable {
 
   constructor(options: { readonly unsynced?: boolean } = {}) {
     this.#child = fork(program, options.unsynced ? ['--unsynced'] : [], {
-      // The second as `npm start` has it.
+      // As `npm start` has it, but for the first.
       execArgv: ['--expose-gc', '--max-semi-space-size=8'],
+      env: { ...process.env, MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '65536' },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#exited = new Promise((done) => this.#child.once('exit', () => done()))

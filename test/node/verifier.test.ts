@@ -85,6 +85,15 @@ test('callers are answered though threads die', async () => {
   expect(await verifier.verify(items)).toEqual(wanted)
 })
 
+test('threads end when there is nothing to do, and start again', async () => {
+  const { items, wanted } = mixed(17)
+  await using verifier = new Verifier({ threads: 1, restMs: 1 })
+  for (let round = 0; round < 2; round++) {
+    expect(await verifier.verify(items)).toEqual(wanted)
+    await expect.poll(() => verifier.threads).toBe(0)
+  }
+})
+
 test('a closed verifier says so', async () => {
   const verifier = new Verifier({ threads: 1 })
   await verifier[Symbol.asyncDispose]()
