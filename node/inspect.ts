@@ -30,6 +30,7 @@ import {
   recordsAfter,
   unsealed,
 } from './rows.ts'
+import { tallyFile } from './tally.ts'
 
 export type StoreReport = {
   /** Undefined: the row is damaged or missing. */
@@ -48,6 +49,8 @@ export type StoreReport = {
   readonly frames: number
   readonly damagedFrames: number
   readonly damagedRecords: number
+  /** Ops that were there when it was last noted beside the store, and are gone. */
+  readonly lostOps: number
   /** Frames whose ops build on others that are lost. */
   readonly waitingFrames: number
   /** Folders with damaged logs that a start has kept. */
@@ -97,17 +100,21 @@ export async function inspectStore(data: string): Promise<StoreReport> {
   }
   let waitingFrames = 0
   for await (const _ of disk.keys(asideRows)) waitingFrames++
+  const counts = countsValue && readCounts(countsValue)
+  const tally = await tallyFile(join(data, 'tally')).read()
+  const isShort = tally !== undefined && tally.epoch === meta?.epoch && counts !== undefined && tally.seq > counts.seq
   return {
     format: meta && formatOf(meta),
     formatKnown: FORMAT,
     net: meta?.net,
-    counted: countsValue && readCounts(countsValue)?.ops,
+    counted: counts?.ops,
     ops,
     root: ids.root(),
     rootLeft: markerValue && readMarker(markerValue)?.root,
     frames,
     damagedFrames,
     damagedRecords,
+    lostOps: isShort ? Math.max(1, tally.ops - counts.ops) : 0,
     waitingFrames,
     logsKept: (await readdir(data)).filter((name) => name.startsWith('ops.logs-')),
     journal: await FileJournal.check(join(data, 'journal')),

@@ -73,6 +73,8 @@ export const sweepHurryMs = 100
 export const sweepRestMs = 15 * 60_000
 /** Records whose rows are made anew in one reading of all frames. */
 export const sweepRecordsMax = 1_000
+/** How often it is noted beside the store how much it holds: what a damaged log loses since then shows by nothing else. */
+export const tallyMs = 60_000
 /** Between attempts to load what is on disk when it refuses a read: doubles up to the last. */
 export const loadRetryMs = 500
 export const loadRetryMsMax = 60_000

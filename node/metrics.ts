@@ -36,6 +36,10 @@ export type NodeGauges = {
   readonly forkedRecords: number
   /** The store came from a backup and has met no peer since: nothing is signed. */
   readonly restored: boolean
+  /** Ops that were gone at the start and that no peer has given again yet. */
+  readonly lostOps: number
+  /** What looking at the store took after an unclean end; 0 after a clean one. */
+  readonly openCheckMs: number
   /** Where the data folder lies; undefined when it cannot be told. */
   readonly diskFreeBytes: number | undefined
 }
@@ -140,6 +144,10 @@ export class Metrics {
     gauge('peerage_forked_records', forked, (now) => now.forkedRecords)
     const restored = 'Whether the store is a restored backup that signs nothing until it has met a peer: 0 or 1.'
     gauge('peerage_restored', restored, (now) => (now.restored ? 1 : 0))
+    const lost = 'Ops that were gone from the disk at the start; 0 once the set was found equal to that of a peer.'
+    gauge('peerage_lost_ops', lost, (now) => now.lostOps)
+    const check = 'Seconds that checking the store took after an end that was not clean.'
+    gauge('peerage_open_check_seconds', check, (now) => now.openCheckMs / 1_000)
     const free = 'Free bytes where the data folder lies.'
     gauge('peerage_disk_free_bytes', free, (now) => now.diskFreeBytes ?? Number.NaN)
   }

@@ -33,6 +33,7 @@ import { readStatus } from './status.ts'
 import { freeBytes, storageOf } from './storage.ts'
 import { Sync } from './sync.ts'
 import type { SessionResult } from './sync-session.ts'
+import { tallyFile } from './tally.ts'
 import { TokenStore } from './tokens.ts'
 import { Verifier } from './verifier.ts'
 import { webhookNetwork } from './webhook-target.ts'
@@ -217,6 +218,7 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
       net: networkId(options.network),
       signer,
       journal,
+      tally: tallyFile(join(data, 'tally')),
       ...(options.sets?.length && { sets: [...options.sets, ownerSet(ownerOfKey(signer.key))] }),
       codec: zstdCodec,
       log,
@@ -285,6 +287,8 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
     peersDiffering: sync.peers().filter(({ root_equal }) => root_equal === false).length,
     forkedRecords: replica.health().forkedRecords,
     restored: replica.health().restored === true,
+    lostOps: replica.health().lostOps,
+    openCheckMs: replica.health().checkMs,
     diskFreeBytes: freeBytes(data),
   })
   metrics.follow(() => [network.counters, sync.counters, gossip.counters, webhooks.counters])

@@ -20,6 +20,7 @@ import type { Withheld } from './id-rows.ts'
 import type { Policy, Target } from './policy.ts'
 import type { Quota, Usage } from './quota.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
+import type { TallyFile } from './tally.ts'
 
 /** One signature to check. */
 export type Signature = { readonly key: Uint8Array; readonly message: Uint8Array; readonly signature: Uint8Array }
@@ -66,6 +67,8 @@ export type ReplicaOptions = {
   readonly net: NetworkId
   readonly signer?: Signer
   readonly journal?: Journal
+  /** Where it is noted how much the store holds. */
+  readonly tally?: TallyFile
   /** What this replica takes part in (sets.ts); left out, everything. */
   readonly sets?: readonly string[]
   /** What live intake takes of one owner or actor; no bounds when left out. */
@@ -163,6 +166,10 @@ export type Health = {
   readonly forkedRecords: number
   /** Frames kept aside, with ops that build on others that are lost: taken in when those have come. */
   readonly waitingFrames: number
+  /** Ops that were there at the last tally and were gone at open; 0 once the set was found equal to a peer's. */
+  readonly lostOps: number
+  /** What looking after an unclean end took before the set was good, in ms; 0 after a clean one. */
+  readonly checkMs: number
   /** When the last whole reading of the store began, by the clock's monotonic time; missing before the end of the first. */
   readonly sweptAt?: number
   /** The store came from a backup and has met no peer since: nothing is signed. */

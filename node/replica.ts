@@ -21,6 +21,7 @@ import {
   SEM,
   selectFromFrame,
   stateHash,
+  toHex,
 } from '../crdt/index.ts'
 import { Admission } from './admit.ts'
 import { hasAside } from './aside.ts'
@@ -68,7 +69,16 @@ import { statesAt, touchedAt } from './states-at.ts'
 
 import { Store } from './store.ts'
 import { Sweep } from './sweep.ts'
+import { Tallying } from './tally.ts'
 import { Writer } from './writer.ts'
+
+/** What is known before the parts are made. `hasAside`: frames wait to be taken in again. */
+type Begun = {
+  readonly policy: Policy
+  readonly isRestored: boolean
+  readonly lostOps: number
+  readonly hasAside: boolean
+}
 
 export class Replica implements ReplicaFace {
   readonly net: NetworkId
@@ -93,6 +103,9 @@ export class Replica implements ReplicaFace {
   readonly #sweep: Sweep
   readonly #readmission: Readmission
   #isComparing = false
+  readonly #tallying: Tallying | undefined
+  #lostOps: number
+  #checkMs = 0
   readonly #readmitted: Promise<void>
   /** Local writes wait for it: before, the journal has not been compared. */
   readonly #journalRead: Promise<void>
@@ -107,10 +120,11 @@ export class Replica implements ReplicaFace {
   static async open(options: ReplicaOptions): Promise<Replica> {
     const { disk, environment, net, suite, codec = asIs, log = silent } = options
     const store = await Store.open({ disk, environment, net, sha256: suite.sha256, codec, log })
+    const lostOps = await lostSince(store, options, log)
     const isRestored = (await store.note(RESTORED)) !== undefined
     if (isRestored) log('warn', 'this store was restored from a backup; nothing is signed until a peer was met')
     const policy = await Policy.open(store, { quota: options.quota, own: options.signer?.key })
-    const replica = new Replica(options, store, { policy, isRestored, hasAside: await hasAside(disk) }, log)
+    const replica = new Replica(options, store, { policy, isRestored, lostOps, hasAside: await hasAside(disk) }, log)
     try {
       // Until what is there is taken in again, this is not the store that it was: nobody sees it before.
       await replica.#readmitted
@@ -124,13 +138,10 @@ export class Replica implements ReplicaFace {
   private constructor(
     options: ReplicaOptions,
     store: Store,
-    {
-      policy,
-      isRestored,
-      hasAside,
-    }: { readonly policy: Policy; readonly isRestored: boolean; readonly hasAside: boolean },
+    { policy, isRestored, lostOps, hasAside }: Begun,
     log: Log,
   ) {
+    this.#lostOps = lostOps
     this.#isRestored = isRestored
     const { environment, net, signer, journal, suite, checker, disk } = options
     const { clock } = environment
@@ -194,8 +205,18 @@ export class Replica implements ReplicaFace {
         : Promise.all([this.ready, this.#readmitted]).then(() =>
             this.#until('compare the signing journal', () => this.#readJournal(journal)),
           )
+    if (options.tally) this.#tallying = new Tallying({ file: options.tally, clock, log, now: () => store.synced })
+    const began = clock.monotonic()
     void Promise.all([this.ready, this.#readmitted]).then(
-      () => this.#sweep.start(),
+      () => {
+        if (marker === undefined && counts.ops > 0) {
+          this.#checkMs = store.checkMs + clock.monotonic() - began
+          const facts = { ops: counts.ops, set: this.#set.state, ms: Math.round(this.#checkMs) }
+          log('info', 'the last end was not a clean one; what is on disk was checked', facts)
+        }
+        this.#tallying?.start()
+        this.#sweep.start()
+      },
       () => {}, // the open failed, and says why
     )
     // Whoever opens it hears of it; an unheard rejection would end the process.
@@ -261,6 +282,8 @@ export class Replica implements ReplicaFace {
       damagedOps: ops,
       forkedRecords: forked,
       waitingFrames: this.#readmission.waiting,
+      lostOps: this.#lostOps,
+      checkMs: Math.round(this.#checkMs),
       ...(this.#sweep.sweptAt !== undefined && { sweptAt: this.#sweep.sweptAt }),
       ...restored,
     }
@@ -290,6 +313,7 @@ export class Replica implements ReplicaFace {
 
   /** A peer's set was found equal to ours: a store from a backup has what its key signed since, and may sign again. */
   metPeer(): void {
+    this.#lostOps = 0
     if (!this.#isRestored) return
     this.#isRestored = false
     this.#log('info', 'the restored store has met a peer and signs again')
@@ -617,6 +641,7 @@ export class Replica implements ReplicaFace {
     await this.#set.close()
     // Without the whole set there is nothing to compare with; the next open then counts, as after a crash.
     if (root !== undefined && this.#set.state === 'good') await this.#store.writeMarker(root)
+    await this.#tallying?.close()
   }
 
   #appended(all: Appended): void {
@@ -684,6 +709,16 @@ export class Replica implements ReplicaFace {
         .finally(() => this.#setTimer())
     })
   }
+}
+
+/** How many ops were there at the last tally and are gone. Their numbers were given, so the log starts anew then. */
+async function lostSince(store: Store, { tally, environment }: ReplicaOptions, log: Log): Promise<number> {
+  const told = await tally?.read()
+  if (told === undefined || told.epoch !== store.meta.epoch || told.seq <= store.counts.seq) return 0
+  const lost = Math.max(1, told.ops - store.counts.ops)
+  log('error', 'the newest ops on disk are gone; peers will be asked for them', { lost, of: told.ops })
+  await store.renew(toHex(environment.random.bytes(16)))
+  return lost
 }
 
 const silent: Log = () => {}

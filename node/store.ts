@@ -41,6 +41,8 @@ import {
   type Meta,
   markerKey,
   markerRow,
+  metaKey,
+  metaRow,
   nameOfNote,
   noteKey,
   notesUnder,
@@ -53,6 +55,7 @@ import { StoreFrames } from './store-frames.ts'
 import { type Opened, openRows } from './store-open.ts'
 import { StoreRecords } from './store-records.ts'
 import type { Loaded, Prepared, StoredFrame, StoreOptions, StoreParts } from './store-types.ts'
+import type { Tally } from './tally.ts'
 
 export class Store {
   readonly sha256: Sha256
@@ -69,6 +72,7 @@ export class Store {
   readonly #records: StoreRecords
   readonly #usages = new Lru<Owner, Usage>(usagesCachedMax)
   #counts: Counts
+  #synced: Counts
   #commits = 0
 
   private constructor(
@@ -83,6 +87,7 @@ export class Store {
     this.#disk = disk
     this.#clock = environment.clock
     this.#counts = counts
+    this.#synced = counts
     const parts: StoreParts = { disk, net: meta.net, sha256, codec, log, commits: () => this.#commits }
     this.#frames = new StoreFrames(parts)
     this.#authorities = new StoreAuthority(parts, this.#frames)
@@ -107,11 +112,25 @@ export class Store {
     return this.#counts
   }
 
+  /** What no power cut takes. */
+  get synced(): Tally {
+    const { seq, ops } = this.#synced
+    return { epoch: this.meta.epoch, seq, ops }
+  }
+
+  /** Arrival numbers were given before that are not known here any more: the log starts anew for those who follow it. */
+  async renew(epoch: string): Promise<void> {
+    const meta = { ...this.meta, epoch }
+    await this.#disk.batch([{ key: metaKey, value: sealed(metaRow(meta), this.sha256) }], { sync: true })
+    this.meta = meta
+  }
+
   /** Writes a group: all of it or, when this rejects, nothing of it, in memory too. */
   async commit(prepared: Prepared, sync: boolean): Promise<void> {
     await this.#disk.batch(prepared.changes, { sync })
     this.#commits++
     this.#counts = prepared.counts
+    if (sync) this.#synced = prepared.counts
     this.#frames.committed(prepared)
     this.#records.committed(prepared)
     this.#authorities.committed(prepared)
@@ -138,6 +157,7 @@ export class Store {
     await this.#disk.batch([{ key: markerKey, value: sealed(markerRow({ ops, root, seq }), this.sha256) }], {
       sync: true,
     })
+    this.#synced = this.#counts
   }
 
   keys(range: Range): AsyncIterable<Uint8Array> {

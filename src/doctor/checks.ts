@@ -144,10 +144,11 @@ async function ops(patient: Patient): Promise<Finding> {
     return good(`${number(count)} ops, root ${root}${waits}`)
   }
   if (held.by !== 'nobody') return unknown(whyNot(held))
-  const { ops: count, counted, root, rootLeft } = held.store
+  const { ops: count, counted, root, rootLeft, lostOps } = held.store
   const refetch = 'Start with --join: peers are asked for what is missing. Then look at the disk.'
   if (counted === undefined)
     return wrong('the row that counts the ops is damaged', 'Start the node: it builds the store anew from its frames.')
+  if (lostOps > 0) return wrong(`the newest ${number(lostOps)} ops are gone`, refetch)
   if (counted !== count) return wrong(`${number(count)} ops are there, and ${number(counted)} were counted`, refetch)
   if (rootLeft !== undefined && rootLeft !== root)
     return wrong(`the ops are not those that the last shutdown left (root ${root}, then ${rootLeft})`, refetch)
@@ -160,6 +161,12 @@ async function damage(patient: Patient): Promise<Finding | readonly Finding[]> {
   if (held.by === 'damage') return wrong(held.why, `${REPAIR}, and peers are asked for the rest.`)
   if (held.by === 'node') {
     const damaged = held.metrics.get('peerage_damaged_ops') ?? 0
+    const lost = held.metrics.get('peerage_lost_ops') ?? 0
+    if (lost > 0)
+      return wrong(
+        `${number(lost)} ops were gone at the start`,
+        'Connect a peer that holds them, and look at the disk.',
+      )
     if (damaged === 0) return good('nothing damaged was met since the start')
     return wrong(`${number(damaged)} ops are damaged on disk`, 'Connect a peer that holds them, and look at the disk.')
   }

@@ -9,6 +9,7 @@ import { FileJournal } from '../../node/journal.ts'
 import { zstdCodec } from '../../node/native.ts'
 import { repairFolder } from '../../node/repair.ts'
 import { countsKey, framesFrom, recordsAfter } from '../../node/rows.ts'
+import { tallyFile } from '../../node/tally.ts'
 import { Chance } from '../sim/chance.ts'
 import { checkReplica } from '../support/check-replica.ts'
 import { openReplica } from '../support/open-replica.ts'
@@ -46,7 +47,11 @@ async function onStore<T>(
   ) => Promise<T>,
 ): Promise<T> {
   await using disk = await LevelDisk.open(join(folder, name, 'ops'))
-  const { replica, logged } = await openReplica({ disk, codec: zstdCodec })
+  const { replica, logged } = await openReplica({
+    disk,
+    codec: zstdCodec,
+    tally: tallyFile(join(folder, name, 'tally')),
+  })
   await using _ = replica
   return await work(replica, logged)
 }
@@ -62,7 +67,7 @@ async function isMended(name: string): Promise<void> {
   await onStore(name, async (replica) => {
     await checkReplica(replica)
     for (const frames of sent) await replica.admit(frames, { via: 'sync', peer: 'b' })
-    expect({ root: replica.root(), stateHash: await replica.stateHash() }).toEqual(good)
+    expect([replica.root(), await replica.stateHash()]).toEqual([good.root, good.stateHash])
     expect(replica.counts().ops).toBe(240)
     await checkReplica(replica)
   })
@@ -154,6 +159,22 @@ test('a start on a damaged log keeps the log, and a repair takes from it what th
   })
 })
 
+test('the end of a log that is gone with all that would tell of it shows by the tally, until a peer was met', async () => {
+  const data = await copyOf('cut')
+  const [log] = await files(data, /log$/)
+  await truncate(join(data, 'ops', log!), 0)
+  expect(await inspectStore(data)).toMatchObject({ lostOps: 40, ops: 200, counted: 200 })
+  await onStore('cut', async (replica, logged) => {
+    expect(replica.health()).toMatchObject({ lostOps: 40, set: 'good' })
+    expect(logged).toContainEqual(expect.objectContaining({ level: 'error', facts: { lost: 40, of: 240 } }))
+    await replica.admit(sent.at(-1)!, { via: 'sync', peer: 'b' })
+    expect(replica.root()).toBe(good.root)
+    replica.metPeer()
+    expect(replica.health().lostOps).toBe(0)
+  })
+  expect((await inspectStore(data)).lostOps).toBe(0)
+})
+
 test('damaged counts and records cost nothing but time', async () => {
   for (const range of [{ gte: countsKey, lte: countsKey }, recordsAfter(undefined)]) {
     const data = await copyOf('rows')
@@ -166,7 +187,7 @@ test('damaged counts and records cost nothing but time', async () => {
       }
     }
     await onStore('rows', async (replica) => {
-      expect({ root: replica.root(), stateHash: await replica.stateHash() }).toEqual(good)
+      expect([replica.root(), await replica.stateHash()]).toEqual([good.root, good.stateHash])
       await checkReplica(replica)
     })
   }

@@ -30,7 +30,10 @@ export async function openReplica<D extends ReplicaOptions['disk'] = FaultyDisk>
     checker,
     suite: nativeSuite,
     net,
-    log: (level, message, facts) => logged.push({ level, message, facts }),
+    log: (level, message, facts) => {
+      // What is well may be told too.
+      if (level !== 'info') logged.push({ level, message, facts })
+    },
     ...options,
     disk,
   })
