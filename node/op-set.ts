@@ -40,7 +40,7 @@ export class OpSet {
   /** Known and not held, and of those known for another reason too. */
   readonly #withheld = new Map<OpId, { readonly of?: Belonging; held: boolean }>()
   readonly #belongings = new Map<string, Belonging>()
-  readonly #parked = new Set<OpId>()
+  readonly #parked = new Map<OpId, Belonging>()
   #state: 'loading' | 'good' | 'differs' = 'loading'
   #checking: Promise<void> = Promise.resolve()
   #again: (() => Promise<void>) | undefined
@@ -48,7 +48,7 @@ export class OpSet {
   constructor(options: OpSetOptions) {
     this.#options = options
     this.#all = new ReconciledSet(ALL, new IdSet(options.sha256))
-    this.#idLog = new IdLog({ ...options, others: () => [...this.#withheld.keys(), ...this.#parked] })
+    this.#idLog = new IdLog({ ...options, others: () => [...this.#withheld.keys(), ...this.#parked.keys()] })
   }
 
   get state(): 'loading' | 'good' | 'differs' {
@@ -97,9 +97,9 @@ export class OpSet {
   }
 
   /** Waits for its time: known for as long. */
-  park(id: OpId, of?: Belonging): void {
+  park(id: OpId, of: Belonging): void {
     if (this.#arrived !== undefined || this.#all.has(id)) return
-    this.#parked.add(id)
+    this.#parked.set(id, this.#shared(of))
     this.#add(id, of)
   }
 
@@ -158,7 +158,7 @@ export class OpSet {
 
   /** The root without what is forgotten at a restart. Undefined while loading. */
   rootAtRest(): string | undefined {
-    for (const id of [...this.#parked]) this.unpark(id)
+    for (const id of [...this.#parked.keys()]) this.unpark(id)
     return this.root()
   }
 
@@ -323,6 +323,7 @@ export class OpSet {
     try {
       for await (const { id, of } of this.#idLog.arrivals()) if (belongs(of, name) && this.has(id)) set.add(id)
       for (const [id, { of }] of this.#withheld) if (of && belongs(of, name)) set.add(id)
+      for (const [id, of] of this.#parked) if (belongs(of, name)) set.add(id)
       await set.prepare(turn)
     } catch (error) {
       this.#growing.delete(set)

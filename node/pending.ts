@@ -8,6 +8,7 @@
 import type { Op, OpId, ParsedFrame } from '../crdt/index.ts'
 import type { Clock } from './environment.ts'
 import { pendingBytesMax, pendingBytesPerPeerMax, pendingOpsPerPeerMax, pendingTimeMs } from './limits.ts'
+import type { Belonging } from './sets.ts'
 
 export type Parcel = {
   readonly frame: ParsedFrame
@@ -27,13 +28,20 @@ export type Waiting = {
   /** ms since 1970; of an op that is parked for its time. */
   readonly due?: number
 }
-export type PendingEntry = { readonly op: Op; readonly missing: readonly OpId[]; readonly due?: number }
+export type PendingEntry = {
+  readonly op: Op
+  readonly missing: readonly OpId[]
+  /** With where it belongs. */
+  readonly due?: number
+  readonly of?: Belonging
+}
 
 /** An op, its strings, and its places in the maps here, beside its bytes. */
 const OP_OVERHEAD = 1024
+const NOWHERE: Belonging = { kind: '', owner: '' }
 
 /** Told of ops that wait for their time, and when they do not any more. */
-export type Parking = { park(op: Op): void; unpark(id: OpId): void }
+export type Parking = { park(id: OpId, of: Belonging): void; unpark(id: OpId): void }
 
 export class Pending {
   readonly #clock: Clock
@@ -111,7 +119,7 @@ export class Pending {
       this.#byId.set(entry.op.id, waiting)
       if (entry.due !== undefined) {
         this.#parked.add(entry.op.id)
-        this.#parking?.park(entry.op)
+        this.#parking?.park(entry.op.id, entry.of ?? NOWHERE)
       }
       for (const parent of entry.missing) {
         const children = this.#byParent.get(parent)

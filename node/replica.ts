@@ -64,7 +64,7 @@ import type {
 } from './replica-types.ts'
 import { RESTORED } from './rows.ts'
 import { Scope } from './scope.ts'
-import { isSetName } from './sets.ts'
+import { type Belonging, isSetName } from './sets.ts'
 import { statesAt, touchedAt } from './states-at.ts'
 
 import { Store } from './store.ts'
@@ -156,7 +156,7 @@ export class Replica implements ReplicaFace {
     this.#store = store
     this.#set = new OpSet({ disk, sha256: suite.sha256, log, opsSince: (seq) => arrivalsSince(store, seq) })
     const parking = {
-      park: ({ id, header }: Op) => this.#set.park(id, header.genesis),
+      park: (id: OpId, of: Belonging) => this.#set.park(id, of),
       unpark: (id: OpId) => this.#set.unpark(id),
     }
     const withheld = this.#set

@@ -61,6 +61,8 @@ type Candidate = {
   readonly peer: string
   missing: readonly OpId[]
   verdict?: OpResult
+  /** Of one that is put off: where it belongs. */
+  of?: Belonging
   /** What builds on it goes in: then its actor's block does not keep it out. */
   isWanted?: true
 }
@@ -69,7 +71,7 @@ type Judgement =
   | { readonly valid: true; readonly owner: Owner; readonly kind?: string; readonly authorityOf?: Owner }
   | { readonly refused: string }
   | { readonly missing: readonly OpId[] }
-  | { readonly ahead: true }
+  | { readonly ahead: Belonging }
   | { readonly denied: 'blocked' | 'quota' }
 
 /** Reasons that say nothing about the sender: an honest node of a later version keeps such ops and sends them. */
@@ -206,6 +208,7 @@ export class Settling {
       }
       if ('ahead' in judgement) {
         candidate.missing = []
+        candidate.of = judgement.ahead
         candidate.verdict = { op: op.id, verdict: 'pending', reason: 'future' }
         this.#ahead.push(candidate)
         continue
@@ -238,7 +241,10 @@ export class Settling {
         for (const id of refusedParents) this.#want(id)
         return { missing: refusedParents }
       }
-      if (this.#isLive && op.header.w > clock.now() + clockAheadMsMax) return { ahead: true }
+      if (this.#isLive && op.header.w > clock.now() + clockAheadMsMax) {
+        const { owner, kind } = judgement
+        return { ahead: kind === undefined ? { kind: '', owner: '' } : { kind, owner } }
+      }
       if (await this.#isOverQuota(op, judgement.owner)) return { denied: 'quota' }
       if (judgement.authorityOf !== undefined) {
         await group.takeAuthority(op, judgement.authorityOf, carrier)
@@ -393,7 +399,10 @@ export class Settling {
 
   #keep(candidates: readonly Candidate[], due: (candidate: Candidate) => number | undefined): void {
     for (const [{ frame, origin }, group] of Map.groupBy(candidates, ({ carrier }) => carrier)) {
-      const entries = group.map((candidate) => ({ op: candidate.op, missing: candidate.missing, due: due(candidate) }))
+      const entries = group.map((candidate) => {
+        const { op, missing, of } = candidate
+        return { op, missing, due: due(candidate), ...(of && { of }) }
+      })
       this.#parts.pending.add(this.#parcelOf(frame, entries), entries, group[0]!.peer, origin)
     }
   }

@@ -196,6 +196,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: '.then(() => this.#writer.rejudge([]))',
     replace: '',
   },
+  {
+    name: 'an op that is put off belongs nowhere',
+    file: 'node/op-set.ts',
+    find: 'this.#add(id, of)\n  }\n\n  /** Waits no more',
+    replace: 'this.#add(id, undefined)\n  }\n\n  /** Waits no more',
+  },
   // Between nodes.
   {
     name: 'gossip passes on what it did not verify',
