@@ -8,8 +8,9 @@ import { machineEnvironment } from '../../node/native.ts'
 import { type Network, type NetworkOptions, openNetwork } from '../../node/network.ts'
 import { pack, zstdPackets } from '../../node/packet.ts'
 import { blockTarget } from '../../node/policy.ts'
+import { Verifier } from '../../node/verifier.ts'
 import { Adversary } from '../support/adversary.ts'
-import { geneses, NET, patches, TestPeer } from '../support/peer.ts'
+import { geneses, NET, type PeerOptions, patches, TestPeer } from '../support/peer.ts'
 import { hello } from '../support/raw-peer.ts'
 
 const environment = machineEnvironment
@@ -22,7 +23,10 @@ afterEach(async () => {
 
 type Node = TestPeer & { readonly network: Network; readonly address: string }
 
-async function node(seed: number, options: Partial<NetworkOptions> = {}): Promise<Node> {
+async function node(
+  seed: number,
+  { checker, ...options }: Partial<NetworkOptions> & Pick<PeerOptions, 'checker'> = {},
+): Promise<Node> {
   const network = await openNetwork({
     net: NET,
     seed: new Uint8Array(32).fill(seed),
@@ -32,7 +36,12 @@ async function node(seed: number, options: Partial<NetworkOptions> = {}): Promis
     environment,
     ...options,
   })
-  const peer = await TestPeer.open({ transport: network, environment, ...(options.net ? { net: options.net } : {}) })
+  const peer = await TestPeer.open({
+    transport: network,
+    environment,
+    ...(options.net && { net: options.net }),
+    ...(checker && { checker }),
+  })
   await network.start()
   const stop = {
     [Symbol.asyncDispose]: async () => {
@@ -244,6 +253,32 @@ test('garbage on every protocol: nothing is stored, memory stays, and honest pee
   await until(() => b.sessions.length > 0 && same(a, b), 'the honest sync')
   expect(a.replica.counts().ops).toBe(before.ops)
   expect(process.memoryUsage().rss - before.rss).toBeLessThan(150 * 1024 * 1024)
+})
+
+test('ops with a bad signature inside a bulk stream are refused, their neighbours in the same packets go in', async () => {
+  const believing = await node(1, { checker: { verify: async (items) => items.map(() => true) } })
+  const batches = geneses(1, 600, { batch: 50 })
+  const singles = geneses(2, 60, { batch: 1 })
+  const isForged = (at: number) => at === 7 || at === 40
+  const stream = singles.frames.flatMap((frame, at) => {
+    const batch = batches.frames[at]
+    const sent = isForged(at) ? frame.map((byte, i) => (i === 60 ? byte ^ 1 : byte)) : frame
+    // Of the batches one, all whose ops rest on the one signature.
+    return batch === undefined
+      ? [sent]
+      : [at === 3 ? batch.map((byte, i) => (i === 60 ? byte ^ 1 : byte)) : batch, sent]
+  })
+  await believing.take(stream)
+  await using verifier = new Verifier()
+  const b = await node(2, { join: [believing.address], checker: verifier })
+  await until(() => b.sessions.some(({ set, opsIn }) => set === 'all' && opsIn > 0), 'the end of the session')
+  const honest = [
+    ...batches.ids.filter((_, at) => at < 150 || at >= 200),
+    ...singles.ids.filter((_, at) => !isForged(at)),
+  ]
+  expect(new Set(await b.replica.has(honest))).toEqual(new Set([true]))
+  expect(b.replica.counts().ops, 'and nothing else').toBe(honest.length)
+  expect(count(b, 'network_penalties', 'bad-op')).toBeGreaterThan(0)
 })
 
 test('forged and foreign ops by gossip: refused, counted, their sender dropped, the others hear each other', async () => {

@@ -47,6 +47,8 @@ export type PeerOptions = {
   readonly quota?: Quota
   /** False: ops move by sessions alone. */
   readonly gossip?: boolean
+  /** Checks signatures; at once and on this thread unless given. */
+  readonly checker?: SignatureChecker
 }
 
 export class TestPeer implements AsyncDisposable {
@@ -79,7 +81,7 @@ export class TestPeer implements AsyncDisposable {
       disk,
       environment: options.environment,
       suite: nativeSuite,
-      checker: inlineChecker,
+      checker: options.checker ?? inlineChecker,
       net: options.net ?? NET,
       ...(options.key === undefined ? {} : { signer: signerOf(options.key) }),
       ...(options.sets && { sets: options.sets }),
