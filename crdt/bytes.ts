@@ -3,8 +3,7 @@
  *
  * Hex is lower case wherever it is written and the only form in which it is read, so that each id has one text form.
  */
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-
+const CODES = Uint8Array.from('0123456789abcdef', (digit) => digit.charCodeAt(0))
 const NO_DIGIT = 0x100
 const DIGITS = Uint16Array.from({ length: 128 }, (_, code) => {
   const value = digit(code)
@@ -12,13 +11,22 @@ const DIGITS = Uint16Array.from({ length: 128 }, (_, code) => {
 })
 
 const encoder = new TextEncoder()
+const decoder = new TextDecoder()
 const SHORT = 32
+/** The digits of a hash, or of less, on their way to text. */
+const digits = new Uint8Array(2 * SHORT)
 
 /** Two lower-case digits a byte. */
 export function toHex(bytes: Uint8Array): string {
-  let text = ''
-  for (let i = 0; i < bytes.length; i++) text += HEX[bytes[i] as number]
-  return text
+  const { length } = bytes
+  // Adding up letters makes a text of a hundred parts, which costs four times as much to make and again to read.
+  const into = length === SHORT ? digits : length < SHORT ? digits.subarray(0, 2 * length) : new Uint8Array(2 * length)
+  for (let i = 0; i < length; i++) {
+    const byte = bytes[i] as number
+    into[2 * i] = CODES[byte >> 4] as number
+    into[2 * i + 1] = CODES[byte & 15] as number
+  }
+  return decoder.decode(into)
 }
 
 /** The bytes of lower-case hex text. For text of our own: RangeError when it is anything else. */

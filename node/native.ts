@@ -6,11 +6,13 @@
  * together still answer wrongly.
  */
 import { createPrivateKey, createPublicKey, hash, randomBytes, sign } from 'node:crypto'
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import { promisify } from 'node:util'
+import { constants, zstdCompress, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import { concat, fromHex, prefilter, type Suite, selfTest, toHex } from '../crdt/index.ts'
 import { PUBLIC_KEY_DER, verifyPrefiltered } from './ed25519.ts'
 import type { Clock, Environment, Random } from './environment.ts'
 import { NodeError } from './errors.ts'
+import { codecInlineBytesMax } from './limits.ts'
 import type { Codec, Signer } from './replica-types.ts'
 
 export const nativeSuite: Suite = { sha256: nativeSha256, verify: nativeVerify }
@@ -37,13 +39,19 @@ export function signerFromSeed(seed: Uint8Array): Signer {
 }
 
 /**
- * Level 3: what a higher level saves on frames of records costs more than the disk it saves. On this thread: a frame of
- * 250 KB takes under a millisecond, and handing it to another thread costs a small one 18 times its compression.
+ * Level 3: what a higher level saves on frames of records costs more than the disk it saves. Small frames on this thread:
+ * handing one to another costs 18 times its compression. Those of a bulk leave this thread to the next ones.
  */
 export const zstdCodec: Codec = {
-  compress: (bytes) => plain(zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 3 } })),
+  compress: (bytes) =>
+    bytes.length <= codecInlineBytesMax
+      ? plain(zstdCompressSync(bytes, LEVEL))
+      : compressAside(bytes, LEVEL).then(plain),
   decompress: (bytes, maxBytes) => plain(zstdDecompressSync(bytes, { maxOutputLength: maxBytes })),
 }
+
+const LEVEL = { params: { [constants.ZSTD_c_compressionLevel]: 3 } }
+const compressAside = promisify(zstdCompress)
 
 export const machineClock: Clock = {
   now: () => Date.now(),

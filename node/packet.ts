@@ -32,6 +32,8 @@ const ZSTD = 1
 const WORTH_BYTES = 1_200
 /** A window of 8 MiB is twice what a packet may inflate to; a stranger's header could ask for 128 MiB. */
 const INFLATE = { params: { [constants.ZSTD_d_windowLogMax]: 23 } }
+/** How much is inflated at a time: for each piece another thread is asked once more. */
+const INFLATED_BYTES = 256 * 1024
 const COMPRESS = { params: { [constants.ZSTD_c_compressionLevel]: 3 } }
 
 const compressAside = promisify(zstdCompress)
@@ -47,7 +49,9 @@ export const zstdPackets: PacketCodec = {
   },
   inflate(bytes, bytesMax) {
     const options = { ...INFLATE, maxOutputLength: bytesMax }
-    if (bytes.length > codecInlineBytesMax / 4) return inflateAside(bytes, options).catch(whyNot)
+    if (bytes.length > codecInlineBytesMax / 4) {
+      return inflateAside(bytes, { ...options, chunkSize: INFLATED_BYTES }).catch(whyNot)
+    }
     try {
       return zstdDecompressSync(bytes, options)
     } catch (error) {
