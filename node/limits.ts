@@ -19,6 +19,8 @@ export const syncIntervalMs = 60_000
 export const syncStreamsPerPeerMax = 8
 
 // Gossip
+/** Who has connected is asked what it speaks this much later; a first session of a few changes is over by then. */
+export const identifyAfterMs = 100
 /** Larger frames are announced by id and fetched. */
 export const gossipMessageBytesMax = 256 * KiB
 export const gossipOpsPerSecondMax = 200

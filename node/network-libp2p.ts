@@ -78,7 +78,8 @@ export function makeLibp2p(options: Libp2pOptions): Promise<Libp2p<Services>> {
     connectionMonitor: { abortConnectionOnPingFailure: false },
     peerDiscovery: options.mdns ? [mdns({ serviceTag: mdnsServiceTag(net) })] : [],
     services: {
-      identify: identify(),
+      // Not at once: network.ts says when.
+      identify: identify({ runOnConnectionOpen: false }),
       ping: ping(),
       pubsub: gossip(options),
       dht: kadDHT({

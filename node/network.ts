@@ -13,7 +13,14 @@ import type { NetworkId } from '../crdt/index.ts'
 import { type Counters, countsOf } from './counters.ts'
 import type { Environment } from './environment.ts'
 import { NodeError } from './errors.ts'
-import { connectionsPerSubnetMax, dialsMax, networkStopMs, peersWanted, syncStreamsPerPeerMax } from './limits.ts'
+import {
+  connectionsPerSubnetMax,
+  dialsMax,
+  identifyAfterMs,
+  networkStopMs,
+  peersWanted,
+  syncStreamsPerPeerMax,
+} from './limits.ts'
 import { nativeSuite } from './native.ts'
 import { DialRule, peerOf, rangeOf, readAddress, subnetOf } from './network-addresses.ts'
 import { StreamChannel } from './network-channel.ts'
@@ -107,6 +114,12 @@ export class Network implements Transport, AsyncDisposable {
       this.#peers.delete(peer)
       for (const call of this.#left) call(peer)
       this.#look()
+    })
+    libp2p.addEventListener('connection:open', ({ detail }) => {
+      // What follows from it (gossip, the DHT) costs as much as a session, which comes first: it brings what we lack.
+      this.#options.environment.clock.after(identifyAfterMs, () => {
+        if (detail.status === 'open') libp2p.services.identify.identify(detail).catch(() => {})
+      })
     })
     libp2p.addEventListener('peer:identify', ({ detail }) => {
       const addresses = detail.listenAddrs
