@@ -14,12 +14,15 @@
  *   memory          resident size of B, all threads, at rest: 15 s after the sync
  *   disk            of A, after compaction: ops, heads and records; the search index beside it
  *   search          on B, in the process, no other load
+ *   idle            once, with 1,000 records: a node that eight others have joined, for --minutes (1) in which nobody
+ *                   writes: percent of a core, resident size, and by how much it and the heap grew
  */
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Level } from 'level'
+import { idle } from './bench/idle.ts'
 import { BenchProcess } from './bench/process.ts'
 import { quantile } from './bench/quantile.ts'
 
@@ -30,6 +33,7 @@ const { values: options } = parseArgs({
     n: { type: 'string', default: '1000,10000,100000' },
     only: { type: 'string' },
     compare: { type: 'string' },
+    minutes: { type: 'string', default: '1' },
   },
 })
 const only = options.only?.split(',')
@@ -38,6 +42,8 @@ const before = options.compare === undefined ? [] : parseRows(await readFile(opt
 const rows: Row[] = []
 const putCount = 10_000
 const deltaCount = 100
+/** What needs two nodes with the same records. */
+const PAIR = ['batch', 'cold-sync', 'memory', 'delta', 'live', 'search', 'restart', 'disk']
 /** A million records take minutes, on a busy machine an hour. */
 const patienceMs = 3_600_000
 /** By then a node has ended the threads that it does not need. */
@@ -46,6 +52,10 @@ const restMs = 15_000
 for (const n of options.n.split(',').map(Number)) {
   if (!Number.isInteger(n) || n < deltaCount) throw new RangeError(`expected --n of at least ${deltaCount}, got ${n}`)
   await measure(n)
+}
+if (wanted('idle')) {
+  const figures = await idle(Number(options.minutes))
+  report({ workload: 'idle', n: figures['n'] as number, ...figures })
 }
 await mkdir('.out/bench', { recursive: true })
 const file = `.out/bench/${new Date().toISOString().replaceAll(':', '-')}.jsonl`
@@ -57,7 +67,7 @@ async function measure(n: number): Promise<void> {
   try {
     if (wanted('put')) await put(join(folder, 'put'), Math.min(n, putCount), false)
     if (wanted('put-unsynced')) await put(join(folder, 'put-unsynced'), Math.min(n, putCount), true)
-    await pair(n, join(folder, 'a'), join(folder, 'b'))
+    if (PAIR.some(wanted)) await pair(n, join(folder, 'a'), join(folder, 'b'))
   } finally {
     await rm(folder, { recursive: true, force: true })
   }

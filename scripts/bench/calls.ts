@@ -110,6 +110,14 @@ const calls = {
   async status() {
     return running().status()
   },
+  /** Memory with nothing in it that could be freed, peers, and processor time before and after this look. */
+  async usage() {
+    const cpuMs = () => process.cpuUsage().user / 1_000 + process.cpuUsage().system / 1_000
+    const cpuMsBefore = cpuMs()
+    global.gc?.()
+    const { rss, heapUsed } = process.memoryUsage()
+    return { rss, heapUsed, peers: running().sync.peers().length, cpuMsBefore, cpuMsAfter: cpuMs() }
+  },
   async memory() {
     global.gc?.()
     return process.memoryUsage().rss
