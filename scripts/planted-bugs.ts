@@ -1,6 +1,7 @@
 /**
  * `npm run planted-bugs -- [--seed 1] [--seeds 1000] [--only TEXT]`: plants each bug of test/sim/planted-bugs.ts in the
- * real sources and runs simulated worlds until one of them shows it. Prints a table; exit 1 when a bug was not found.
+ * real sources and runs simulated worlds until one of them shows it that shows nothing without. Prints a table; exit 1 when a bug
+ * was not found.
  */
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
@@ -19,6 +20,7 @@ const bugs = PLANTED_BUGS.filter(({ name }) => name.includes(values.only))
 const plant = new URL('../test/sim/plant.ts', import.meta.url).href
 const sim = new URL('./sim.ts', import.meta.url).pathname
 const first = Number(values.seed)
+const count = Number(values.seeds)
 
 type Found = { readonly bug: PlantedBug; readonly seeds?: number; readonly how: string; readonly seconds: number }
 
@@ -42,26 +44,39 @@ async function runSome(): Promise<void> {
   }
 }
 
-/** Runs worlds with this bug until a goal is violated. */
+/** Runs worlds with this bug until a goal is violated that is met without it. */
 async function hunt(bug: PlantedBug): Promise<Found> {
   const started = performance.now()
-  const args = ['--import', plant, sim, '--seed', values.seed, '--seeds', values.seeds, '--stop', '--no-shrink']
+  const seconds = () => (performance.now() - started) / 1_000
+  for (let from = first; from < first + count; ) {
+    const ran = await run(['--import', plant], from, first + count - from, bug.name)
+    // A world that ends the process shows a bug as well.
+    const seed = ran.failed?.seed ?? (ran.status !== 0 && ran.last >= from ? ran.last + 1 : undefined)
+    if (seed === undefined) return { bug, how: ran.status === 0 ? '-' : 'fails to start', seconds: seconds() }
+    const without = await run([], seed, 1, '')
+    if (without.status === 0)
+      return { bug, seeds: seed - first + 1, how: ran.failed?.goal ?? 'dies', seconds: seconds() }
+    console.log(`seed ${seed} fails without a bug, too`)
+    from = seed + 1
+  }
+  return { bug, how: '-', seconds: seconds() }
+}
+
+/** Worlds until the first that fails. */
+async function run(options: readonly string[], seed: number, seeds: number, planted: string) {
+  const args = [...options, sim, '--seed', `${seed}`, '--seeds', `${seeds}`, '--stop', '--no-shrink']
   const child = spawn(process.execPath, args, {
-    env: { ...process.env, PLANTED: bug.name },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, PLANTED: planted },
+    stdio: ['ignore', 'pipe', 'ignore'],
   })
-  let seen: { readonly seed: number; readonly goal: string } | undefined
-  let last = first - 1
+  let failed: { readonly seed: number; readonly goal: string } | undefined
+  let last = seed - 1
   for await (const line of createInterface({ input: child.stdout })) {
     const match = /^seed (\d+) trace \S+ (ok|FAILED (\S+))/.exec(line)
     if (match === null) continue
     last = Number(match[1])
-    if (match[3] !== undefined) seen ??= { seed: last, goal: match[3] }
+    if (match[3] !== undefined) failed ??= { seed: last, goal: match[3] }
   }
   const status = child.exitCode ?? (await new Promise<number | null>((resolve) => child.once('exit', resolve)))
-  const seconds = (performance.now() - started) / 1_000
-  if (seen !== undefined) return { bug, seeds: seen.seed - first + 1, how: seen.goal, seconds }
-  // A world that ends the process shows a bug as well.
-  if (status !== 0 && last >= first) return { bug, seeds: last - first + 2, how: 'dies', seconds }
-  return { bug, how: status === 0 ? '-' : 'fails to start', seconds }
+  return { failed, last, status }
 }
