@@ -200,7 +200,7 @@ export class Writer {
     if (group.hasChanges) {
       const prepared = await group.finish(own)
       failure = await this.#store(prepared, own, sync || own.length > 0)
-      set.append(arrivalsOf(prepared))
+      set.append(arrivalsOf(prepared, group))
       this.#announce(prepared)
       if (prepared.waiting.length > 0) this.#rejudgeSoon(prepared.waiting)
     }
@@ -318,14 +318,15 @@ export class Writer {
   }
 }
 
-/** The ops of a group that is on disk, with their numbers and where they belong. */
-function arrivalsOf({ frames, records, repaired }: Prepared): Arrival[] {
-  const byRecord = new Map(records.map(({ merged }) => [merged.record, merged]))
-  const again = new Set(repaired)
+/**
+ * The ops of a group that is on disk, with their numbers and where they belong. One that was damaged arrives again: while
+ * it was, nobody could tell where it belongs.
+ */
+function arrivalsOf({ frames }: Prepared, group: Group): Arrival[] {
   return frames.flatMap(({ seq, frame }) =>
-    frame.entries.flatMap(({ op: { id, header } }, place) =>
-      again.has(id) ? [] : [{ id, seq: seq + place, of: belongingOf(header, byRecord.get(header.record)) }],
-    ),
+    frame.entries.map(({ op: { id, header } }, place) => {
+      return { id, seq: seq + place, of: belongingOf(header, group.genesisOf(header.record)) }
+    }),
   )
 }
 

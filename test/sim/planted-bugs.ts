@@ -202,6 +202,13 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     find: 'this.#add(id, of)\n  }\n\n  /** Waits no more',
     replace: 'this.#add(id, undefined)\n  }\n\n  /** Waits no more',
   },
+  {
+    name: 'an op that was damaged belongs nowhere when it comes again',
+    file: 'node/writer.ts',
+    find: 'function arrivalsOf({ frames }: Prepared, group: Group): Arrival[] {\n  return frames.flatMap(({ seq, frame }) =>\n    frame.entries.map(',
+    replace:
+      'function arrivalsOf({ frames, repaired }: Prepared, group: Group): Arrival[] {\n  return frames.flatMap(({ seq, frame }) =>\n    frame.entries.filter(({ op }) => !repaired.includes(op.id)).map(',
+  },
   // Between nodes.
   {
     name: 'gossip passes on what it did not verify',
