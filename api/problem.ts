@@ -109,7 +109,7 @@ export const PROBLEMS = {
   'store-full': [
     507,
     'The disk is full',
-    'Nothing was written, and reads go on. Whoever runs the node has to make room.',
+    'Reads go on, and writing does when there is room, which whoever runs the node has to make. What was not acknowledged may be sent again: nothing goes in twice.',
   ],
 } as const satisfies Record<string, readonly [status: number, title: string, help: string]>
 
@@ -160,7 +160,7 @@ export function problemOfError(error: unknown): Problem {
   if (error.code === 'store-failed' && isFull(error)) {
     return {
       problem: 'store-full',
-      detail: 'the disk is full; nothing was written',
+      detail: 'the disk is full; the write was not acknowledged',
       more,
       headers: { 'retry-after': '60' },
     }

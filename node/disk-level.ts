@@ -3,14 +3,20 @@
  *
  * Every failure becomes a NodeError whose message says what happened to which folder. LevelDB does not check what it
  * reads (a flipped bit can come back as a wrong value without an error): that is for the rows' own checks, store.ts.
+ *
+ * After a write that failed LevelDB takes no more, or worse, writes on behind half a record, which the next start cannot
+ * read past. So nothing more is written until the folder was opened anew: by the next start, or, when the disk was full
+ * or read-only, by the first write that finds room again. Reads go on meanwhile.
  */
+import { accessSync, constants } from 'node:fs'
 import { cp, link, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Level } from 'level'
 import type { Del, Disk, Put, Range } from './disk.ts'
 import { NodeError } from './errors.ts'
 import { type DamagedFile, damagedLogs, lacksCurrent } from './level-files.ts'
-import { diskCacheBytes, diskReadsHereMax, diskWriteBufferBytes } from './limits.ts'
+import { diskCacheBytes, diskReadsHereMax, diskReopenFreeBytes, diskWriteBufferBytes } from './limits.ts'
+import { freeBytes } from './storage.ts'
 
 const bytes = { keyEncoding: 'view', valueEncoding: 'view' } as const
 
@@ -22,6 +28,11 @@ export class LevelDisk implements Disk {
   /** Logs that were damaged when it was opened, and where they are kept: LevelDB has left out what it could not read. */
   readonly damaged: { readonly logs: readonly DamagedFile[]; readonly kept: string } | undefined
   readonly #level: Level<Uint8Array, Uint8Array>
+  /** Writes that failed, and why the first of them did; undefined as long as all went well. */
+  #stuck: { readonly error: NodeError; readonly batches: (readonly (Put | Del)[])[] } | undefined
+  #reopening: Promise<void> | undefined
+  /** Reads on other threads, and iterators that are open. */
+  #reading = 0
 
   private constructor(folder: string, level: Level<Uint8Array, Uint8Array>, damaged: LevelDisk['damaged']) {
     this.folder = folder
@@ -77,21 +88,33 @@ export class LevelDisk implements Disk {
   }
 
   async get(key: Uint8Array): Promise<Uint8Array | undefined> {
+    if (this.#reopening !== undefined) await this.#reopening
     return this.#run('read', async () => this.#level.getSync(key))
   }
 
   async getMany(keys: readonly Uint8Array[]): Promise<(Uint8Array | undefined)[]> {
     if (keys.length === 0) return []
+    if (this.#reopening !== undefined) await this.#reopening
     if (keys.length <= diskReadsHereMax)
       return this.#run('read', async () => keys.map((key) => this.#level.getSync(key)))
-    return this.#run('read', () => this.#level.getMany(keys as Uint8Array[]))
+    return this.#whileOpen(() => this.#run('read', () => this.#level.getMany(keys as Uint8Array[])))
   }
 
   async batch(changes: readonly (Put | Del)[], options?: { readonly sync?: boolean }): Promise<void> {
+    if (this.#stuck !== undefined) await this.#unstick(this.#stuck)
     const operations = changes.map(({ key, value }) =>
       value === undefined ? { type: 'del' as const, key } : { type: 'put' as const, key, value },
     )
-    await this.#run('write', () => this.#level.batch(operations, { ...bytes, sync: options?.sync === true }))
+    try {
+      await this.#run('write', () => this.#level.batch(operations, { ...bytes, sync: options?.sync === true }))
+    } catch (error) {
+      if (!(error instanceof NodeError) || error.code === 'closed') throw error
+      this.#stuck ??= { error, batches: [] }
+    }
+    if (this.#stuck === undefined) return
+    // One that succeeded may stand behind half a record of another.
+    this.#stuck.batches.push(changes)
+    throw this.#stuck.error
   }
 
   entries(range: Range): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]> {
@@ -109,8 +132,10 @@ export class LevelDisk implements Disk {
   }
 
   async *#all<T>(open: () => Rows<T>): AsyncIterable<T> {
+    if (this.#reopening !== undefined) await this.#reopening
     // LevelDB's iterator reads from a snapshot taken here, so what is written meanwhile is not seen.
     const iterator = this.#begin(open)
+    this.#reading++
     try {
       for (;;) {
         const some = await this.#run('read', () => iterator.nextv(iteratorRows))
@@ -119,7 +144,45 @@ export class LevelDisk implements Disk {
       }
     } finally {
       await iterator.close()
+      this.#reading--
     }
+  }
+
+  async #whileOpen<T>(call: () => Promise<T>): Promise<T> {
+    this.#reading++
+    try {
+      return await call()
+    } finally {
+      this.#reading--
+    }
+  }
+
+  /** Opens the folder anew where that may help; throws while it does not. */
+  async #unstick(stuck: { readonly error: NodeError; readonly batches: readonly (readonly (Put | Del)[])[] }) {
+    if (this.#reopening === undefined) {
+      if (!mayPass(stuck.error) || this.#reading > 0 || !hasRoom(this.folder)) throw stuck.error
+      this.#reopening = this.#run('open', async () => {
+        await this.#level.close()
+        await this.#level.open()
+      }).finally(() => {
+        this.#reopening = undefined
+      })
+    }
+    await this.#reopening
+    if (this.#stuck !== stuck) return
+    // Said to have failed and written all the same: only a start reads what follows from it.
+    if (stuck.batches.some((batch) => this.#holds(batch))) throw stuck.error
+    this.#stuck = undefined
+  }
+
+  #holds(batch: readonly (Put | Del)[]): boolean {
+    return (
+      batch.length > 0 &&
+      batch.every(({ key, value }) => {
+        const held = this.#level.getSync(key)
+        return value === undefined ? held === undefined : held !== undefined && Buffer.compare(held, value) === 0
+      })
+    )
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -150,6 +213,20 @@ export class LevelDisk implements Disk {
     if (isDamage(cause)) return corrupt(this.folder, textOf(cause), cause)
     return new NodeError('store-failed', `couldn't ${what} the store ${this.folder}: ${textOf(cause)}`, { cause })
   }
+}
+
+/** Whether the system says that writing fails for a reason that may pass: no room, or a file system that is read-only. */
+function mayPass({ message }: NodeError): boolean {
+  return /no space left|quota exceeded|read-only file system/i.test(message)
+}
+
+function hasRoom(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+  } catch {
+    return false
+  }
+  return (freeBytes(folder) ?? 0) >= diskReopenFreeBytes
 }
 
 /** Rows fetched from LevelDB at once; a full scan of small rows is ten times faster than one by one. */

@@ -47,6 +47,8 @@ export const diskCacheBytes = 32 * MiB
 export const diskReadsHereMax = 4
 /** LevelDB's log and memory table; up to two are held. Larger means fewer compactions in an import and a longer reopen. */
 export const diskWriteBufferBytes = 8 * MiB
+/** Opening a store writes its log out as a table and may join others to it: less room than that, and it stays as it is. */
+export const diskReopenFreeBytes = 3 * diskWriteBufferBytes
 /** Decoded frames kept for reads and merges, by the bytes of their frames; the objects weigh two to three times that. */
 export const frameCacheBytesMax = 4 * MiB
 /** Merged records kept for the next write to them, by the bytes of their rows; as objects they weigh six times that. */
