@@ -28,6 +28,7 @@ import { Replica } from './replica.ts'
 import type { Log } from './replica-types.ts'
 import { SegmentIndex } from './search-index.ts'
 import type { Weights } from './search-rank.ts'
+import { nameChangedSecrets } from './secrets-seen.ts'
 import { ownerSet } from './sets.ts'
 import { readStatus } from './status.ts'
 import { freeBytes, storageOf } from './storage.ts'
@@ -243,6 +244,7 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
     }),
   )
   const network = own(await openNetworkOf(options, replica))
+  await nameChangedSecrets(data, replica, log)
   let last: SessionResult | undefined
   const sync = own(
     new Sync({

@@ -121,8 +121,13 @@ export class IndexFolder {
       if (segment.file !== undefined) continue
       const writer = this.#writer()
       const { textEnds } = segment.arrays
-      writer.write(segment.texts.read(0, segment.size === 0 ? 0 : (textEnds[segment.size - 1] as number)))
-      yield* writer.finish(segment, values)
+      try {
+        writer.write(segment.texts.read(0, segment.size === 0 ? 0 : (textEnds[segment.size - 1] as number)))
+        yield* writer.finish(segment, values)
+      } catch (error) {
+        writer.abandon()
+        throw error
+      }
       // Not before: a segment that is joined meanwhile closes its texts.
       segment.texts = writer.end()
     }
@@ -206,18 +211,22 @@ class MemorySink implements TextSink {
     return memoryTexts(Buffer.concat(this.#pieces))
   }
 
+  abandon(): void {}
+
   *finish(): Generator<undefined, void> {}
 }
 
 /** Writes one segment: texts first, then `finish`. Its file stays open for reading the texts. */
 class SegmentWriter implements TextSink {
   readonly #file: number
+  readonly #path: string
   readonly #name: string
   #end = 0
   #crc = 0
 
   constructor(path: string, name: string) {
     this.#file = openSync(path, 'w+')
+    this.#path = path
     this.#name = name
   }
 
@@ -229,6 +238,11 @@ class SegmentWriter implements TextSink {
 
   end(): Texts {
     return fileTexts(this.#file)
+  }
+
+  abandon(): void {
+    closeSync(this.#file)
+    rmSync(this.#path, { force: true })
   }
 
   *finish(segment: Segment, values: Values): Generator<undefined, void> {

@@ -17,6 +17,8 @@ export interface TextSink {
   end(): Texts
   /** Keeps the rest of the segment where the texts are, if that is a file. */
   finish(segment: Segment, values: Values): Generator<undefined, void>
+  /** Instead of `end`: nothing of it is left. */
+  abandon(): void
 }
 
 const WORDS_A_STEP = 400

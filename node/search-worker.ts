@@ -15,6 +15,7 @@ import { type Change, madeBy, SearchEngine } from './search-engine.ts'
 import type { SentEntry } from './search-entry.ts'
 import { tablesOf } from './search-fields.ts'
 import { deleteIndex, IndexFolder } from './search-files.ts'
+import type { TextSink } from './search-merge.ts'
 import { IndexDamage } from './search-texts.ts'
 import { WorkBudget } from './search-work.ts'
 
@@ -177,16 +178,21 @@ async function reset(epoch: string): Promise<void> {
 /** Joins segments until there is nothing to join; one at a time. */
 function startUpkeep(of: Open): void {
   upkeep ??= (async () => {
+    let sink: TextSink | undefined
     try {
       while (current === of && !isClosing) {
-        const did = await run(
-          of,
-          of.engine.upkeep((documents) => of.folder.sink(documents)),
-        )
+        sink = undefined
+        const sinkFor = (documents: number) => {
+          sink = of.folder.sink(documents)
+          return sink
+        }
+        const did = await run(of, of.engine.upkeep(sinkFor))
         if (!did?.value) return
       }
     } catch (error) {
-      if (current === of) lose(error)
+      sink?.abandon()
+      // Segments that are not joined answer the same, and the next change begins again.
+      if (current === of && !isFull(error)) lose(error)
     } finally {
       upkeep = undefined
     }
@@ -203,7 +209,9 @@ function startKeeping(of: Open): void {
       }
       if (!isClosing) await keep(of)
     } catch (error) {
-      if (current === of) lose(error)
+      if (current === of && !isFull(error)) lose(error)
+      // What is on disk is older, and whole; in memory all is there.
+      else if (!isClosing) await delay(indexKeptMs, undefined, { ref: false })
     } finally {
       keeping = undefined
       if (current === of && of.unkept > 0 && !isClosing) startKeeping(of)
@@ -258,6 +266,11 @@ async function answer(job: Job, work: () => Promise<JobAnswer | undefined>): Pro
     if ((job.do !== 'search' && job.do !== 'fields') || isOfDisk(error)) lose(error)
     tell({ told: 'failed', job: job.job, reason: error instanceof Error ? error.message : String(error) })
   }
+}
+
+/** The disk has no room, or may not be written: nothing is wrong with the index. */
+function isFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EROFS'].includes(String(error.code))
 }
 
 function isOfDisk(error: unknown): boolean {

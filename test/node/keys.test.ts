@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openFolder, openPeerSeed, openSigner, openToken, tokenFile } from '../../node/keys.ts'
+import { nameChangedSecrets } from '../../node/secrets-seen.ts'
 
 let folder: string
 beforeEach(async () => {
@@ -71,4 +72,29 @@ test('a folder that others can look into is a warning; a new one is closed to th
   await mkdir(open)
   await chmod(open, 0o755)
   expect(await openFolder(open)).toContain('0755')
+})
+
+test('a secret that is another one, or gone, is named at the next start, once', async () => {
+  const rows = new Map<string, Uint8Array>()
+  const notes = {
+    note: async (name: string) => rows.get(name),
+    setNote: async (name: string, value: Uint8Array) => void rows.set(name, value),
+  }
+  const told = async () => {
+    const said: string[] = []
+    await nameChangedSecrets(folder, notes, (level, message) => said.push(`${level} ${message.split(' is ')[0]}`))
+    return said
+  }
+  await openSigner(folder)
+  expect(await told()).toEqual([])
+  await openToken(folder)
+  expect(await told()).toEqual([])
+  // The last bit of a hex digit: a key like any other.
+  const key = await readFile(join(folder, 'key'))
+  key[7]! ^= 1
+  await writeFile(join(folder, 'key'), key)
+  await rm(tokenFile(folder))
+  expect(await told()).toEqual(['warn the file key', 'warn the file token'])
+  expect(await told()).toEqual([])
+  expect(Buffer.from(rows.get('secrets')!).toString()).not.toContain(key.toString().trim().slice(0, 16))
 })

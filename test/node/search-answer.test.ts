@@ -150,6 +150,7 @@ test('joining segments changes no answer, whatever left them meanwhile', () => {
       write: (bytes: Uint8Array) => pieces.push(bytes),
       end: () => ({ read: (from: number, to: number) => Buffer.concat(pieces).subarray(from, to), close: () => {} }),
       *finish() {},
+      abandon: () => {},
     }
   }
   for (let round = 0, left = 0; ; round++) {
