@@ -25,7 +25,8 @@ import {
 } from '../crdt/index.ts'
 import { bodyChanges, type MissingBodies } from './bodies.ts'
 import type { Del, Put } from './disk.ts'
-import { eraseGraceMs } from './limits.ts'
+import { NodeError } from './errors.ts'
+import { eraseGraceMs, syncGetIdsMax } from './limits.ts'
 import type { OpSet } from './op-set.ts'
 import { costOf, countedFor, levelAt, type Quota, type Usage, usageRow } from './quota.ts'
 import {
@@ -67,6 +68,8 @@ type RecordState = {
   readonly added: Op[]
   /** To be written although no op was added: one says more than before. */
   again?: true
+  /** Its row is damaged, and ops that it may be merged from are: nothing new of it can be judged. */
+  readonly isBroken?: true
 }
 
 export class Group {
@@ -125,15 +128,33 @@ export class Group {
   async prefetchRecords(ids: readonly RecordId[]): Promise<void> {
     const records = [...new Set(ids)].filter((id) => !this.#states.has(id))
     if (records.length === 0) return
-    const merged = await this.#store.records(records)
+    const read = await this.#store.recordsOrBroken(records)
+    for (const [i, id] of records.entries()) {
+      if (read[i] !== 'broken') continue
+      this.#states.set(id, {
+        before: undefined,
+        now: undefined,
+        dirty: false,
+        ops: undefined,
+        added: [],
+        isBroken: true,
+      })
+    }
+    const merged = read.map((record) => (record === 'broken' ? undefined : record))
     // The counts are as the rows have it, and those of judged records may be behind what is read.
     const judged = records.filter((_, i) => merged[i]?.judged !== undefined)
     const rows = judged.length === 0 ? [] : await this.#store.storedRecords(judged)
     const stored = new Map(rows.map((row) => [row.record, row]))
     for (const [i, id] of records.entries()) {
+      if (read[i] === 'broken') continue
       const now = merged[i]
       this.#states.set(id, { before: stored.get(id) ?? now, now, dirty: false, ops: undefined, added: [] })
     }
+  }
+
+  /** What an op of a record waits for that cannot be merged now; undefined when it can be. */
+  brokenBy(record: RecordId): readonly OpId[] | undefined {
+    return this.#states.get(record)?.isBroken ? this.#store.damaged(syncGetIdsMax) : undefined
   }
 
   /** False when something `prefetch` would read is not there yet. */
@@ -187,6 +208,7 @@ export class Group {
   /** The record as all ops taken so far make it. */
   async current(record: RecordId): Promise<Merged | undefined> {
     const state = this.#states.get(record)!
+    if (state.isBroken) throw new NodeError('store-corrupt', `record ${record} is damaged, and so are ops of it`)
     if (!state.dirty && (await this.#isOutdated(state.now)) && (await this.#load(state)) === undefined)
       state.dirty = true
     if (state.dirty) {
@@ -267,7 +289,13 @@ export class Group {
       )
       return
     }
-    if (!this.#store.lacksBody(op.id) || state === undefined || (await this.#load(state)) !== undefined) return
+    if (
+      !this.#store.lacksBody(op.id) ||
+      state === undefined ||
+      state.isBroken ||
+      (await this.#load(state)) !== undefined
+    )
+      return
     state.ops = state.ops!.map((other) => (other.id === op.id ? op : other))
     state.dirty = true
     state.again = true

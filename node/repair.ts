@@ -7,7 +7,7 @@
  */
 import { existsSync } from 'node:fs'
 import { cp, mkdir, open, readdir, rename, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type NetworkId, type OpId, utf8 } from '../crdt/index.ts'
 import { emptyStore, rowsOf } from './aside.ts'
 import type { Disk, Put } from './disk.ts'
@@ -37,6 +37,7 @@ import {
   unsealed,
 } from './rows.ts'
 import { readFrame } from './store-frames.ts'
+import { tallyFile } from './tally.ts'
 import { Verifier } from './verifier.ts'
 
 export type Repaired = {
@@ -168,7 +169,11 @@ async function copyRows(from: string, to: string, named: NetworkId, unsure: bool
   }
   if (unsure) await put(noteKey(RESTORED), sealed(utf8('1'), sha256))
   await target.batch([...rows, ...rowsOf(emptyStore(named, machineRandom), sha256)], { sync: true })
-  return { net: named, damaged, counted: countsValue && readCounts(countsValue)?.ops }
+  // The end of a log that is gone took the newest counts with it; the tally lies outside.
+  const tally = await tallyFile(join(dirname(from), 'tally')).read()
+  const counted = countsValue && readCounts(countsValue)?.ops
+  const isOurs = tally !== undefined && tally.epoch === meta?.epoch
+  return { net: named, damaged, counted: isOurs ? Math.max(counted ?? 0, tally.ops) : counted }
 }
 
 async function takeIn(folder: string, net: NetworkId, log: Log) {

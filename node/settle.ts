@@ -319,6 +319,8 @@ export class Settling {
   async #judgeNew(op: Op): Promise<Judgement> {
     const { group, refused } = this.#parts
     const { record, parents, via, type } = op.header
+    const damaged = group.brokenBy(record)
+    if (damaged !== undefined) return { missing: damaged }
     const parentsRefused = new Map<OpId, { readonly record: RecordId; readonly of: Belonging }>()
     for (const parent of parents) {
       const known = group.has(parent) ? undefined : await this.#refusedByPolicy(parent)

@@ -220,7 +220,8 @@ export class StoreFrames {
     if (lost.length > 0) return this.noteDamaged(lost)
     for await (const next of this.#parts.disk.keys({ ...framesFrom(from + 1), limit: 1 })) {
       const value = goneFrameRow(seqOfFrameKey(next) - from, this.#parts.sha256)
-      await this.#parts.disk.batch([{ key: frameKey(from), value }])
+      // Synced, and so is what its ops are stored in by now: else a power cut could take that and leave this.
+      await this.#parts.disk.batch([{ key: frameKey(from), value }], { sync: true })
       this.#damagedFrames.delete(from)
     }
   }

@@ -8,7 +8,18 @@ import type { Put } from './disk.ts'
 import { NodeError } from './errors.ts'
 import { recordCacheBytesMax, recordOpsCacheBytesMax } from './limits.ts'
 import { Lru } from './lru.ts'
-import { idOfKey, kindAfter, kindKey, recordKey, recordsAfter, sealed, unsealed } from './rows.ts'
+import {
+  type Counts,
+  idOfKey,
+  kindAfter,
+  kindKey,
+  noteKey,
+  RECOUNT,
+  recordKey,
+  recordsAfter,
+  sealed,
+  unsealed,
+} from './rows.ts'
 import type { StoreAuthority } from './store-authority.ts'
 import type { StoreFrames } from './store-frames.ts'
 import type { Loaded, Prepared, StoreParts } from './store-types.ts'
@@ -19,6 +30,7 @@ export class StoreRecords {
   readonly #authorities: StoreAuthority
   readonly #records = new Lru<RecordId, Merged>(recordCacheBytesMax)
   readonly #ops = new Lru<RecordId, readonly Op[]>(recordOpsCacheBytesMax)
+  #isRecountNoted = false
 
   constructor(parts: StoreParts, frames: StoreFrames, authorities: StoreAuthority) {
     this.#parts = parts
@@ -91,6 +103,24 @@ export class StoreRecords {
     return found
   }
 
+  /** The same for whoever brings ops: 'broken' is one that cannot be merged before damaged ops have come again. */
+  async recordsOrBroken(ids: readonly RecordId[]): Promise<(Merged | undefined | 'broken')[]> {
+    try {
+      return await this.records(ids)
+    } catch (error) {
+      if (!isBroken(error)) throw error
+      const found: (Merged | undefined | 'broken')[] = []
+      for (const id of ids) {
+        const one = await this.record(id).catch((cause) => {
+          if (!isBroken(cause)) throw cause
+          return 'broken' as const
+        })
+        found.push(one)
+      }
+      return found
+    }
+  }
+
   /** Records in order of id, of one kind or all. */
   async *recordsFrom(kind: string | undefined, from: RecordId | undefined): AsyncIterable<Merged> {
     if (kind === undefined) {
@@ -132,6 +162,7 @@ export class StoreRecords {
     const value = unsealed(row, this.#parts.sha256)
     if (value !== undefined) return this.#judgedNow(decodeMerged(value, this.#parts.sha256), this.#parts.commits())
     this.#parts.log('error', 'a record on disk is damaged; merging it again from its ops', { record: id })
+    await this.#noteRecount()
     return this.#rebuild(id)
   }
 
@@ -144,6 +175,30 @@ export class StoreRecords {
     return undefined
   }
 
+  /** Before its row is written again, or a crash would leave counts that nobody doubts. */
+  async #noteRecount(): Promise<void> {
+    if (this.#isRecountNoted) return
+    const { disk, sha256 } = this.#parts
+    await disk.batch([{ key: noteKey(RECOUNT), value: sealed(new Uint8Array(0), sha256) }], { sync: true })
+    this.#isRecountNoted = true
+  }
+
+  /** Live records by kind, as their rows have it; undefined where the counts need not be doubted. Only while nobody writes. */
+  async recounted(): Promise<Counts['records'] | undefined> {
+    const { disk, sha256 } = this.#parts
+    if ((await disk.get(noteKey(RECOUNT))) === undefined) return undefined
+    const live: Record<string, number> = Object.create(null)
+    for await (const [, row] of disk.entries(recordsAfter(undefined))) {
+      const value = unsealed(row, sha256)
+      // One that cannot be mended yet: it is counted when it can.
+      if (value === undefined) return undefined
+      const merged = decodeMerged(value, sha256)
+      if (merged.live) live[merged.kind] = (live[merged.kind] ?? 0) + 1
+    }
+    this.#isRecountNoted = false
+    return live
+  }
+
   /**
    * Writes the rows of these records anew, of those that can be merged now; answers how many. Only while nobody writes.
    */
@@ -154,7 +209,9 @@ export class StoreRecords {
       { key: recordKey(merged.record), value: sealed(encodeMerged(merged), sha256) },
       { key: kindKey(merged.kind, merged.record), value: new Uint8Array(0) },
     ])
-    if (rows.length > 0) await disk.batch(rows, { sync: true })
+    if (rows.length === 0) return 0
+    await this.#noteRecount()
+    await disk.batch(rows, { sync: true })
     for (const id of ids) this.#records.delete(id)
     return records.length
   }
@@ -204,6 +261,10 @@ export class StoreRecords {
 const REJUDGED_BYTES = 2048
 /** Records read at once when a kind is listed. */
 const READ_AHEAD = 64
+
+function isBroken(error: unknown): boolean {
+  return error instanceof NodeError && error.code === 'store-corrupt'
+}
 
 function weightOf(ops: readonly Op[]): number {
   return ops.reduce((sum, { body }) => sum + body.length + OP_OVERHEAD, 0)

@@ -34,6 +34,8 @@ import { readUsage, type Usage } from './quota.ts'
 import type { Codec } from './replica-types.ts'
 import {
   type Counts,
+  countsKey,
+  countsRow,
   FORMAT,
   frameKey,
   type Location,
@@ -46,6 +48,7 @@ import {
   nameOfNote,
   noteKey,
   notesUnder,
+  RECOUNT,
   sealed,
   unsealed,
   usageKey,
@@ -150,6 +153,16 @@ export class Store {
     const [first] = frames.toSorted((a, b) => a - b)
     // Until the files are written anew, the disk still holds what was there before.
     if (first !== undefined) await this.#disk.compact?.({ gte: frameKey(first), lte: frameKey(Math.max(...frames)) })
+  }
+
+  /** Counts live records anew, where a damaged row has made the counts doubtful. Only while nobody writes. */
+  async recount(): Promise<void> {
+    const records = await this.#records.recounted()
+    if (records === undefined) return
+    const counts = { ...this.#counts, records }
+    const changes = [{ key: countsKey, value: sealed(countsRow(counts), this.sha256) }, { key: noteKey(RECOUNT) }]
+    await this.#disk.batch(changes, { sync: true })
+    this.#counts = counts
   }
 
   async writeMarker(root: string): Promise<void> {
@@ -272,6 +285,10 @@ export class Store {
 
   records(ids: readonly RecordId[]): Promise<(Merged | undefined)[]> {
     return this.#records.records(ids)
+  }
+
+  recordsOrBroken(ids: readonly RecordId[]): Promise<(Merged | undefined | 'broken')[]> {
+    return this.#records.recordsOrBroken(ids)
   }
 
   recordsFrom(kind: string | undefined, from: RecordId | undefined): AsyncIterable<Merged> {

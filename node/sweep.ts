@@ -42,8 +42,9 @@ const NOTHING = new Uint8Array(0)
 
 export class Sweep {
   readonly #options: SweepOptions
-  /** The arrival number that the next step begins with. */
+  /** The arrival number that the next step begins with, and what the row there should begin with; unknown behind damage. */
   #next = 1
+  #expected: number | undefined = 1
   #hurried: boolean
   #began = 0
   /** Of this pass: records whose row is to be made anew, and rows that were. */
@@ -104,16 +105,19 @@ export class Sweep {
         isEnd = false
         break
       }
-      // Nothing but the number of the next row tells how many ops a damaged one had.
-      if (seq > this.#next && this.#next > 0) store.noteLost(this.#next, seq)
+      if (this.#expected !== undefined && seq > this.#expected) store.noteLost(this.#expected, seq)
       const stored = store.recheck(seq, row)
       if (stored !== undefined) good.push(stored)
-      this.#next = seq + (stored?.frame.entries.length ?? frameCount(row, store.sha256) ?? 1)
+      // How many ops a damaged one had it does not tell.
+      const count = stored?.frame.entries.length ?? frameCount(row, store.sha256)
+      this.#expected = count === undefined ? undefined : seq + count
+      this.#next = seq + (count ?? 1)
       bytes += row.length
     }
-    if (isEnd && this.#next <= last) store.noteLost(this.#next, last + 1)
+    if (isEnd && this.#expected !== undefined && this.#expected <= last) store.noteLost(this.#expected, last + 1)
     await this.#checkRows(good)
     if (isEnd || this.#records.size >= sweepRecordsMax) await this.#mendRecords()
+    if (isEnd) await this.#options.alone(() => store.recount())
     if (!isEnd) return this.#hurried ? sweepHurryMs : sweepMs
     this.#ended()
     return sweepRestMs
@@ -128,6 +132,7 @@ export class Sweep {
     else if (this.#hurried) log('info', 'the store was read through after an unclean end, and all of it is good', facts)
     this.#sweptAt = this.#began
     this.#next = 1
+    this.#expected = 1
     this.#mended = 0
     this.#hurried = false
   }

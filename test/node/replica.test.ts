@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type Body, encodeBody, encodeVerbs, networkId, type Value, type Verb } from '../../crdt/index.ts'
+import { type Body, encodeBody, encodeVerbs, networkId, openFrame, type Value, type Verb } from '../../crdt/index.ts'
 import type { Disk } from '../../node/disk.ts'
 import { LevelDisk } from '../../node/disk-level.ts'
 import { MemoryDisk } from '../../node/disk-memory.ts'
@@ -537,6 +537,37 @@ describe('a damaged disk', () => {
       waitingFrames: 0,
     })
     expect(isGoneFrame((await disk.get(frameKey(1)))!)).toBe(true)
+  })
+
+  test('no op leaves that is not what its id says, whatever bit of whatever row is flipped', async () => {
+    const { disk: good } = await openReplica()
+    const { replica } = await openReplica({ disk: good })
+    const p = publisher(1)
+    const genesis = p.genesis('a')
+    const ops = [genesis, p.set(p.recordOf('a'), [genesis.id], 'second'), p.genesis('b')]
+    for (const op of ops) await replica.admit(p.bytes([op]), sync('a'))
+    await replica[Symbol.asyncDispose]()
+    const ids = ops.map(({ id }) => id)
+    const rows = await Array.fromAsync(good.entries({}))
+    for (const prefix of ['f', 'o']) {
+      for (let at = 0; at < (prefix === 'f' ? 400 : 24); at += prefix === 'f' ? 9 : 1) {
+        const disk = new FaultyDisk()
+        await disk.batch(rows.map(([key, value]) => ({ key, value })))
+        await disk.damage(prefix, at % 3, at)
+        const { replica: damaged } = await openReplica({ disk })
+        const sent = [
+          (await damaged.frames(ids)).frames,
+          (await Array.fromAsync(damaged.log(0))).map(({ bytes }) => bytes),
+        ]
+        for (const frames of sent) {
+          const read = frames.map((bytes) => openFrame(bytes, net, nativeSuite))
+          const left = read.flatMap((frame) => (frame.ok ? frame.frame.entries.map(({ op }) => op.id) : ['bad']))
+          expect(left.length, `byte ${at} of a row ${prefix}`).toBeGreaterThanOrEqual(2)
+          expect(ids).toEqual(expect.arrayContaining(left))
+        }
+        for (const id of ids) expect([undefined, id]).toContain((await damaged.op(id))?.id)
+      }
+    }
   })
 
   test('an op whose record cannot be merged for damage waits, and its sender is asked for what is damaged', async () => {

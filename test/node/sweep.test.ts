@@ -81,6 +81,29 @@ describe('a pass over the store', () => {
     expect([again.root(), await again.stateHash()]).toEqual([root, stateHash])
   })
 
+  test('a record whose row is damaged, and ops of it too, is itself again when they have come', async () => {
+    const { disk, replica: first, sent } = await swept()
+    await first[Symbol.asyncDispose]()
+    await disk.damage('r', 0, 30)
+    await disk.damage('f', 0, 60)
+    await disk.damage('f', 4, 60)
+    const { replica, clock } = await openReplica({ disk })
+    await clock.runUntil(() => replica.damaged(9).length === 2, 60_000)
+    await expect(replica.stateHash()).rejects.toMatchObject({ code: 'store-corrupt' })
+    // Nothing new of it can be judged, and nobody is blamed.
+    const [id] = [p.recordOf('a'), p.recordOf('b')].sort()
+    const slug = id === p.recordOf('a') ? 'a' : 'b'
+    const second = p.set(id!, [p.genesis(slug).id], 'second')
+    const after = p.set(id!, [p.set(id!, [second.id], 'third').id], 'fourth')
+    const { results, misbehaved } = await replica.admit(p.bytes([after]), sync)
+    expect([results[0]!.verdict, misbehaved]).toEqual(['pending', false])
+    for (const frames of sent) await replica.admit(frames, { via: 'sync', peer: 'b' })
+    await clock.runUntil(() => replica.health().damagedFrames === 0, 60_000)
+    await replica.admit(p.bytes([after]), sync)
+    expect(await replica.record(id!)).toMatchObject({ doc: { name: 'fourth' } })
+    await replica[Symbol.asyncDispose]()
+  })
+
   test('comes again after a rest, and takes bounded steps', async () => {
     const { disk, replica, clock } = await swept()
     await replica.admit(p.bytes([p.genesis('large', 'x'.repeat(60_000))]), sync)
