@@ -118,6 +118,10 @@ export const keyObjectsMax = 4_096
 export const verifyInlineMax = 2
 /** Signatures in one message to a thread. */
 export const verifyGroupMax = 256
+/** Ops or records after which a thread packs its heap, the quiet that must have come, and the heap that is left as it is. */
+export const giveBackWork = 1_000
+export const giveBackAfterMs = 10_000
+export const giveBackHeapBytesMax = 256 * MiB
 /** After so long without work these threads end; to start one takes 60 ms. */
 export const verifyRestMs = 10_000
 /** Threads that verify; the others have work of their own. */

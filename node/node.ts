@@ -13,6 +13,7 @@ import { Catalogue } from './catalogue.ts'
 import type { Disk } from './disk.ts'
 import { LevelDisk } from './disk-level.ts'
 import type { NodeFace, RequestFacts, Status, Storage } from './face.ts'
+import { GiveBack } from './give-back.ts'
 import { Gossip } from './gossip.ts'
 import { Indexer } from './indexer.ts'
 import { FileJournal } from './journal.ts'
@@ -232,6 +233,9 @@ async function assemble(options: NodeOptions, opened: AsyncDisposable[]): Promis
   )
   const index = own(SegmentIndex.begin(join(data, 'search'), { log }))
   const indexer = own(await Indexer.open({ replica, index, environment, log }))
+  const giveBack = new GiveBack(environment.clock.after)
+  replica.onAppended(({ first, last }) => giveBack.note(last - first + 1))
+  own({ [Symbol.asyncDispose]: async () => giveBack.stop() })
   const tokens = new TokenStore(data, { log })
   const webhooks = own(
     await Webhooks.open({

@@ -9,6 +9,7 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Kind } from '../crdt/index.ts'
+import { GiveBack } from './give-back.ts'
 import { fieldsWorkMs, indexKeptMs, indexSliceMs } from './limits.ts'
 import type { FieldFacts, IndexEntry, QueryProblem, SearchQuery, SearchResult } from './search.ts'
 import { type Change, madeBy, SearchEngine } from './search-engine.ts'
@@ -70,6 +71,10 @@ let changes: Promise<void> = Promise.resolve()
 let upkeep: Promise<void> | undefined
 let keeping: Promise<void> | undefined
 let taken: SentEntry[] = []
+const giveBack = new GiveBack((ms, call) => {
+  const timer = setTimeout(call, ms).unref()
+  return () => clearTimeout(timer)
+})
 let isLoaded = true
 let isClosing = false
 
@@ -292,6 +297,7 @@ port.on('message', (job: Job) => {
   }
   if (job.do === 'take') {
     taken.push(...job.entries)
+    giveBack.note(job.entries.length)
     return
   }
   const entries = taken
