@@ -312,6 +312,8 @@ export const layoutsKept = 48
 export const testedKept = 24
 /** Room that is kept from one query to the next: what most queries over a million records need. */
 export const scratchBytesKept = 16 * MiB
+/** Words that keep their numbers from one batch of records to the next: some 10 MB. */
+export const vocabularyKept = 100_000
 /** Work of the index without a break, so that a search never waits long. ms. */
 export const indexSliceMs = 2
 /** Records that the index's files may lack, and for how long: what a kill makes it read again from the replica. */

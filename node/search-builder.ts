@@ -34,12 +34,15 @@ type Facts = {
 export class SegmentBuilder {
   readonly #values: Values
   readonly #docs: Facts[] = []
-  readonly #texts: Buffer[] = []
+  #texts = Buffer.allocUnsafeSlow(64 << 10)
+  readonly #textEnds: number[] = []
   readonly #columns = new Map<string, ColumnMaker>()
-  readonly #words = new Lexicon()
+  readonly #words: Lexicon
 
-  constructor(values: Values) {
+  /** One at a time may be built with a vocabulary. */
+  constructor(values: Values, vocabulary: Vocabulary) {
     this.#values = values
+    this.#words = new Lexicon(vocabulary)
   }
 
   get size(): number {
@@ -69,9 +72,8 @@ export class SegmentBuilder {
       ],
       hints: exactHints(texts.names, entry.slug, `${first('provider') ?? ''}/${name}`),
     }
-    const stored = Buffer.from(JSON.stringify([shown, texts.tags]))
     this.#docs.push(facts)
-    this.#texts.push(stored)
+    this.#addText(JSON.stringify([shown, texts.tags]))
     for (const [path, values] of leaves) {
       if (OWN_ARRAYS.has(path)) continue
       let column = this.#columns.get(path)
@@ -92,8 +94,19 @@ export class SegmentBuilder {
     const size = this.#docs.length
     const words = yield* this.#words.make()
     const columns = new Map([...this.#columns].map(([path, column]) => [path, column.make(size)] as const))
-    const texts = Buffer.concat(this.#texts)
+    const texts = Buffer.from(this.#texts.subarray(0, this.#textEnds.at(-1) ?? 0))
     return segmentOf({ size, arrays: this.#arrays(), words, columns, texts: memoryTexts(texts) })
+  }
+
+  #addText(text: string): void {
+    const from = this.#textEnds.at(-1) ?? 0
+    // A character takes three bytes at most.
+    if (from + text.length * 3 > this.#texts.length) {
+      const room = Buffer.allocUnsafeSlow(Math.max(from + text.length * 3, this.#texts.length * 2))
+      this.#texts.copy(room, 0, 0, from)
+      this.#texts = room
+    }
+    this.#textEnds.push(from + this.#texts.write(text, from))
   }
 
   #arrays(): Arrays {
@@ -104,12 +117,6 @@ export class SegmentBuilder {
     for (const [doc, { entry }] of docs.entries()) ids.set(Buffer.from(entry.id, 'hex'), doc * 32)
     const hints = docs.flatMap(({ hints }, doc) => hints.map((hint) => ({ hint, doc })))
     hints.sort((a, b) => a.hint - b.hint || a.doc - b.doc)
-    const textEnds = new Uint32Array(size)
-    let end = 0
-    for (let doc = 0; doc < size; doc++) {
-      end += (this.#texts[doc] as Buffer).length
-      textEnds[doc] = end
-    }
     return {
       ids,
       registeredAt: Float64Array.from(docs, ({ entry }) => entry.registeredAt),
@@ -124,29 +131,60 @@ export class SegmentBuilder {
       trust: bytes(5),
       hints: Uint32Array.from(hints, ({ hint }) => hint),
       hintDocs: Uint32Array.from(hints, ({ doc }) => doc),
-      textEnds,
+      textEnds: Uint32Array.from(this.#textEnds),
     }
   }
 }
 
-let lexicons = 0
+let vocabularies = 0
 
-/** The words of a builder's documents, by a number each, and their postings in the order of the documents. */
-class Lexicon {
-  readonly #self = ++lexicons
+/** A number for each word of an index, which stays the same while segments are built one after the other. */
+export class Vocabulary {
+  readonly #self = ++vocabularies
   readonly #numbers = new Map<string, number>()
-  readonly #words: string[] = []
+  readonly words: string[] = []
+  /** By word: one more than its last posting in the segment that is being built. All 0 between segments. */
+  last = new Uint32Array(1_024)
+
+  /** Few runs make most of all text: the numbers of their words are kept with them. */
+  numbersOf(run: Run): readonly number[] {
+    if (run.numbersOf !== this.#self) {
+      run.numbers = run.words.map((word) => this.numberOf(word))
+      run.numbersOf = this.#self
+    }
+    return run.numbers
+  }
+
+  numberOf(word: string): number {
+    let number = this.#numbers.get(word)
+    if (number === undefined) {
+      number = this.words.push(word) - 1
+      this.#numbers.set(word, number)
+      if (number === this.last.length) this.last = doubled(this.last)
+    }
+    return number
+  }
+}
+
+/** The words of a builder's documents and their postings, in the order of the documents. */
+class Lexicon {
+  readonly #vocabulary: Vocabulary
   /** By posting: the word, the document, and the places, which become the mark. */
   #word = new Uint32Array(4_096)
   #doc = new Uint32Array(4_096)
   #mark = new Uint8Array(4_096)
   #end = 0
-  /** By word: one more than its last posting. */
-  #last = new Uint32Array(1_024)
   #begin = 0
   #place = 0
+  /** Of the document at hand, by the places of a word. */
+  readonly #marks = new Uint8Array(256)
   /** Words of the document in the place at hand; for `addWords`. */
   size = 0
+
+  constructor(vocabulary: Vocabulary) {
+    this.#vocabulary = vocabulary
+    vocabulary.last.fill(0)
+  }
 
   /** Returns how many words its names have. When it throws, nothing of the document is kept. */
   addDoc(doc: number, texts: Texts): number {
@@ -163,11 +201,17 @@ class Lexicon {
       this.#end = this.#begin
       throw error
     }
-    // What a word says in the best of its places, by the places it has.
-    const marks = new Uint8Array(256)
-    for (let places = 0; places < 256; places += IN_TEXTS) {
-      const weights = PLACES.map(([role, place]) => ((places & place) === 0 ? 0 : weightIn(role, sizes[role])))
-      marks[places] = markOf(places, Math.max(...weights))
+    // What a word says in the best of its places.
+    const [inNames, inTags] = [weightIn('names', sizes.names), weightIn('tags', sizes.tags)]
+    const inTexts = weightIn('texts', sizes.texts)
+    const marks = this.#marks
+    for (let places = IN_TEXTS; places < 256; places += IN_TEXTS) {
+      const weight = Math.max(
+        (places & IN_NAMES) === 0 ? 0 : inNames,
+        (places & IN_TAGS) === 0 ? 0 : inTags,
+        (places & IN_TEXTS) === 0 ? 0 : inTexts,
+      )
+      marks[places] = markOf(places, weight)
     }
     for (let at = this.#begin; at < this.#end; at++) {
       this.#doc[at] = doc
@@ -177,30 +221,16 @@ class Lexicon {
   }
 
   add(word: string): void {
-    this.#addNumber(this.#numberOf(word))
+    this.#addNumber(this.#vocabulary.numberOf(word))
   }
 
-  /** Few runs make most of all text: the numbers of their words are kept with them. */
   addRun(run: Run): void {
-    if (run.numbersOf !== this.#self) {
-      run.numbers = run.words.map((word) => this.#numberOf(word))
-      run.numbersOf = this.#self
-    }
-    for (const number of run.numbers) this.#addNumber(number)
-  }
-
-  #numberOf(word: string): number {
-    let number = this.#numbers.get(word)
-    if (number === undefined) {
-      number = this.#words.push(word) - 1
-      this.#numbers.set(word, number)
-      if (number === this.#last.length) this.#last = doubled(this.#last)
-    }
-    return number
+    for (const number of this.#vocabulary.numbersOf(run)) this.#addNumber(number)
   }
 
   #addNumber(number: number): void {
-    const known = (this.#last[number] as number) - 1
+    const { last } = this.#vocabulary
+    const known = (last[number] as number) - 1
     if (known >= this.#begin && this.#word[known] === number && known < this.#end) {
       if (((this.#mark[known] as number) & this.#place) !== 0) return
       this.#mark[known] = (this.#mark[known] as number) | this.#place
@@ -212,23 +242,33 @@ class Lexicon {
       }
       this.#word[this.#end] = number
       this.#mark[this.#end] = this.#place
-      this.#last[number] = ++this.#end
+      last[number] = ++this.#end
     }
     this.size++
   }
 
   *make(): Generator<undefined, Words> {
-    const words = this.#words
-    const order = words.map((_, number) => number)
-    order.sort((a, b) => ((words[a] as string) < (words[b] as string) ? -1 : 1))
+    const { words, last } = this.#vocabulary
+    const used: number[] = []
+    // From now on its place among those used, plus one.
+    last.fill(0)
+    for (let at = 0; at < this.#end; at++) {
+      const word = this.#word[at] as number
+      if (last[word] === 0) last[word] = used.push(word)
+      this.#word[at] = (last[word] as number) - 1
+    }
+    yield
+    const order = used.map((_, at) => at)
+    const texts = used.map((word) => words[word] as string)
+    order.sort((a, b) => ((texts[a] as string) < (texts[b] as string) ? -1 : 1))
     yield
     // Postings come by document: laid out word by word they stay in that order.
-    const ends = new Uint32Array(words.length + 1)
+    const ends = new Uint32Array(used.length + 1)
     for (let at = 0; at < this.#end; at++) {
       const word = this.#word[at] as number
       ends[word + 1] = (ends[word + 1] as number) + 1
     }
-    for (let i = 0; i < words.length; i++) ends[i + 1] = (ends[i + 1] as number) + (ends[i] as number)
+    for (let i = 0; i < used.length; i++) ends[i + 1] = (ends[i + 1] as number) + (ends[i] as number)
     const next = ends.slice()
     const docs = new Uint32Array(this.#end)
     const marks = new Uint8Array(this.#end)
@@ -243,9 +283,7 @@ class Lexicon {
     const maker = new WordsMaker()
     for (const [at, word] of order.entries()) {
       const [from, to] = [ends[word] as number, ends[word + 1] as number]
-      // A word that only a document left out had.
-      if (from === to) continue
-      maker.addText(words[word] as string)
+      maker.addText(texts[word] as string)
       maker.addPostings(docs.subarray(from, to), marks.subarray(from, to), to - from)
       if (at % WORDS_A_STEP === WORDS_A_STEP - 1) yield
     }

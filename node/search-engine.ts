@@ -3,10 +3,10 @@
  * its own (search-worker.ts). What takes long is cut into steps: changes are taken in record by record, and `upkeep`
  * joins small segments a piece at a time. Keeping it all on disk is for search-files.ts.
  */
-import { looseBelow, pageItemsMax, queryBytesMax, queryTermsMax, searchWorkMs } from './limits.ts'
+import { looseBelow, pageItemsMax, queryBytesMax, queryTermsMax, searchWorkMs, vocabularyKept } from './limits.ts'
 import type { FieldFacts, QueryProblem, SearchHit, SearchIndex, SearchQuery, SearchResult } from './search.ts'
 import { type Bits, clearBit, hasBit, keepBits } from './search-bits.ts'
-import { SegmentBuilder } from './search-builder.ts'
+import { SegmentBuilder, Vocabulary } from './search-builder.ts'
 import { codeAt, countUses, firstValue } from './search-column.ts'
 import { collapse } from './search-copies.ts'
 import { countValues, facetOfCodes } from './search-facets.ts'
@@ -42,6 +42,7 @@ export class SearchEngine {
   /** Everything up to and with this arrival is in the segments. */
   seq = 0
   readonly #scratch = new Scratch()
+  #vocabulary = new Vocabulary()
   /** Records that could not be read, for the owner to take and report. */
   readonly leftOut: { id: string; why: string }[] = []
   #paths: ReadonlyMap<string, ReadonlySet<string>> | undefined
@@ -66,7 +67,8 @@ export class SearchEngine {
    */
   *apply({ entries, removed, seq }: Change): Generator<undefined, void> {
     const latest = new Map(entries.map((entry) => [entry.id, entry]))
-    const builder = new SegmentBuilder(this.values)
+    if (this.#vocabulary.words.length > vocabularyKept) this.#vocabulary = new Vocabulary()
+    const builder = new SegmentBuilder(this.values, this.#vocabulary)
     const gone = [...removed]
     this.#isBuilding = true
     for (const entry of latest.values()) {

@@ -163,12 +163,15 @@ export function textsOf(table: Table | undefined, entry: IndexEntry): Texts {
       for (const [key, inner] of Object.entries(value)) walk(`${path}.${key}`, inner, role)
     }
   }
-  const fields = Object.entries(entry.doc)
-    .filter(([key]) => !isRegisterPath(key))
-    .map(([key, value]) => ({ key, value, role: table?.has(key) ? roleOf(table.get(key)!) : unknownRole(key, value) }))
-  for (const wanted of ['names', 'tags', 'texts', undefined] as const) {
-    for (const { key, value, role } of fields) if (role === wanted) walk(key, value, role)
+  const fields: Record<Role | 'others', [string, Value][]> = { names: [], tags: [], texts: [], others: [] }
+  for (const [key, value] of Object.entries(entry.doc)) {
+    if (isRegisterPath(key)) continue
+    const known = table?.get(key)
+    fields[(known ? roleOf(known) : unknownRole(key, value)) ?? 'others'].push([key, value])
   }
+  for (const role of ['names', 'tags', 'texts'] as const)
+    for (const [key, value] of fields[role]) walk(key, value, role)
+  for (const [key, value] of fields.others) walk(key, value, undefined)
   return { names: by.names, tags: by.tags, texts: by.texts, shown }
 }
 

@@ -15,6 +15,7 @@ const RUNS = /[\p{L}\p{N}\p{M}]+|\p{Extended_Pictographic}/gu
 const UNSPACED =
   /[\p{sc=Han}\p{sc=Hiragana}\p{sc=Katakana}\p{sc=Hangul}\p{sc=Thai}\p{sc=Lao}\p{sc=Khmer}\p{sc=Myanmar}\u30fc]+/gu
 const PARTS = /\p{Lu}+(?!\p{Ll})|\p{Lu}?[\p{Ll}\p{Lo}\p{Lm}\p{M}]+|\p{N}+/gu
+const NO_ASCII_WORD = /[^a-zA-Z0-9]+/g
 const STEMMED = /^[a-z]{4,}$/
 const ASCII = /^[\0-\x7f]*$/
 /** Words that say nothing by themselves; left out of a query that has others. */
@@ -51,6 +52,7 @@ function plain(text: string): string {
 
 /** The text with nothing but its letters and digits: equal for all spellings of one name. */
 export function joined(text: string): string {
+  if (ASCII.test(text)) return text.replace(NO_ASCII_WORD, '').toLowerCase()
   return plain(text).toLowerCase().match(RUNS)?.join('') ?? ''
 }
 
@@ -87,53 +89,71 @@ export type WordSink = { readonly size: number; add(word: string): unknown; addR
  * other spacings of a name match.
  */
 export function addWords(text: string, into: WordSink, max: number, names = false): void {
-  let before = ''
-  let beforeEnd = -2
-  let numberBefore = ''
   const source = plain(text)
-  const next = ASCII.test(source) ? asciiRuns(source) : otherRuns(source)
-  for (let found = next(); found; found = next()) {
-    if (into.size >= max) return
-    const { run, at } = found
-    const adjacent = at - beforeEnd === 1 && source[beforeEnd] !== ' '
-    const dotted = adjacent && source[beforeEnd] === '.'
-    beforeEnd = at + run.length
-    const known = runOf(run)
-    const { word, numberFirst, numberLast } = known
-    if (into.addRun) into.addRun(known)
-    else for (const each of known.words) into.add(each)
-    if (dotted && numberBefore && numberFirst) into.add(numberBefore + DOT + numberFirst)
-    if (names && adjacent && before && word) into.add((before + word).slice(0, searchWordCharsMax))
-    numberBefore = numberLast
-    before = word
-  }
+  const reader = new RunReader(source, into, max, names)
+  if (ASCII.test(source)) readAscii(source, reader)
+  else for (const { 0: run, index } of source.matchAll(RUNS)) if (!reader.add(runOf(run), index, run.length)) return
 }
 
-type FoundRun = { run: string; at: number }
-
-function otherRuns(source: string): () => FoundRun | undefined {
-  const matches = source.matchAll(RUNS)
-  return () => {
-    const match = matches.next().value
-    return match && { run: match[0], at: match.index }
-  }
-}
-
-/** The same for plain text, of which there is most: three times as fast as the expression. */
-function asciiRuns(source: string): () => FoundRun | undefined {
-  let at = 0
-  return () => {
-    while (at < source.length && !isAsciiWord(source.charCodeAt(at))) at++
-    if (at === source.length) return undefined
+/** The same runs as the expression finds in plain text, of which there is most: none that is known is cut out of it. */
+function readAscii(source: string, reader: RunReader): void {
+  for (let at = 0; at < source.length; at++) {
+    let code = source.charCodeAt(at)
+    if (!isAsciiWord(code)) continue
     const from = at
-    while (at < source.length && isAsciiWord(source.charCodeAt(at))) at++
-    return { run: source.slice(from, at), at: from }
+    let hash = HASH_FROM
+    do {
+      hash = Math.imul(hash ^ code, HASH_BY)
+      code = ++at < source.length ? source.charCodeAt(at) : 0
+    } while (isAsciiWord(code))
+    const run = runs.find(hash, source, from, at) ?? runOf(source.slice(from, at))
+    if (!reader.add(run, from, at - from)) return
   }
 }
 
 function isAsciiWord(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 48 && code <= 57)
 }
+
+/** Takes the runs of a text in order, and remembers of each what the next needs. */
+class RunReader {
+  readonly #source: string
+  readonly #into: WordSink
+  readonly #max: number
+  readonly #names: boolean
+  #before = ''
+  #beforeEnd = -2
+  #numberBefore = ''
+
+  constructor(source: string, into: WordSink, max: number, names: boolean) {
+    this.#source = source
+    this.#into = into
+    this.#max = max
+    this.#names = names
+  }
+
+  /** False when there is no room for more. */
+  add(run: Run, at: number, length: number): boolean {
+    const into = this.#into
+    if (into.size >= this.#max) return false
+    const end = this.#beforeEnd
+    const between = at - end === 1 ? this.#source.charCodeAt(end) : BLANK
+    const { word, numberFirst, numberLast } = run
+    if (into.addRun) into.addRun(run)
+    else for (const each of run.words) into.add(each)
+    if (between === FULL_STOP && this.#numberBefore && numberFirst) into.add(this.#numberBefore + DOT + numberFirst)
+    if (this.#names && between !== BLANK && this.#before && word) {
+      into.add((this.#before + word).slice(0, searchWordCharsMax))
+    }
+    this.#numberBefore = numberLast
+    this.#before = word
+    this.#beforeEnd = at + length
+    return true
+  }
+}
+
+const BLANK = 0x20
+const FULL_STOP = 0x2e
 
 /** What one run of letters and digits gives by itself. */
 export type Run = {
@@ -145,20 +165,51 @@ export type Run = {
   /** For whoever takes runs: its own numbers for the words, and who it is. */
   numbers: readonly number[]
   numbersOf: number
+  /** As it was found. */
+  readonly letters: string
 }
 
-/** Few runs make most of all text: what they give is kept. Cleared when full. */
-const runs = new Map<string, Run>()
-const RUNS_KEPT = 65_536
+const SLOTS = 65_536
+const HASH_FROM = 0x811c9dc5
+const HASH_BY = 0x01000193
+
+/** Few runs make most of all text: what they give is kept, by their letters, until others take their places. */
+class Runs {
+  readonly #runs: (Run | undefined)[] = new Array(SLOTS).fill(undefined)
+
+  /** Four places at most are looked at, so that nobody can make it slow. */
+  find(hash: number, source: string, from: number, to: number): Run | undefined {
+    for (let i = 0; i < PLACES; i++) {
+      const run = this.#runs[(hash + i) & (SLOTS - 1)]
+      if (run === undefined) return undefined
+      const { letters } = run
+      if (letters.length !== to - from) continue
+      let same = 0
+      while (same < letters.length && letters.charCodeAt(same) === source.charCodeAt(from + same)) same++
+      if (same === letters.length) return run
+    }
+    return undefined
+  }
+
+  keep(hash: number, run: Run): void {
+    let at = hash & (SLOTS - 1)
+    for (let i = 1; i < PLACES && this.#runs[at] !== undefined; i++) at = (hash + i) & (SLOTS - 1)
+    this.#runs[at] = run
+  }
+}
+
+const PLACES = 4
+const runs = new Runs()
 
 function runOf(run: string): Run {
-  const kept = runs.get(run)
+  let hash = HASH_FROM
+  for (let i = 0; i < run.length; i++) hash = Math.imul(hash ^ run.charCodeAt(i), HASH_BY)
+  const kept = runs.find(hash, run, 0, run.length)
   if (kept) return kept
   // A part of a text keeps all of it in memory, a copy does not.
   const own = Buffer.from(run, 'utf16le').toString('utf16le')
   const made = readRun(own)
-  if (runs.size >= RUNS_KEPT) runs.clear()
-  if (run.length <= searchWordCharsMax) runs.set(own, made)
+  if (run.length <= searchWordCharsMax) runs.keep(hash, made)
   return made
 }
 
@@ -166,7 +217,7 @@ function readRun(run: string): Run {
   const words = new Set<string>()
   if (!ASCII.test(run) && run.match(UNSPACED)) {
     addUnspaced(run, words)
-    return { word: '', words: [...words], numberFirst: '', numberLast: '', numbers: [], numbersOf: 0 }
+    return { word: '', words: [...words], numberFirst: '', numberLast: '', numbers: [], numbersOf: 0, letters: run }
   }
   const word = run.toLowerCase().slice(0, searchWordCharsMax)
   const parts = partsOf(run)
@@ -185,6 +236,7 @@ function readRun(run: string): Run {
     numberLast: isNumber(last) ? last : '',
     numbers: [],
     numbersOf: 0,
+    letters: run,
   }
 }
 
