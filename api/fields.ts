@@ -65,8 +65,8 @@ class FieldList {
   }
 
   async #count(): Promise<string> {
-    const fields = await this.#node.catalogue.fields(this.#kinds)
-    return JSON.stringify({ fields: fields.map(toJson) })
+    const { fields, partial } = await this.#node.catalogue.fields(this.#kinds)
+    return JSON.stringify({ fields: fields.map(toJson), ...(partial && { partial }) })
   }
 }
 

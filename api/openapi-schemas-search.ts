@@ -78,22 +78,26 @@ export function searchSchemas(names: readonly string[]): Record<string, unknown>
     ),
     SearchQuery: query,
     SearchResult: object({ items: list(item), facets, ...paging }, ['items', 'facets', 'total']),
-    Fields: object({
-      fields: list(
-        object(
-          {
-            name: { ...TEXT, description: 'Dotted path, as filters, facets and sort take it.' },
-            type: { ...TEXT, description: "By its kind's table; missing for a field that none knows." },
-            unit: TEXT,
-            note: TEXT,
-            types: { ...list(TEXT), description: 'Of the values that records have.' },
-            records: { ...COUNT, description: 'That have it.' },
-            values: { ...list(value), description: 'The commonest.' },
-          },
-          ['name', 'types', 'records', 'values'],
+    Fields: object(
+      {
+        partial: { type: 'boolean', description: 'Counting was cut when it had cost too much; not all is here.' },
+        fields: list(
+          object(
+            {
+              name: { ...TEXT, description: 'Dotted path, as filters, facets and sort take it.' },
+              type: { ...TEXT, description: "By its kind's table; missing for a field that none knows." },
+              unit: TEXT,
+              note: TEXT,
+              types: { ...list(TEXT), description: 'Of the values that records have.' },
+              records: { ...COUNT, description: 'That have it.' },
+              values: { ...list(value), description: 'The commonest.' },
+            },
+            ['name', 'types', 'records', 'values'],
+          ),
         ),
-      ),
-    }),
+      },
+      ['fields'],
+    ),
     SearchToSave: object({ name: SEARCH_NAME, ...asked }, ['name']),
     SavedSearch: object(
       {

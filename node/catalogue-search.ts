@@ -8,7 +8,7 @@ import { fieldsNamed, kindsMeant, nearestField } from './filter-fields.ts'
 import { searchWaitMsMax } from './limits.ts'
 import type { ReplicaFace } from './replica-types.ts'
 import { type Matcher, matcherOf } from './saved-match.ts'
-import type { FieldFacts, QueryProblem, SearchQuery, SearchResult } from './search.ts'
+import type { FieldList, QueryProblem, SearchQuery, SearchResult } from './search.ts'
 import type { Expression } from './search-expression.ts'
 import type { Parts } from './search-rank.ts'
 
@@ -21,7 +21,7 @@ export interface SearchFace {
   /** Rejects with NodeError('search-unavailable') while the index is being rebuilt. */
   search(query: SearchQuery): Promise<SearchResult | QueryProblem>
   /** What records of these kinds (undefined = all) have in which fields. Rejects as `search` does. */
-  fields(kinds?: readonly string[]): Promise<readonly FieldFacts[]>
+  fields(kinds?: readonly string[]): Promise<FieldList>
 }
 
 export type ListQuery = SearchQuery & {

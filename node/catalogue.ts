@@ -41,7 +41,7 @@ import {
 import { find, type Listed, type ListQuery, matcher, type SearchFace, waitForIndex } from './catalogue-search.ts'
 import { localWrite, objectOf, slugOf } from './catalogue-write.ts'
 import { NodeError } from './errors.ts'
-import { type ListedField, listFields } from './field-list.ts'
+import { type ListedFields, listFields } from './field-list.ts'
 import { kindsMeant } from './filter-fields.ts'
 import { type Matches, matchesIn } from './match-feed.ts'
 import { nativeSuite } from './native.ts'
@@ -176,9 +176,10 @@ export class Catalogue {
   }
 
   /** The fields of these kinds (undefined = all): what the tables say of them, and what the records have there. */
-  async fields(kinds?: readonly string[]): Promise<readonly ListedField[]> {
+  async fields(kinds?: readonly string[]): Promise<ListedFields> {
     await waitForIndex(this.#replica, this.#search)
-    return listFields(kindsMeant(kinds), await this.#search.fields(kinds))
+    const { fields, partial } = await this.#search.fields(kinds)
+    return { fields: listFields(kindsMeant(kinds), fields), ...(partial && { partial }) }
   }
 
   #identity(kind: Kind, owner: string, slug: string): Identity {

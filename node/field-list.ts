@@ -12,6 +12,12 @@ export type ListedField = FieldFacts & {
   readonly note?: string
 }
 
+export type ListedFields = {
+  readonly fields: readonly ListedField[]
+  /** Counting them was cut when it had cost too much. */
+  readonly partial?: true
+}
+
 /** By path. A field of a table that no record has is listed too, without records. */
 export function listFields(meant: readonly Kind[], facts: readonly FieldFacts[]): readonly ListedField[] {
   const defined = new Map(Object.entries(REGISTER_FIELDS))

@@ -23,7 +23,7 @@ import {
 } from './limits.ts'
 import type { Target } from './policy.ts'
 import type { Appended, Log, ReplicaFace } from './replica-types.ts'
-import type { FieldFacts, IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
+import type { FieldList, IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
 import { entryOf } from './search-entry.ts'
 
 /** The part of a replica that is followed. */
@@ -138,7 +138,7 @@ export class Indexer implements AsyncDisposable {
   }
 
   /** What records of these kinds have in which fields. Fails as `search` does. */
-  async fields(kinds?: readonly string[]): Promise<readonly FieldFacts[]> {
+  async fields(kinds?: readonly string[]): Promise<FieldList> {
     return this.#ask(() => this.#index.fields(kinds))
   }
 

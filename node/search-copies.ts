@@ -95,7 +95,7 @@ export function collapse(found: Found, seed: number, budget: WorkBudget): Collap
 
 /** Groups between looks at the clock, and documents. */
 const CHECKED_EVERY = 256
-const CHECKED_DOCUMENTS = 8_192
+const CHECKED_DOCUMENTS = 1_024
 
 type Groups = {
   /** By found document: its number in its segment, its part and its group. */

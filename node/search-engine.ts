@@ -4,7 +4,15 @@
  * joins small segments a piece at a time. Keeping it all on disk is for search-files.ts.
  */
 import { looseBelow, pageItemsMax, queryBytesMax, queryTermsMax, searchWorkMs, vocabularyKept } from './limits.ts'
-import type { FieldFacts, QueryProblem, SearchHit, SearchIndex, SearchQuery, SearchResult } from './search.ts'
+import type {
+  FieldFacts,
+  FieldList,
+  IndexChange,
+  QueryProblem,
+  SearchHit,
+  SearchQuery,
+  SearchResult,
+} from './search.ts'
 import { type Bits, clearBit, hasBit, keepBits } from './search-bits.ts'
 import { SegmentBuilder, Vocabulary } from './search-builder.ts'
 import { codeAt, countUses, firstValue } from './search-column.ts'
@@ -15,7 +23,7 @@ import { isProblem, lastSegment, type Plan, planOf } from './search-filter.ts'
 import { docsIn, type Found, foundIn } from './search-found.ts'
 import { shortHash } from './search-hash.ts'
 import { highlights } from './search-highlight.ts'
-import { factsOf, listed } from './search-listing.ts'
+import { factsOf, idFacts, listed } from './search-listing.ts'
 import { inAtLeast, lookUp, matchTerm, type TermMatch } from './search-match.ts'
 import { merge, nextMerge, type TextSink } from './search-merge.ts'
 import { decodeCursor, encodeCursor, queryMark } from './search-order.ts'
@@ -30,8 +38,6 @@ import { storedTexts } from './search-texts.ts'
 import { Values } from './search-values.ts'
 import { Filter } from './search-where.ts'
 import { WorkBudget } from './search-work.ts'
-
-export type Change = Parameters<SearchIndex['apply']>[0]
 
 export class SearchEngine {
   readonly #tables: Tables
@@ -48,6 +54,8 @@ export class SearchEngine {
   #paths: ReadonlyMap<string, ReadonlySet<string>> | undefined
   /** Documents that came or went since `fame` was last reckoned. */
   #unreckoned = 0
+  /** Who goes on looking at codes after a pause. */
+  #readers = 0
   /** Values are being made codes that nobody is counted to use yet. */
   #isBuilding = false
 
@@ -65,7 +73,7 @@ export class SearchEngine {
    * Takes in entries and lets records go, in steps of one record; what was before is found until the last. When an id
    * comes twice, the later entry is meant.
    */
-  *apply({ entries, removed, seq }: Change): Generator<undefined, void> {
+  *apply({ entries, removed, seq }: IndexChange): Generator<undefined, void> {
     const latest = new Map(entries.map((entry) => [entry.id, entry]))
     if (this.#vocabulary.words.length > vocabularyKept) this.#vocabulary = new Vocabulary()
     const builder = new SegmentBuilder(this.values, this.#vocabulary)
@@ -82,7 +90,10 @@ export class SearchEngine {
       yield
     }
     const segment = builder.size > 0 ? yield* builder.make() : undefined
-    for (const id of gone) this.#remove(id)
+    for (const { segment: old, doc, id } of yield* this.#placesOf(gone)) {
+      if (this.segments.includes(old)) removeDoc(old, doc)
+      else this.#remove(id)
+    }
     if (segment) {
       for (const column of segment.columns.values()) countUses(column, this.values, 1)
       this.#reckon(segment)
@@ -93,13 +104,29 @@ export class SearchEngine {
     this.#unreckoned += gone.length
   }
 
-  #remove(id: string): void {
-    for (const segment of this.segments) {
-      const doc = docOf(segment, id)
-      if (doc < 0) continue
-      removeDoc(segment, doc)
-      return
+  /** Where these are now, in steps. Segments may be joined meanwhile. */
+  *#placesOf(ids: readonly string[]): Generator<undefined, { segment: Segment; doc: number; id: string }[]> {
+    const places: { segment: Segment; doc: number; id: string }[] = []
+    for (const [at, id] of ids.entries()) {
+      const place = this.#placeOf(id)
+      if (place) places.push({ ...place, id })
+      if (at % IDS_A_STEP === IDS_A_STEP - 1) yield
     }
+    return places
+  }
+
+  #placeOf(id: string): { segment: Segment; doc: number } | undefined {
+    const wanted = Buffer.from(id, 'hex')
+    for (const segment of this.segments) {
+      const doc = docOf(segment, wanted)
+      if (doc >= 0) return { segment, doc }
+    }
+    return undefined
+  }
+
+  #remove(id: string): void {
+    const place = this.#placeOf(id)
+    if (place) removeDoc(place.segment, place.doc)
   }
 
   /**
@@ -150,7 +177,7 @@ export class SearchEngine {
         yield
       }
     }
-    if (!this.#isBuilding) this.values.sweep()
+    if (!this.#isBuilding && this.#readers === 0) this.values.sweep()
   }
 
   /** Makes these, which came from a file, the index's segments, in steps. */
@@ -239,19 +266,28 @@ export class SearchEngine {
     }
   }
 
-  fields(kinds: readonly string[] | undefined, budget: WorkBudget): readonly FieldFacts[] {
-    const filter = new Filter(this.values, kinds)
-    const sets = this.segments.map((segment) => filter.match(segment, budget))
-    const found = foundIn(this.segments, sets)
-    const paths = new Set([...OWN_PATHS, ...this.segments.flatMap(({ columns }) => [...columns.keys()])])
-    return listed(
-      [...paths].flatMap((path) => {
-        if (budget.isSpent()) return []
-        const counted = countValues(found, [path], this.values, budget)
-        if (counted.records === 0) return []
-        return [{ name: path, records: counted.records, ...factsOf(counted, this.values, budget) }]
-      }),
-    )
+  /** In steps of a field. Codes stay what they are until it has ended. */
+  *fields(kinds: readonly string[] | undefined, budget: WorkBudget): Generator<undefined, FieldList> {
+    const { segments, values } = this
+    const filter = new Filter(values, kinds)
+    this.#readers++
+    try {
+      const sets = segments.map((segment) => filter.match(segment, budget))
+      const found = foundIn(segments, sets)
+      const fields: FieldFacts[] = []
+      const own = found.total === 0 ? [] : [idFacts(found)]
+      for (const path of new Set([...OWN_TIMES, ...segments.flatMap(({ columns }) => [...columns.keys()])])) {
+        if (budget.isSpent()) break
+        const counted = countValues(found, [path], values, budget)
+        yield
+        if (counted.records === 0) continue
+        fields.push({ name: path, records: counted.records, ...factsOf(counted, values, budget) })
+        yield
+      }
+      return { fields: listed([...own, ...fields]), ...(budget.wasSpent && { partial: true }) }
+    } finally {
+      this.#readers--
+    }
   }
 
   #orderOf({ sort }: Plan, matched: Matched | undefined): Order {
@@ -349,9 +385,10 @@ export class SearchEngine {
   }
 }
 
+const IDS_A_STEP = 64
 /** Fame is reckoned anew once one in this many records came or went. */
 const RECKONED_SHARE = 16
-const OWN_PATHS: ReadonlySet<string> = new Set(['id', 'registered_at', 'changed_at'])
+const OWN_TIMES = ['registered_at', 'changed_at']
 
 type Matched = {
   readonly found: Found

@@ -15,7 +15,7 @@ type Facet = SearchResult['facets'][string]
 let counts = new Uint32Array(0)
 
 /** Documents by value of any of the paths; one with a value in several of them counts once. */
-export function countValues(found: Found, paths: readonly string[], values: Values, budget: WorkBudget) {
+export function countValues(found: Found, paths: readonly string[], values: Values, budget: WorkBudget): CodeCounts {
   const counted = new CountedValues(values)
   for (const part of found.parts) {
     if (part.count === 0 || budget.isSpent()) continue
@@ -23,7 +23,7 @@ export function countValues(found: Found, paths: readonly string[], values: Valu
     const [column] = columns
     if (columns.length === 1 && column) countColumn(column, part, counted)
     else if (columns.length > 1) countTogether(columns, part, counted)
-    for (const path of paths) countOwnArray(path, part, counted)
+    for (const path of paths) countOwnArray(path, part, counted, budget)
   }
   return counted.take()
 }
@@ -152,13 +152,14 @@ function havingOf(column: Column, size: number): Bits {
   return having
 }
 
-function countOwnArray(path: string, { segment, bits, count }: Part, counted: CountedValues): void {
+function countOwnArray(path: string, { segment, bits, count }: Part, counted: CountedValues, budget: WorkBudget): void {
   const { others } = counted
   const { registeredAt, changedAt } = segment.arrays
   const numbers = path === 'registered_at' ? registeredAt : path === 'changed_at' ? changedAt : undefined
   if (!numbers && path !== 'id') return
   counted.records += count
-  for (const doc of docsIn(segment, bits)) {
+  for (const [at, doc] of docsIn(segment, bits).entries()) {
+    if (at % 512 === 511 && budget.isSpent()) return
     const leaf = numbers ? (numbers[doc] as number) : idAt(segment, doc)
     others.set(leaf, (others.get(leaf) ?? 0) + 1)
   }
@@ -171,36 +172,60 @@ export function facetOf(counted: ReadonlyMap<Leaf, number>, most: number = facet
   return shown.slice(0, most).map(([value, count]) => ({ value, count }))
 }
 
-/** The same of counts by code, without making a text of each value: only those that may be among the first. */
+/** The same of counts by code, without making a text of each value: only of those that may be among the first. */
 export function facetOfCodes({ codes, times, others }: CodeCounts, values: Values, budget: WorkBudget): Facet {
-  const withAtLeast = (least: number): Facet => {
-    const leaves = new Map<Leaf, number>(others)
-    for (let i = 0; i < codes.length; i++) {
-      if ((times[i] as number) < least) continue
-      if (i % 512 === 511 && leaves.size > facetValuesMax && budget.isSpent()) break
-      leaves.set(values.leaf(codes[i] as number), times[i] as number)
-    }
-    return facetOf(leaves)
+  const first = new FirstValues(facetValuesMax)
+  for (const [leaf, count] of others) first.add(leaf, count)
+  for (let i = 0; i < codes.length; i++) {
+    const count = times[i] as number
+    if (count < first.least) continue
+    if (i % 512 === 511 && first.isFull && budget.isSpent()) break
+    const code = codes[i] as number
+    if (count > first.least || values.mayComeBefore(code, first.last)) first.add(values.leaf(code), count)
   }
-  const least = leastAmongFirst(times, facetValuesMax)
-  const facet = withAtLeast(least)
-  // Values that are too long to show may have taken the places of others.
-  return facet.length < facetValuesMax && least > 0 ? withAtLeast(0) : facet
+  return first.facet()
 }
 
-/** A count that at least `first` of the values have, as great as a look by powers of two tells. Spares long ones. */
-function leastAmongFirst(times: Uint32Array, first: number): number {
-  const byPower = new Uint32Array(33)
-  for (let i = 0; i < times.length; i++) {
-    const power = 32 - Math.clz32(times[i] as number)
-    byPower[power] = (byPower[power] as number) + 1
+/** The first of many values in the order of a facet. */
+class FirstValues {
+  readonly #most: number
+  readonly #first: { readonly value: Leaf; readonly count: number; readonly order: string }[] = []
+  /** Of a value that is to be added: at least so many, and if no more, before this in the order of texts. */
+  least = 0
+  last = ''
+
+  constructor(most: number) {
+    this.#most = most
   }
-  let more = 0
-  for (let power = 32; power > 0; power--) {
-    more += byPower[power] as number
-    if (more >= first) return 2 ** (power - 1)
+
+  get isFull(): boolean {
+    return this.#first.length === this.#most
   }
-  return 0
+
+  add(value: Leaf, count: number): void {
+    if (isShortened(value)) return
+    const first = this.#first
+    const each = { value, count, order: order(value) }
+    let low = 0
+    let high = first.length
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      const other = first[middle] as typeof each
+      if ((other.count - count || compareText(each.order, other.order)) > 0) low = middle + 1
+      else high = middle
+    }
+    if (low === this.#most) return
+    if (this.isFull) first.pop()
+    first.splice(low, 0, each)
+    const last = first.at(-1) as typeof each
+    if (!this.isFull) return
+    this.least = last.count
+    this.last = last.order
+  }
+
+  facet(): Facet {
+    return this.#first.map(({ value, count }) => ({ value, count }))
+  }
 }
 
 function order(leaf: Leaf): string {

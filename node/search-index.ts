@@ -13,8 +13,7 @@ import { kinds } from '../crdt/index.ts'
 import { NodeError } from './errors.ts'
 import { indexKeptRecords, indexSentRecords, searchesMax } from './limits.ts'
 import type { Log } from './replica-types.ts'
-import type { FieldFacts, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
-import type { Change } from './search-engine.ts'
+import type { FieldList, IndexChange, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
 import { sentOf } from './search-entry.ts'
 import type { Job, JobAnswer, Start, Told } from './search-worker.ts'
 
@@ -76,7 +75,7 @@ export class SegmentIndex implements SearchIndex {
     return this.#epoch
   }
 
-  async apply({ entries, removed, seq }: Change): Promise<void> {
+  async apply({ entries, removed, seq }: IndexChange): Promise<void> {
     // A thousand records at once would stop this thread's event loop for tens of milliseconds.
     const sent = this.#sending.then(async () => {
       for (let at = 0; at < entries.length; at += indexSentRecords) {
@@ -97,8 +96,8 @@ export class SegmentIndex implements SearchIndex {
     return (await this.#read({ do: 'search', query })) as SearchResult | QueryProblem
   }
 
-  async fields(kinds?: readonly string[]): Promise<readonly FieldFacts[]> {
-    return (await this.#read({ do: 'fields', kinds })) as readonly FieldFacts[]
+  async fields(kinds?: readonly string[]): Promise<FieldList> {
+    return (await this.#read({ do: 'fields', kinds })) as FieldList
   }
 
   async reset(epoch: string): Promise<void> {

@@ -3,6 +3,9 @@ import { fieldsMax, fieldValuesMax } from './limits.ts'
 import type { FieldFacts } from './search.ts'
 import { type CodeCounts, facetOfCodes } from './search-facets.ts'
 import { type Leaf, PRESENT } from './search-fields.ts'
+import { docsIn, type Found } from './search-found.ts'
+import { FirstPositions, type Position } from './search-order.ts'
+import { idAt, idStart } from './search-segment.ts'
 import type { Values } from './search-values.ts'
 import type { WorkBudget } from './search-work.ts'
 
@@ -26,4 +29,18 @@ export function listed(found: readonly FieldFacts[]): readonly FieldFacts[] {
     .sort((a, b) => b.records - a.records || (a.name < b.name ? -1 : 1))
     .slice(0, fieldsMax)
     .sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+/** Of the ids, no two of which are equal: the first are the commonest. */
+export function idFacts({ parts, total }: Found): FieldFacts {
+  const first = new FirstPositions<Position & { readonly start: number }>(fieldValuesMax, false)
+  for (const { segment, bits } of parts) {
+    for (const doc of docsIn(segment, bits)) {
+      const start = idStart(segment, doc)
+      const { last } = first
+      if (!last || start <= last.start) first.add({ key: undefined, id: idAt(segment, doc), start })
+    }
+  }
+  const values = first.sorted().map(({ id }) => ({ value: id, count: 1 }))
+  return { name: 'id', records: total, types: ['string'], values }
 }

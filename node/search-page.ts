@@ -19,7 +19,7 @@ import {
   sortKeyOf,
 } from './search-order.ts'
 import type { Scores } from './search-score.ts'
-import { idAt, type Segment } from './search-segment.ts'
+import { idAt, idStart, type Segment } from './search-segment.ts'
 import type { Values } from './search-values.ts'
 import type { WorkBudget } from './search-work.ts'
 
@@ -187,12 +187,4 @@ export function pageOf(
   }
   const page = first.sorted()
   return { page: page.slice(0, limit), more: page.length > limit }
-}
-
-function idStart({ arrays: { ids } }: Segment, doc: number): number {
-  const at = doc * 32
-  return (
-    (ids[at] as number) * 0x1000000 +
-    (((ids[at + 1] as number) << 16) | ((ids[at + 2] as number) << 8) | (ids[at + 3] as number))
-  )
 }

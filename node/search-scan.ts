@@ -7,7 +7,15 @@
  */
 import { kinds } from '../crdt/index.ts'
 import { fieldValuesMax, pageItemsMax, searchShownCharsMax } from './limits.ts'
-import type { FieldFacts, IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
+import type {
+  FieldList,
+  IndexChange,
+  IndexEntry,
+  QueryProblem,
+  SearchIndex,
+  SearchQuery,
+  SearchResult,
+} from './search.ts'
 import { readText, relaxed } from './search-engine.ts'
 import * as expression from './search-expression.ts'
 import { facetOf } from './search-facets.ts'
@@ -36,11 +44,7 @@ export class ScanIndex implements SearchIndex {
   seq = 0
   epoch = ''
 
-  async apply(change: {
-    readonly seq: number
-    readonly entries: readonly IndexEntry[]
-    readonly removed: readonly string[]
-  }): Promise<void> {
+  async apply(change: IndexChange): Promise<void> {
     for (const entry of change.entries) this.#rows.set(entry.id, this.#rowOf(entry))
     for (const id of change.removed) this.#rows.delete(id)
     this.seq = change.seq
@@ -106,10 +110,10 @@ export class ScanIndex implements SearchIndex {
     }
   }
 
-  async fields(only?: readonly string[]): Promise<readonly FieldFacts[]> {
+  async fields(only?: readonly string[]): Promise<FieldList> {
     const rows = [...this.#rows.values()].filter(({ entry }) => only?.includes(entry.kind) ?? true)
     const paths = new Set(rows.flatMap(({ leaves }) => [...leaves.keys()]))
-    return listed(
+    const fields = listed(
       [...paths].map((path) => {
         const having = rows.filter(({ leaves }) => leaves.has(path))
         const counts = facetCounts(
@@ -120,6 +124,7 @@ export class ScanIndex implements SearchIndex {
         return { name: path, records: having.length, types, values: facetOf(counts, fieldValuesMax) }
       }),
     )
+    return { fields }
   }
 
   #matching(terms: readonly Term[], fitting: readonly Row[]): { row: Row; score: number }[] {

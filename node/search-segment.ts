@@ -84,9 +84,17 @@ export function idAt({ arrays }: Segment, doc: number): string {
   return Buffer.from(arrays.ids.buffer, arrays.ids.byteOffset + doc * 32, 32).toString('hex')
 }
 
-/** The number of a live document, or -1. `id` is 64 hex digits. */
-export function docOf(segment: Segment, id: string): number {
-  const wanted = Buffer.from(id, 'hex')
+/** The beginning of an id as a number; ids come in the order of their beginnings. */
+export function idStart({ arrays: { ids } }: Segment, doc: number): number {
+  const at = doc * 32
+  return (
+    (ids[at] as number) * 0x1000000 +
+    (((ids[at + 1] as number) << 16) | ((ids[at + 2] as number) << 8) | (ids[at + 3] as number))
+  )
+}
+
+/** The number of a live document, or -1. */
+export function docOf(segment: Segment, wanted: Buffer): number {
   if (wanted.length !== 32) return -1
   const { table, arrays } = segment
   const mask = table.length - 1

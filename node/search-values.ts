@@ -109,6 +109,20 @@ export class Values {
     return length & WIDE ? block.readUInt16LE(start + at * 2) : (block[start + at] as number)
   }
 
+  /** False when it certainly comes after `text`, or is a mark of a longer one. Only a look at the value tells the rest. */
+  mayComeBefore(code: number, text: string): boolean {
+    const length = this.#lengths[code] as number
+    if (code < FIRST_CODE || length === NUMBER) return true
+    if (this.character(code, 0) === 0) return false
+    for (let at = 0; at < text.length; at++) {
+      const character = this.character(code, at)
+      if (character < 0) return true
+      const difference = character - text.charCodeAt(at)
+      if (difference !== 0) return difference < 0
+    }
+    return true
+  }
+
   /** Is it a value with an order of its own: a text or a number? */
   isText(code: number): boolean {
     return code >= FIRST_CODE && this.#lengths[code] !== NUMBER

@@ -159,7 +159,7 @@ function testNumbers(numbers: Float64Array, test: ValueTest, bits: Bits): void {
 function testIds(segment: Segment, test: ValueTest, bits: Bits, budget: WorkBudget): void {
   if (test.equals) {
     for (const leaf of test.equals) {
-      const doc = typeof leaf === 'string' ? docOf(segment, leaf) : -1
+      const doc = typeof leaf === 'string' ? docOf(segment, Buffer.from(leaf, 'hex')) : -1
       if (doc >= 0 && idAt(segment, doc) === leaf) setBit(bits, doc)
     }
     return

@@ -11,8 +11,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Kind } from '../crdt/index.ts'
 import { GiveBack } from './give-back.ts'
 import { fieldsWorkMs, indexKeptMs, indexSliceMs } from './limits.ts'
-import type { FieldFacts, IndexEntry, QueryProblem, SearchQuery, SearchResult } from './search.ts'
-import { type Change, madeBy, SearchEngine } from './search-engine.ts'
+import type { FieldList, IndexChange, IndexEntry, QueryProblem, SearchQuery, SearchResult } from './search.ts'
+import { madeBy, SearchEngine } from './search-engine.ts'
 import type { SentEntry } from './search-entry.ts'
 import { tablesOf } from './search-fields.ts'
 import { deleteIndex, IndexFolder } from './search-files.ts'
@@ -33,10 +33,10 @@ export type Job =
   | { readonly job: number; readonly do: 'fields'; readonly kinds?: readonly string[] | undefined }
   /** Some of the entries of the next `apply`. */
   | { readonly job: number; readonly do: 'take'; readonly entries: readonly SentEntry[] }
-  | { readonly job: number; readonly do: 'apply'; readonly change: Omit<Change, 'entries'> }
+  | { readonly job: number; readonly do: 'apply'; readonly change: Omit<IndexChange, 'entries'> }
   | { readonly job: number; readonly do: 'reset'; readonly epoch: string }
   | { readonly job: number; readonly do: 'close' }
-export type JobAnswer = SearchResult | QueryProblem | readonly FieldFacts[]
+export type JobAnswer = SearchResult | QueryProblem | FieldList
 export type Told =
   | { readonly told: 'open'; readonly seq: number; readonly epoch: string }
   | { readonly told: 'moved'; readonly seq: number; readonly epoch: string }
@@ -154,7 +154,7 @@ function* received(sent: readonly SentEntry[], read: Read): Generator<undefined,
   return entries
 }
 
-async function apply(change: Omit<Change, 'entries'>, sent: readonly SentEntry[]): Promise<void> {
+async function apply(change: Omit<IndexChange, 'entries'>, sent: readonly SentEntry[]): Promise<void> {
   await loading
   const to = current
   const read = to && (await run(to, received(sent, await reader(sent))))
@@ -278,6 +278,12 @@ function isFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EROFS'].includes(String(error.code))
 }
 
+/** Undefined when the index was lost under it. */
+async function fieldsOf(kinds: readonly string[] | undefined): Promise<FieldList | undefined> {
+  const of = current
+  return of && (await run(of, of.engine.fields(kinds, new WorkBudget(fieldsWorkMs))))?.value
+}
+
 function isOfDisk(error: unknown): boolean {
   return error instanceof IndexDamage || (error instanceof Error && 'syscall' in error)
 }
@@ -287,7 +293,7 @@ port.on('message', (job: Job) => {
     void answer(job, async () => {
       await loading
       if (job.do === 'search') return current?.engine.search(job.query)
-      return current?.engine.fields(job.kinds, new WorkBudget(fieldsWorkMs))
+      return await fieldsOf(job.kinds)
     })
     return
   }

@@ -25,6 +25,12 @@ export type IndexEntry = {
   readonly unread?: Merged
 }
 
+export type IndexChange = {
+  readonly seq: number
+  readonly entries: readonly IndexEntry[]
+  readonly removed: readonly string[]
+}
+
 export type SearchQuery = {
   /** Singular names; undefined = all. */
   readonly kinds?: readonly string[]
@@ -90,6 +96,13 @@ export type FieldFacts = {
   readonly values: readonly { readonly value: Value; readonly count: number }[]
 }
 
+export type FieldList = {
+  /** By name; of more than `fieldsMax` the commonest. */
+  readonly fields: readonly FieldFacts[]
+  /** Counting was cut when it had cost too much: fields may be missing, and values that others have more of. */
+  readonly partial?: true
+}
+
 export interface SearchIndex extends AsyncDisposable {
   /** When this has resolved, `seq` and `epoch` are known; at once when left out. Never rejects. */
   readonly opened?: Promise<void>
@@ -102,15 +115,11 @@ export interface SearchIndex extends AsyncDisposable {
    * of some seconds before, with exactly the records of that time.
    * Rejects with NodeError('search-unavailable') when the index was lost: it is empty then, with epoch ''.
    */
-  apply(change: {
-    readonly seq: number
-    readonly entries: readonly IndexEntry[]
-    readonly removed: readonly string[]
-  }): Promise<void>
+  apply(change: IndexChange): Promise<void>
   /** Rejects with NodeError('search-unavailable') when the index is lost under it, 'busy' when too many wait. */
   search(query: SearchQuery): Promise<SearchResult | QueryProblem>
-  /** Every field that records of these kinds (undefined = all) have, by name; at most `fieldsMax`, the commonest. */
-  fields(kinds?: readonly string[]): Promise<readonly FieldFacts[]>
+  /** Every field that records of these kinds (undefined = all) have. */
+  fields(kinds?: readonly string[]): Promise<FieldList>
   /** Empties the index, to be filled from the log of this epoch. Also the way back after a loss. */
   reset(epoch: string): Promise<void>
   /** Calls when the index was found damaged and thrown away. Returns how to stop. */

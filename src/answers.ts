@@ -99,6 +99,8 @@ export type Field = {
   readonly records: number
   readonly values: readonly { readonly value: unknown; readonly count: number }[]
 }
+/** `partial`: counting was cut when it had cost too much. */
+export type Fields = { readonly fields: readonly Field[]; readonly partial?: true }
 export type BatchError = string | (Problem & { readonly message?: string })
 export type BatchLine = {
   readonly i: number

@@ -95,7 +95,7 @@ export class Reader {
   }
 
   /** What there is to filter, sort and count by; of all kinds unless one is named. */
-  async fields(kind?: string, options: CallOptions = {}): Promise<{ readonly fields: readonly Answer.Field[] }> {
+  async fields(kind?: string, options: CallOptions = {}): Promise<Answer.Fields> {
     return this.#http.json(kind === undefined ? '/v1/fields' : `/v1/${pluralOf(kind)}/fields`, signalOf(options))
   }
 

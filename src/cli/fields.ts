@@ -8,7 +8,7 @@ const VALUES_SHOWN = 4
 export async function run(context: Context, kind: string | undefined): Promise<void> {
   const { out, signal } = context
   const client = await connect(context)
-  const { fields } = await client.fields(kind, { signal })
+  const { fields, partial } = await client.fields(kind, { signal })
   for (const field of fields) {
     if (out.json) await out.value(field)
     else if (out.quiet) await out.data(field.name)
@@ -17,6 +17,7 @@ export async function run(context: Context, kind: string | undefined): Promise<v
   const unused = fields.filter(({ records }) => records === 0)
   if (!out.json && !out.quiet && unused.length > 0)
     out.talk(oneLine(`no record has ${unused.map(({ name }) => name).join(', ')}`, 2_000))
+  if (partial) out.talk('counting was cut when it had cost too much: not all fields and values are here')
 
   function line({ name, type, types, unit, records, values }: (typeof fields)[number]): string {
     const what = `${type ?? types.join(' or ')}${unit === undefined ? '' : ` (${unit})`}`

@@ -16,7 +16,7 @@ const noIndex = {
   behind: 0,
   waitFor: async () => {},
   search: async () => ({ problem: 'no index here' }),
-  fields: async () => [],
+  fields: async () => ({ fields: [] }),
 }
 
 const checker = new Verifier()

@@ -205,7 +205,7 @@ describe.each(indexes)('%s', (_, open) => {
 
   test('lists the fields that records have, with types and the commonest values', async () => {
     await fill(index, catalogue)
-    const fields = await index.fields(['model'])
+    const { fields } = await index.fields(['model'])
     expect(fields.find(({ name }) => name === 'provider')).toEqual({
       name: 'provider',
       types: ['string'],
