@@ -107,18 +107,32 @@ const INERT: Content = { effective: false, writes: [] }
 
 /** The body of a genesis or put. */
 export function readDocument(bytes: Uint8Array): Content {
-  const body = decode(bytes)
-  if (!body.ok || !isMap(body.value)) return INERT
-  const { slug, f, s, t } = body.value
-  const keys = Object.keys(body.value).length
-  if (!Array.isArray(f) || !Array.isArray(s) || !Array.isArray(t)) return INERT
-  if (slug === undefined ? keys !== 3 : keys !== 4 || typeof slug !== 'string') return INERT
-
+  const body = readEntries(bytes)
+  if (body === undefined) return INERT
+  const { slug, f, s, t } = body
   const writes: Write[] = [{ says: 'absent', path: [] }]
   for (const entry of f) readField(entry, writes)
   for (const entry of s) readMembers(entry, 'member', writes)
   for (const entry of t) readText(entry, writes)
-  return typeof slug === 'string' ? { effective: true, slug, writes } : { effective: true, writes }
+  return slug === undefined ? { effective: true, writes } : { effective: true, slug, writes }
+}
+
+/** The entries of such a body, some of which may be inert; undefined when the whole op is. */
+export function readEntries(bytes: Uint8Array): Entries | undefined {
+  const body = decode(bytes)
+  if (!body.ok || !isMap(body.value)) return undefined
+  const { slug, f, s, t } = body.value
+  const keys = Object.keys(body.value).length
+  if (!Array.isArray(f) || !Array.isArray(s) || !Array.isArray(t)) return undefined
+  if (slug === undefined) return keys === 3 ? { slug, f, s, t } : undefined
+  return keys === 4 && typeof slug === 'string' ? { slug, f, s, t } : undefined
+}
+
+export type Entries = {
+  readonly slug: string | undefined
+  readonly f: readonly Value[]
+  readonly s: readonly Value[]
+  readonly t: readonly Value[]
 }
 
 /** Whether a genesis or put with this body is effective, without reading what it says. */
@@ -167,7 +181,12 @@ function readVerb(verb: Value, writes: Write[]): boolean {
 }
 
 function readField(entry: Value, writes: Write[]): boolean {
-  return Array.isArray(entry) && entry.length === 2 && readSet(entry, true, writes)
+  return isField(entry) && readSet(entry, true, writes)
+}
+
+/** Whether an entry of `f` is not inert, unless it is of the root. */
+export function isField(entry: Value): entry is readonly [Path, Value] {
+  return Array.isArray(entry) && entry.length === 2 && isPath(entry[0]) && isBounded(entry[1])
 }
 
 function readSet([path, value]: readonly Value[], whole: boolean, writes: Write[]): boolean {
@@ -203,20 +222,33 @@ function readLeaves(path: Path, map: ValueMap, writes: Write[]): boolean {
 }
 
 function readMembers(entry: Value, says: 'member' | 'no-member', writes: Write[]): boolean {
-  if (!Array.isArray(entry) || entry.length !== 2) return false
-  const [path, members] = entry as readonly Value[]
-  if (!isPath(path) || path.length === 0 || !Array.isArray(members) || members.length > ITEMS_MAX) return false
-  for (const member of members) if (!isMember(member)) return false
+  if (!areMembers(entry)) return false
+  const [path, members] = entry
   for (const member of members) writes.push({ says, path, member })
   return true
 }
 
-function readText(entry: Value, writes: Write[]): boolean {
+/** Whether an entry of `s` is not inert. */
+export function areMembers(entry: Value): entry is readonly [Path, readonly Scalar[]] {
   if (!Array.isArray(entry) || entry.length !== 2) return false
-  const [path, text] = entry as readonly Value[]
-  if (!isPath(path) || path.length === 0 || typeof text !== 'string') return false
+  const [path, members] = entry as readonly Value[]
+  if (!isPath(path) || path.length === 0 || !Array.isArray(members) || members.length > ITEMS_MAX) return false
+  for (const member of members) if (!isMember(member)) return false
+  return true
+}
+
+function readText(entry: Value, writes: Write[]): boolean {
+  if (!isText(entry)) return false
+  const [path, text] = entry
   writes.push({ says: 'text', path, text })
   return true
+}
+
+/** Whether an entry of `t` is not inert. */
+export function isText(entry: Value): entry is readonly [Path, string] {
+  if (!Array.isArray(entry) || entry.length !== 2) return false
+  const [path, text] = entry as readonly Value[]
+  return isPath(path) && path.length > 0 && typeof text === 'string'
 }
 
 function readSplice(rest: readonly Value[], writes: Write[]): boolean {

@@ -6,10 +6,11 @@
  * A fold knows the document, not the ops behind it. Where that is not enough, it says so and `merge` decides.
  */
 import type { OwnerAuthority } from './authority.ts'
-import { type Content, readBody, readDocument, type Splice, type Write } from './body.ts'
+import { type Content, readBody, readDocument, readEntries, type Splice, type Write } from './body.ts'
 import { toHex, utf8 } from './bytes.ts'
 import { scalarKey } from './equal.ts'
 import { isPlain, judgeAlone } from './judge.ts'
+import { layout } from './layout.ts'
 import { SPLICES_MAX } from './limits.ts'
 import { type Judged, judgedBy, type Merged, type ShownText } from './merge.ts'
 import { isSlug } from './names.ts'
@@ -67,14 +68,37 @@ export type First = {
 }
 
 /** The record that a genesis alone makes, which relies on no other op. */
-export function foldFirst({ id, record, owner, kind, slugHash, w, body }: First, sha256: Sha256): Merged {
-  const fold = new Fold({ record, owner, kind, registeredAt: w }, slugHash)
-  fold.takeContent(id, w, readDocument(body), sha256)
-  return fold.merged()
+export function foldFirst(first: First, sha256: Sha256): Merged {
+  const { id, record, owner, kind, slugHash, w, body } = first
+  const entries = readEntries(body)
+  const laid = entries && layout(entries)
+  if (entries === undefined || laid === undefined) {
+    const fold = new Fold({ record, owner, kind, registeredAt: w }, slugHash)
+    fold.takeContent(id, w, readDocument(body), sha256)
+    return fold.merged()
+  }
+  const slug = slugOf(entries, slugHash, sha256)
+  return {
+    record,
+    owner,
+    kind,
+    ...(slug !== undefined && { slug }),
+    live: true,
+    doc: laid.doc,
+    heads: [id],
+    conflicts: [],
+    registeredAt: w,
+    changedAt: w,
+    opCount: 1,
+    line: true,
+    texts: laid.texts.map((path) => ({ path, epoch: id, splices: 0 })),
+    sets: laid.sets,
+    registers: laid.registers,
+  }
 }
 
 /** The slug that a body gives, when it is the one that the genesis' header names. */
-export function slugOf(content: Content, slugHash: string, sha256: Sha256): string | undefined {
+export function slugOf(content: Pick<Content, 'slug'>, slugHash: string, sha256: Sha256): string | undefined {
   const { slug } = content
   return slug !== undefined && isSlug(slug) && toHex(sha256(utf8(slug))) === slugHash ? slug : undefined
 }

@@ -108,7 +108,11 @@ export function unsealedUnchecked(row: Uint8Array): Uint8Array {
 }
 
 export function locationRow({ seq, place }: Location): Uint8Array {
-  return concat(seqBytes(seq), Uint8Array.of(place >> 8, place))
+  const row = new Uint8Array(8)
+  writeSeq(row, 0, seq)
+  row[6] = place >> 8
+  row[7] = place
+  return row
 }
 
 export function readLocation(row: Uint8Array): Location | undefined {
@@ -214,10 +218,16 @@ export function timeBytes(ms: number): Uint8Array {
 /** 48 bits, big-endian, so that rows lie in arrival order. */
 function seqBytes(seq: number): Uint8Array {
   const bytes = new Uint8Array(6)
-  const view = new DataView(bytes.buffer)
-  view.setUint16(0, Math.floor(seq / 2 ** 32))
-  view.setUint32(2, seq % 2 ** 32)
+  writeSeq(bytes, 0, seq)
   return bytes
+}
+
+function writeSeq(into: Uint8Array, at: number, seq: number): void {
+  let rest = seq
+  for (let i = 5; i >= 0; i--) {
+    into[at + i] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
 }
 
 function readSeq(bytes: Uint8Array, at: number): number {
