@@ -23,7 +23,7 @@ import {
   type Withheld,
   withheldRows,
 } from './id-rows.ts'
-import { idChunkOps, idSketchChunks } from './limits.ts'
+import { idChunkOps, idRestOpsMin, idSketchChunks } from './limits.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
 import type { Log } from './replica-types.ts'
 import { idOfKey } from './rows.ts'
@@ -154,13 +154,18 @@ export class IdLog {
     }
   }
 
-  /** Writes the sketch, if one is kept, so that the next start need not make it. */
+  /** Writes what the next start would else read from frames, and the sketch, if one is kept, that it would make. */
   async close(all: ReconciledSet): Promise<void> {
     this.#isClosed = true
     await this.#writing
-    await this.#writeSketch(all).catch((error) => {
-      this.#options.log('warn', "couldn't write the sketch", { error: String(error) })
+    await this.#writeRest(all).catch((error) => {
+      this.#options.log('warn', "couldn't write what makes a start quick", { error: String(error) })
     })
+  }
+
+  async #writeRest(all: ReconciledSet): Promise<void> {
+    if (this.#isWhole && this.#tail.length >= idRestOpsMin) await this.#write(this.#tail.splice(0))
+    await this.#writeSketch(all)
   }
 
   #flush(all: ReconciledSet): void {

@@ -104,6 +104,8 @@ export const refusedIdsMax = 10_000
 export const verifiedBatchesMax = 4_096
 /** Ids in one of the rows that make a start quick: 128 KiB. */
 export const idChunkOps = 4_096
+/** Ops that have a row of their own when a node stops: to read as many from their frames takes 4 ms. */
+export const idRestOpsMin = 256
 /** Ops behind these rows that are read from their frames at a start; with more, the rows of all ops are read. */
 export const idTailOpsMax = 8_192
 /** The sketch is written when so many more rows of ids are; below, it is quicker to make than to read. */

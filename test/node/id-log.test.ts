@@ -3,7 +3,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { IdSet, Sketch, toHex } from '../../crdt/index.ts'
 import { IdLog } from '../../node/id-log.ts'
 import type { Arrival } from '../../node/id-rows.ts'
-import { idChunkOps, idSketchChunks } from '../../node/limits.ts'
+import { idChunkOps, idRestOpsMin, idSketchChunks } from '../../node/limits.ts'
 import { nativeSuite } from '../../node/native.ts'
 import { ReconciledSet } from '../../node/reconciled-set.ts'
 import { FaultyDisk } from '../support/faulty-disk.ts'
@@ -66,6 +66,26 @@ test('what arrived is told in order with where it belongs, once the log is whole
     if (told.id !== id || told.of.kind !== of.kind || told.of.owner !== of.owner) expect(told).toEqual({ id, of })
   }
   expect(n).toBe(arrivals.length)
+})
+
+test('a log that is closed leaves little to the frames, and goes on behind its last row', async () => {
+  const disk = new FaultyDisk()
+  const none = new ReconciledSet('all', new IdSet(sha256))
+  const count = 2 * idChunkOps + 2 * idRestOpsMin
+  const steps = [idRestOpsMin, idChunkOps + idRestOpsMin, count]
+  for (const [step, to] of steps.entries()) {
+    const log = open(disk)
+    const { upto } = await log.open()
+    expect(upto).toBe(steps[step - 1] ?? 0)
+    log.resume([], upto)
+    log.append(arrivals.slice(upto, to), none)
+    await log.close(none)
+  }
+  const { parts } = await open(disk).open()
+  const ids = parts.flatMap((part) =>
+    Array.from({ length: part.length / 32 }, (_, i) => part.subarray(32 * i, 32 * i + 32)),
+  )
+  expect(ids.map(toHex)).toEqual(arrivals.slice(0, count).map((arrival) => arrival.id))
 })
 
 test('rows behind a damaged one are given up, and the sketch that speaks of them', async () => {
