@@ -63,11 +63,10 @@ export class SimNetwork {
     if (host === undefined) return
     this.#hosts.delete(id)
     host.end()
-    for (const peer of host.peers()) {
-      const other = this.#hosts.get(peer)
-      const link = this.link(id, peer)
-      this.apart(id, peer)
-      this.scheduler.after(silently ? STALL_MS : link.delay(), () => other?.left(id, host))
+    for (const peer of host.peers()) this.apart(id, peer)
+    for (const other of this.#hosts.values()) {
+      if (!other.isConnectedWith(host)) continue
+      this.scheduler.after(silently ? STALL_MS : this.link(id, other.self).delay(), () => other.left(id, host))
     }
   }
 
@@ -114,7 +113,7 @@ export class SimNetwork {
     if (there.isCut || back.isCut) return
     one.met(b, two)
     this.scheduler.after(back.delay(), () => {
-      if (this.#hosts.get(b) === two && one.isConnectedWith(two)) two.met(a, one)
+      if (this.#hosts.get(b) === two && this.#hosts.get(a) === one && one.isConnectedWith(two)) two.met(a, one)
     })
   }
 

@@ -287,17 +287,22 @@ export class World {
     const rotten = new Set(this.plan.actions.flatMap((action) => (action.do === 'flip' ? [action.node] : [])))
     const roots = new Set<string>()
     const held = new Set<number>()
+    let isWaiting = false
     for (const { id, parts } of this.nodes.values()) {
       const replica = parts?.replica
       if (replica === undefined || replica.health().set === 'loading' || replica.rejudging() > 0) return false
       if (replica.health().restored || replica.damaged(1).length > 0) return false
       // Nobody may have looked at a damaged row yet, but the sweep of the node itself.
       if (rotten.has(id) && (replica.health().sweptAt ?? 0) < this.#healedAt) return false
-      if (!this.isWhole(id)) continue
+      if (!this.isWhole(id)) {
+        isWaiting ||= replica.pending().ops > 0
+        continue
+      }
       roots.add(replica.root())
       held.add(replica.counts().ops)
     }
-    const isSame = roots.size === 1 && (held.size === 1 || sinceMs > parkedCheckMs + 2 * LOOK_MS)
+    const isSettled = sinceMs > parkedCheckMs + 2 * LOOK_MS
+    const isSame = roots.size === 1 && (isSettled || (held.size === 1 && !isWaiting))
     return isSame && (await this.#partsAgree())
   }
 
