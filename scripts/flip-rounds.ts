@@ -10,8 +10,8 @@
  *   named      the node refuses to start, or says in its log, its metrics or its answers that something is damaged
  *   SILENT     an answer is another one, and nobody is told
  *
- * What the doctor says of the stopped folder is counted beside. Where the store is hurt, `peerage repair` (when the node
- * does not start) and the peer have to bring everything back: `repaired`, or `LEFT` with what still differs. Secrets
+ * What the doctor says of the stopped folder is counted beside. Where something was named, the peer has to bring
+ * everything back, and `peerage repair` where that does not help: `repaired`, or `LEFT` with what still differs. Secrets
  * cannot be got from a peer, and are left out there. Exit 1 when a trial was silent, or something was left.
  */
 import { cp, mkdtemp, rm } from 'node:fs/promises'
@@ -20,7 +20,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Running, startNode } from '../test/support/start-node.ts'
 import { mulberry } from './bench/record.ts'
-import { type Answers, askAll, CONTENT, differing, later } from './flip-rounds/answers.ts'
+import { type Answers, askAll, CONTENT, differing, later, partingOf } from './flip-rounds/answers.ts'
 import { damage, type Fault } from './flip-rounds/damage.ts'
 import { command, filesOf, makeFolder } from './flip-rounds/folder.ts'
 
@@ -135,18 +135,26 @@ function warnings(node: Running): string[] {
 
 /** Brings the folder back as its operator would; answers what still differs, '' when nothing does. */
 async function repair(before: Answers, opened: boolean): Promise<string> {
-  if (!opened) {
-    const { code, said } = await command(['repair', '--data', trial])
-    if (code !== 0) return `repair says ${lastLine(said)}`
-  }
+  const left = opened ? await leftAfterSync(before) : 'it does not start'
+  if (left === '') return ''
+  const { code, said } = await command(['repair', '--data', trial])
+  return code === 0 ? leftAfterSync(before) : `repair says ${lastLine(said)}`
+}
+
+/** What differs when the node has been with the peer for a while. */
+async function leftAfterSync(before: Answers): Promise<string> {
   await using node = await startNode({ data: trial, join: peer.multiaddrs }).catch(() => undefined)
   if (node === undefined) return 'the node does not start'
-  let other: string[] = []
-  for (const until = performance.now() + REPAIRED_MS; performance.now() < until; await later(300)) {
-    other = differing(before, await askAll(node.http, kind, ids), CONTENT)
+  for (const until = performance.now() + REPAIRED_MS; ; await later(300)) {
+    const after = await askAll(node.http, kind, ids)
+    const other = differing(before, after, CONTENT)
     if (other.length === 0) return ''
+    if (performance.now() > until)
+      return other
+        .slice(0, 2)
+        .map((name) => partingOf(before, after, name))
+        .join('; ')
   }
-  return other.slice(0, 4).join(', ')
 }
 
 async function whatIsUsual(): Promise<{ answers: Answers; usual: ReadonlySet<string> }> {

@@ -28,8 +28,12 @@ export async function askAll(
     return JSON.stringify({ did, peer_id, records, ops, root, pending, state_hash })
   })
   await ask('ops', () => opsOf(http))
-  await ask('list', () => pages(http, `/v1/${kind.plural}?limit=500`))
-  await ask('changes', () => pages(http, '/v1/changes?limit=1000'))
+  await ask('list', async () => {
+    // Records of one moment stand in the order in which they arrived.
+    const listed = (await pages(http, `/v1/${kind.plural}?limit=500`)).flatMap((page) => JSON.parse(page).items)
+    return JSON.stringify(listed.sort((a, b) => (a.id < b.id ? -1 : 1)))
+  })
+  await ask('changes', async () => (await pages(http, '/v1/changes?limit=1000')).join(''))
   for (const [i, body] of SEARCHES.entries()) {
     await ask(`search ${i}`, async () => {
       const { items, facets, total } = JSON.parse(await text(http, '/v1/search', body))
@@ -47,6 +51,15 @@ export async function askAll(
 /** Questions that are answered otherwise. `only` some of them. */
 export function differing(before: Answers, after: Answers, only: RegExp = /./): string[] {
   return [...before].filter(([name, text]) => only.test(name) && after.get(name) !== text).map(([name]) => name)
+}
+
+/** Where two answers part, for people. */
+export function partingOf(before: Answers, after: Answers, name: string): string {
+  const [one, other] = [before.get(name) ?? '', after.get(name) ?? '']
+  let at = 0
+  while (at < one.length && one[at] === other[at]) at++
+  const around = (text: string) => text.slice(Math.max(0, at - 30), at + 50)
+  return `${name}: "${around(one)}" is now "${around(other)}"`
 }
 
 /** What does not depend on the order in which ops arrived here. */
@@ -91,16 +104,14 @@ async function opsOf(http: string): Promise<string> {
   return JSON.stringify({ isWhole, ids: ids.sort() })
 }
 
-async function pages(http: string, first: string): Promise<string> {
-  let all = ''
+async function pages(http: string, first: string): Promise<string[]> {
+  const all: string[] = []
   for (let path: string | undefined = first; path !== undefined; ) {
     const response: Response = await good(await fetch(http + path))
-    const body = await response.text()
-    const next: string | undefined = response.headers.get('link')?.match(/^<(.+)>; rel="next"$/)?.[1]
-    all += next === undefined ? body : body.replaceAll(next, '')
-    path = next
+    all.push(await response.text())
+    path = response.headers.get('link')?.match(/^<(.+)>; rel="next"$/)?.[1]
   }
-  return all.replace(/"next_cursor":"[^"]*"/g, '')
+  return all
 }
 
 async function text(http: string, path: string, body?: unknown): Promise<string> {
