@@ -1,21 +1,23 @@
 /**
- * HTTP figures: `npm run http-bench [-- --seconds 2] [--rounds 7] [--connections 2000]`. One JSON line each on stdout.
+ * HTTP figures: `npm run http-bench [-- --seconds 2] [--rounds 7] [--connections 2000] [--only register]`. One JSON line
+ * each on stdout, all of them also under .out/bench/.
  *
  *   record     GET of a record beside bare hono answering the same bytes: paired, in turns, the ratio of each pair; also by
  *              the processor time that each server spent on an answer, which neighbours on the machine disturb less
  *   not-modified, list, search   the node alone, requests a second
  *   many       that many connections at once with a mixed load: reads, lists, searches; errors must be 0
- *   register   100 clients that register at once, each one record after the other: p50 and p99
+ *   register   one client, then 100 at once, each registers one record after the other, acknowledged after a synced
+ *              commit: p50 and p99
  *
  * The node is started as a user starts it, the bare server and the client are processes of their own. On a shared
  * machine only the ratios mean much. Exit 1 when a connection of `many` or a registration failed.
  */
 import { type ChildProcess, fork } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { startNode } from '../test/support/start-node.ts'
+import { type Running, startNode } from '../test/support/start-node.ts'
 import { quantile } from './bench/quantile.ts'
 import type { Bare } from './http-bench/bare.ts'
 import type { Result, Task } from './http-bench/load.ts'
@@ -28,6 +30,7 @@ const { values: options } = parseArgs({
     seconds: { type: 'string', default: '2' },
     rounds: { type: 'string', default: '7' },
     connections: { type: 'string', default: '2000' },
+    only: { type: 'string' },
   },
 })
 const ms = Number(options.seconds) * 1000
@@ -35,9 +38,28 @@ const rounds = Number(options.rounds)
 
 const folder = await mkdtemp(join(tmpdir(), 'peerage-http-bench-'))
 const children: ChildProcess[] = []
+const lines: string[] = []
 let failed = false
 try {
   await using node = await startNode({ data: folder, offline: true, more: ['--sample', '--log-level', 'warn'] })
+  if (options.only !== 'register') await reads(node)
+  for (const [clients, each] of [
+    [1, 300],
+    [100, 20],
+  ] as const) {
+    const registering = await registerAtOnce(node.http, node.token, clients, each)
+    failed ||= registering.errors > 0
+    report('register', registering)
+  }
+} finally {
+  for (const child of children) child.kill()
+  await rm(folder, { recursive: true, force: true })
+}
+await mkdir('.out/bench', { recursive: true })
+await writeFile(`.out/bench/http-${new Date().toISOString().replaceAll(':', '-')}.jsonl`, `${lines.join('\n')}\n`)
+process.exitCode = failed ? 1 : 0
+
+async function reads(node: Running): Promise<void> {
   const load = started('load.ts')
   const run = (task: Task) => asked<Result>(load, task)
   const port = Number(new URL(node.http).port)
@@ -121,15 +143,7 @@ try {
     p50_ms: round2(quantile(many.latencies, 0.5)),
     p99_ms: round2(quantile(many.latencies, 0.99)),
   })
-
-  const registering = await registerAtOnce(node.http, node.token, 100, 20)
-  failed ||= registering.errors > 0
-  report('register', registering)
-} finally {
-  for (const child of children) child.kill()
-  await rm(folder, { recursive: true, force: true })
 }
-process.exitCode = failed ? 1 : 0
 
 async function registerAtOnce(url: string, token: string, clients: number, each: number) {
   const latencies: number[] = []
@@ -141,7 +155,11 @@ async function registerAtOnce(url: string, token: string, clients: number, each:
       const answer = await fetch(`${url}/v1/agents`, {
         method: 'POST',
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ name: `bench-${name}-${n}`, description: 'Made to be counted.', version: '1.0.0' }),
+        body: JSON.stringify({
+          name: `bench-${clients}-${name}-${n}`,
+          description: 'Made to be counted.',
+          version: '1.0.0',
+        }),
       })
       await answer.text()
       latencies.push(performance.now() - from)
@@ -197,5 +215,7 @@ function round2(value: number): number {
 }
 
 function report(figure: string, facts: object): void {
-  console.log(JSON.stringify({ figure, ...facts }))
+  const line = JSON.stringify({ figure, ...facts })
+  lines.push(line)
+  console.log(line)
 }
