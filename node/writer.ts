@@ -2,7 +2,9 @@
  * The one writer: whatever waits when the disk is free goes in as one group, one batch, one sync.
  *
  * Strangers' ops and local writes meet here and nowhere else, so each is decided on a set that does not change under
- * it. Nobody is answered, and nothing is announced, before the batch is on disk and the journal holds what was signed.
+ * it. Nobody is answered, and nothing is announced, before the batch is on disk and the journal holds what was signed:
+ * what a power cut took from here and peers still have, this key would sign beside at the next start. Gossip could go
+ * once the journal alone is synced, but that takes as long as the batch, which is synced at the same time.
  */
 import { type Op, type OpId, type ParsedFrame, type RecordId, signOps } from '../crdt/index.ts'
 import type { Admission, Arrived } from './admit.ts'
