@@ -17,7 +17,7 @@ import { type Bits, clearBit, hasBit, keepBits } from './search-bits.ts'
 import { SegmentBuilder, Vocabulary } from './search-builder.ts'
 import { codeAt, countUses, firstValue } from './search-column.ts'
 import { collapse } from './search-copies.ts'
-import { countValues, facetOfCodes } from './search-facets.ts'
+import { countSteps, countValues, facetOfCodes } from './search-facets.ts'
 import type { Tables } from './search-fields.ts'
 import { isProblem, lastSegment, type Plan, planOf } from './search-filter.ts'
 import { docsIn, type Found, foundIn } from './search-found.ts'
@@ -275,14 +275,14 @@ export class SearchEngine {
       const sets = segments.map((segment) => filter.match(segment, budget))
       const found = foundIn(segments, sets)
       const fields: FieldFacts[] = []
+      // Its own, since others count meanwhile. Values that come later are of no segment that is looked at.
+      const counts = new Uint32Array(values.size)
       const own = found.total === 0 ? [] : [idFacts(found)]
       for (const path of new Set([...OWN_TIMES, ...segments.flatMap(({ columns }) => [...columns.keys()])])) {
         if (budget.isSpent()) break
-        const counted = countValues(found, [path], values, budget)
-        yield
+        const counted = yield* countSteps(found, [path], counts, budget)
         if (counted.records === 0) continue
-        fields.push({ name: path, records: counted.records, ...factsOf(counted, values, budget) })
-        yield
+        fields.push({ name: path, records: counted.records, ...(yield* factsOf(counted, values, budget)) })
       }
       return { fields: listed([...own, ...fields]), ...(budget.wasSpent && { partial: true }) }
     } finally {

@@ -16,7 +16,18 @@ let counts = new Uint32Array(0)
 
 /** Documents by value of any of the paths; one with a value in several of them counts once. */
 export function countValues(found: Found, paths: readonly string[], values: Values, budget: WorkBudget): CodeCounts {
-  const counted = new CountedValues(values)
+  if (counts.length < values.size) counts = new Uint32Array(values.size * 2)
+  return drained(countSteps(found, paths, counts, budget))
+}
+
+/** The same in steps of a segment. `counts` has room for every value, all zero, and is so again at the end. */
+export function* countSteps(
+  found: Found,
+  paths: readonly string[],
+  counts: Uint32Array,
+  budget: WorkBudget,
+): Generator<undefined, CodeCounts> {
+  const counted = new CountedValues(counts)
   for (const part of found.parts) {
     if (part.count === 0 || budget.isSpent()) continue
     const columns = paths.flatMap((path) => part.segment.columns.get(path) ?? [])
@@ -24,28 +35,30 @@ export function countValues(found: Found, paths: readonly string[], values: Valu
     if (columns.length === 1 && column) countColumn(column, part, counted)
     else if (columns.length > 1) countTogether(columns, part, counted)
     for (const path of paths) countOwnArray(path, part, counted, budget)
+    yield
   }
   return counted.take()
 }
 
 class CountedValues {
-  readonly values: Values
+  readonly #counts: Uint32Array
   readonly #met: number[] = []
   readonly others = new Map<Leaf, number>()
   /** Documents with a value, where one path was asked for. */
   records = 0
 
-  constructor(values: Values) {
-    this.values = values
-    if (counts.length < values.size) counts = new Uint32Array(values.size * 2)
+  constructor(counts: Uint32Array) {
+    this.#counts = counts
   }
 
   add(value: number, times: number): void {
+    const counts = this.#counts
     if (counts[value] === 0) this.#met.push(value)
     counts[value] = (counts[value] as number) + times
   }
 
   take(): CodeCounts {
+    const counts = this.#counts
     const codes = Uint32Array.from(this.#met)
     const times = codes.map((code) => counts[code] as number)
     for (const code of codes) counts[code] = 0
@@ -173,17 +186,41 @@ export function facetOf(counted: ReadonlyMap<Leaf, number>, most: number = facet
 }
 
 /** The same of counts by code, without making a text of each value: only of those that may be among the first. */
-export function facetOfCodes({ codes, times, others }: CodeCounts, values: Values, budget: WorkBudget): Facet {
+export function facetOfCodes(counted: CodeCounts, values: Values, budget: WorkBudget): Facet {
+  return drained(facetSteps(counted, values, budget))
+}
+
+/** In steps of some thousand values. */
+export function* facetSteps(
+  { codes, times, others }: CodeCounts,
+  values: Values,
+  budget: WorkBudget,
+): Generator<undefined, Facet> {
   const first = new FirstValues(facetValuesMax)
-  for (const [leaf, count] of others) first.add(leaf, count)
+  let looked = 0
+  for (const [leaf, count] of others) {
+    if (++looked % VALUES_A_STEP === 0) yield
+    if (looked % 512 === 511 && first.isFull && budget.isSpent()) break
+    if (count >= first.least) first.add(leaf, count)
+  }
   for (let i = 0; i < codes.length; i++) {
     const count = times[i] as number
+    if (i % VALUES_A_STEP === VALUES_A_STEP - 1) yield
     if (count < first.least) continue
     if (i % 512 === 511 && first.isFull && budget.isSpent()) break
     const code = codes[i] as number
     if (count > first.least || values.mayComeBefore(code, first.last)) first.add(values.leaf(code), count)
   }
   return first.facet()
+}
+
+const VALUES_A_STEP = 8_192
+
+function drained<T>(steps: Generator<undefined, T>): T {
+  for (;;) {
+    const { done, value } = steps.next()
+    if (done) return value
+  }
 }
 
 /** The first of many values in the order of a facet. */

@@ -1,7 +1,7 @@
 /** What an index says of its fields: types, and the commonest values. */
 import { fieldsMax, fieldValuesMax } from './limits.ts'
 import type { FieldFacts } from './search.ts'
-import { type CodeCounts, facetOfCodes } from './search-facets.ts'
+import { type CodeCounts, facetSteps } from './search-facets.ts'
 import { type Leaf, PRESENT } from './search-fields.ts'
 import { docsIn, type Found } from './search-found.ts'
 import { FirstPositions, type Position } from './search-order.ts'
@@ -16,11 +16,18 @@ export function typeOf(leaf: Leaf): Type {
   return leaf === PRESENT ? 'other' : (typeof leaf as Type)
 }
 
-export function factsOf(counted: CodeCounts, values: Values, budget: WorkBudget): Pick<FieldFacts, 'types' | 'values'> {
+/** In steps. */
+export function* factsOf(
+  counted: CodeCounts,
+  values: Values,
+  budget: WorkBudget,
+): Generator<undefined, Pick<FieldFacts, 'types' | 'values'>> {
   const types = new Set<Type>()
   for (const leaf of counted.others.keys()) types.add(typeOf(leaf))
   for (const code of counted.codes) types.add(values.typeOf(code) ?? typeOf(values.leaf(code)))
-  return { types: [...types].sort(), values: facetOfCodes(counted, values, budget).slice(0, fieldValuesMax) }
+  yield
+  const facet = yield* facetSteps(counted, values, budget)
+  return { types: [...types].sort(), values: facet.slice(0, fieldValuesMax) }
 }
 
 /** By name, of too many those that most records have. */

@@ -124,6 +124,7 @@ function nearestWords(text: string, segments: readonly Segment[], budget: WorkBu
     if (budget.isSpent()) break
     const { masks, starts } = words
     for (let word = 0; word < masks.length; word++) {
+      if (word % 65_536 === 65_535 && budget.isSpent()) break
       const own = masks[word] as number
       // An edit changes two letters at most: one goes, another comes.
       if (own === 0 || ones(own ^ mask) > 2 * allowed) continue
@@ -131,7 +132,15 @@ function nearestWords(text: string, segments: readonly Segment[], budget: WorkBu
       if (Math.abs(length - text.length) <= allowed) candidates.add(wordAt(words, word))
     }
   }
-  return nearest(text, candidates, (word) => isNamed(word, segments)).slice(0, corrections)
+  return nearest(text, within(candidates, budget), (word) => isNamed(word, segments)).slice(0, corrections)
+}
+
+function* within<T>(all: Iterable<T>, budget: WorkBudget): Generator<T> {
+  let at = 0
+  for (const each of all) {
+    if (++at % 512 === 0 && budget.isSpent()) return
+    yield each
+  }
 }
 
 function isNamed(word: string, segments: readonly Segment[]): boolean {

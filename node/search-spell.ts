@@ -30,33 +30,42 @@ export function editsAllowed(word: string): number {
   return word.length >= 8 ? 2 : word.length >= 4 ? 1 : 0
 }
 
+/** Three rows of the table of edits, used again and again. */
+let rows = [new Uint16Array(64), new Uint16Array(64), new Uint16Array(64)] as const
+
 /**
  * Insertions, deletions, replacements and swaps of neighbours between two words; any number above `most` stands for
- * "more". The work is bounded by the product of the lengths, which are those of words.
+ * "more". Only what is at most so far from the diagonal is looked at, so the work grows with the length alone.
  */
 export function editDistance(a: string, b: string, most: number): number {
   if (Math.abs(a.length - b.length) > most) return most + 1
-  let twoBack: number[] = []
-  let back = Array.from({ length: b.length + 1 }, (_, j) => j)
+  const size = b.length + 2
+  if (size > rows[0].length) rows = [new Uint16Array(size), new Uint16Array(size), new Uint16Array(size)]
+  let [twoBack, back, row] = rows
+  for (let j = 0; j <= b.length; j++) back[j] = Math.min(j, most + 1)
   for (let i = 1; i <= a.length; i++) {
-    const row = [i]
-    let least = i
-    for (let j = 1; j <= b.length; j++) {
-      const same = a[i - 1] === b[j - 1]
-      let edits = Math.min(
-        (back[j] as number) + 1,
-        (row[j - 1] as number) + 1,
-        (back[j - 1] as number) + (same ? 0 : 1),
-      )
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+    const from = Math.max(1, i - most)
+    const to = Math.min(b.length, i + most)
+    row[from - 1] = from === 1 ? i : most + 1
+    let least = from === 1 ? i : most + 1
+    const letter = a.charCodeAt(i - 1)
+    for (let j = from; j <= to; j++) {
+      const other = b.charCodeAt(j - 1)
+      let edits = (back[j - 1] as number) + (letter === other ? 0 : 1)
+      // Above the band nothing was reckoned.
+      const above = j === i + most ? most + 1 : (back[j] as number)
+      edits = Math.min(edits, above + 1, (row[j - 1] as number) + 1)
+      if (i > 1 && j > 1 && letter === b.charCodeAt(j - 2) && a.charCodeAt(i - 2) === other) {
         edits = Math.min(edits, (twoBack[j - 2] as number) + 1)
       }
-      row.push(edits)
+      row[j] = edits
       if (edits < least) least = edits
     }
     if (least > most) return most + 1
+    const spare = twoBack
     twoBack = back
     back = row
+    row = spare
   }
   return back[b.length] as number
 }

@@ -3,8 +3,10 @@
  * JSON lines on stdout. With CATALOG_DATA the records are the real ones, again and again under other names; without it
  * they are made.
  *
- *   fill        records/s into an empty index, until all can be found; disk and memory then
+ *   fill        records/s into an empty index, until all can be found, with the processor time of both threads and of
+ *               making the records; disk and memory then
  *   at-rest     each class of query, nothing else going on: ms from asking to having the answer, by this thread's clock
+ *   fields      the list of all fields with their commonest values
  *   work        the same in this thread, by the time that the processor spends on it: on a busy machine too
  *   ingesting   the same while records come in at `--rate` a second, half of them new and half changed; how far the
  *               index is behind at worst, and the longest that this thread's event loop stood still
@@ -59,17 +61,23 @@ async function measure(n: number): Promise<void> {
       await using index = await SegmentIndex.open(path)
       await index.reset('bench')
       const begun = performance.now()
+      const used = process.cpuUsage()
       for (; seq < n; seq += BATCH) await add(index, seq, Math.min(BATCH, n - seq))
       const seconds = (performance.now() - begun) / 1_000
+      const { user, system } = process.cpuUsage(used)
       await settled(path)
       report('fill', n, {
         records_per_second: n / seconds,
+        cpu_us_per_record: (user + system) / n,
         disk_bytes_per_record: (await sizeOf(path)) / n,
         rss_mb: process.memoryUsage.rss() / 1e6,
         rss_mb_more_than_before: (process.memoryUsage.rss() - before) / 1e6,
       })
       for (const [name, query] of Object.entries(CLASSES))
         report('at-rest', n, { query: name, ...(await ask(index, drawn, query)) })
+      const counted = performance.now()
+      const { fields, partial = false } = await index.fields()
+      report('fields', n, { fields: fields.length, ms: performance.now() - counted, partial })
       const ingest = ingesting(index, n)
       for (const [name, query] of Object.entries(CLASSES))
         report('ingesting', n, { query: name, ...(await ask(index, drawn, query)) })
