@@ -269,8 +269,8 @@ export class Group {
   }
 
   /**
-   * Takes a good copy of an op that is held, but whose row is damaged, which changes no record; or whose body was missing,
-   * and then the record says more.
+   * Takes a good copy of an op that is held, but whose row is damaged, which changes no record unless it waited for this
+   * to be judged again; or whose body was missing, and then the record says more.
    */
   async takeAgain(op: Op, carrier: Carrier): Promise<void> {
     const state = this.#states.get(op.header.record)
@@ -289,13 +289,10 @@ export class Group {
       )
       return
     }
-    if (
-      !this.#store.lacksBody(op.id) ||
-      state === undefined ||
-      state.isBroken ||
-      (await this.#load(state)) !== undefined
-    )
-      return
+    if (state === undefined || state.isBroken) return
+    // What became of its authority meanwhile could not be told without this op.
+    if (!this.#store.lacksBody(op.id) && !(await this.#isOutdated(state.before))) return
+    if ((await this.#load(state)) !== undefined) return
     state.ops = state.ops!.map((other) => (other.id === op.id ? op : other))
     state.dirty = true
     state.again = true
@@ -386,7 +383,11 @@ export class Group {
     const waiting: OpId[] = []
     for (const [owner, before] of this.#authoritiesBefore) {
       const after = this.#authorities.get(owner)!
-      if (!this.#authorityOps.some((op) => op.header.record === after.record && after.changesOthers(op))) continue
+      const { record } = after
+      // One that was damaged was left out meanwhile: what was merged without it may say otherwise with it.
+      const isRepaired = this.#repaired.values().some((op) => op.header.record === record)
+      if (!isRepaired && !this.#authorityOps.some((op) => op.header.record === record && after.changesOthers(op)))
+        continue
       for (const via of before.vias()) if (before.stamp([via]) !== after.stamp([via])) waiting.push(via)
     }
     return waiting

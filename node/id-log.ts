@@ -218,7 +218,8 @@ export class IdLog {
 export async function* arrivalsSince(store: Store, since: number): AsyncIterable<Arrival> {
   for await (const { seq, frame } of store.framesSince(since)) {
     const unknown = [...new Set(frame.entries.filter(({ op }) => !op.header.genesis).map(({ op }) => op.header.record))]
-    const merged = new Map((await store.records(unknown)).map((record, i) => [unknown[i]!, record]))
+    const records = await store.recordsOrBroken(unknown)
+    const merged = new Map(records.map((record, i) => [unknown[i]!, record === 'broken' ? undefined : record]))
     for (const [place, { op }] of frame.entries.entries()) {
       if (seq + place <= since) continue
       yield { id: op.id, seq: seq + place, of: belongingOf(op.header, merged.get(op.header.record)) }

@@ -96,6 +96,15 @@ export class OpSet {
     }
   }
 
+  /** No such ops are held. */
+  remove(ids: readonly OpId[]): void {
+    for (const id of ids) {
+      if (this.#arrived?.delete(id) || this.#withheld.has(id)) continue
+      this.#delete(id)
+    }
+    this.#all.forgetSketch()
+  }
+
   /** Waits for its time: known for as long. */
   park(id: OpId, of: Belonging): void {
     if (this.#arrived !== undefined || this.#all.has(id)) return

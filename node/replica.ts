@@ -570,7 +570,8 @@ export class Replica implements ReplicaFace {
       if (found.length >= limit) break
     }
     const ids = [...new Set(found.map(({ op }) => op.header.record))]
-    const kinds = new Map((await this.#store.records(ids)).map((merged, i) => [ids[i]!, merged?.kind ?? '']))
+    const records = await this.#store.recordsOrBroken(ids)
+    const kinds = new Map(records.map((record, i) => [ids[i]!, typeof record === 'object' ? record.kind : '']))
     return found.map(({ seq, op: { id, header } }) => ({
       seq,
       op: id,

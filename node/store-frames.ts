@@ -179,6 +179,24 @@ export class StoreFrames {
     }
   }
 
+  /** Ids whose row points to a good frame that does not hold them: the key itself is damaged. Reads every frame. */
+  async strays(): Promise<OpId[]> {
+    const bySeq = new Map<number, OpId[]>()
+    for await (const [key, row] of this.#parts.disk.entries(opRows)) {
+      const seq = readLocation(row)?.seq ?? -1
+      const others = bySeq.get(seq)
+      if (others === undefined) bySeq.set(seq, [idOfKey(key)])
+      else others.push(idOfKey(key))
+    }
+    const strays: OpId[] = []
+    for (const [seq, ids] of bySeq) {
+      const stored = await this.frame(seq)
+      const inside = new Set(stored?.frame.entries.map(({ op }) => op.id))
+      if (stored !== undefined) strays.push(...ids.filter((id) => !inside.has(id)))
+    }
+    return strays
+  }
+
   #readFrame(seq: number, row: Uint8Array): StoredFrame | undefined {
     if (isGoneFrame(row)) return undefined
     const read = readFrame(row, this.#parts)

@@ -6,6 +6,7 @@
  * from the frames that are there (aside.ts). So it is when the counts are damaged.
  */
 import { emptyStore, rowsOf, setAside } from './aside.ts'
+import type { Disk } from './disk.ts'
 import { NodeError } from './errors.ts'
 import { openCheckBytes } from './limits.ts'
 import {
@@ -19,6 +20,7 @@ import {
   type Meta,
   markerKey,
   metaKey,
+  opRows,
   readCounts,
   readMarker,
   readMeta,
@@ -66,7 +68,7 @@ export async function openRows(options: StoreOptions): Promise<Opened> {
       ? 'it was being built anew'
       : counts === undefined
         ? 'its counts are damaged'
-        : marker === undefined && (await lacksFrames(options, counts.seq))
+        : marker === undefined && (await lacksFrames(options, counts))
           ? 'batches of it are lost'
           : undefined
   const checkMs = clock.monotonic() - began
@@ -79,19 +81,29 @@ export async function openRows(options: StoreOptions): Promise<Opened> {
 }
 
 /** Whether the newest arrival numbers, up to the last one, are not all covered by frames. */
-async function lacksFrames({ disk, sha256 }: StoreOptions, seq: number): Promise<boolean> {
+async function lacksFrames(options: StoreOptions, { seq, ops }: Counts): Promise<boolean> {
+  const { disk, sha256 } = options
   let next = seq + 1
   let bytes = 0
+  let isUnsure = false
   for await (const [key, row] of disk.entries({ ...framesFrom(0), reverse: true })) {
     const first = seqOfFrameKey(key)
-    // How many ops a damaged row had it does not say; its ops are missed by whoever reads them.
-    const count = frameCount(row, sha256) ?? next - first
-    if (first + count !== next) return true
+    const count = frameCount(row, sha256)
+    // How many ops a damaged one had it does not say: a lost one may lie behind it.
+    if (count === undefined) isUnsure = true
+    else if (first + count !== next) return true
     next = first
     bytes += row.length
-    if (bytes >= openCheckBytes) return false
+    if (bytes >= openCheckBytes) break
   }
-  return next !== 1
+  if (bytes < openCheckBytes && next !== 1) return true
+  return isUnsure && (await countOf(disk)) !== ops
+}
+
+async function countOf(disk: Disk): Promise<number> {
+  let ops = 0
+  for await (const _ of disk.keys(opRows)) ops++
+  return ops
 }
 
 function corrupt(what: string): NodeError {

@@ -4,7 +4,7 @@
  * A record whose row does not read back as written is merged again from its ops.
  */
 import { decodeMerged, encodeMerged, type Merged, merge, type Op, type OpId, type RecordId } from '../crdt/index.ts'
-import type { Put } from './disk.ts'
+import type { Del, Put } from './disk.ts'
 import { NodeError } from './errors.ts'
 import { recordCacheBytesMax, recordOpsCacheBytesMax } from './limits.ts'
 import { Lru } from './lru.ts'
@@ -14,6 +14,7 @@ import {
   kindAfter,
   kindKey,
   noteKey,
+  opRows,
   RECOUNT,
   recordKey,
   recordsAfter,
@@ -160,7 +161,9 @@ export class StoreRecords {
 
   async #readRecord(id: RecordId, row: Uint8Array): Promise<Merged | undefined> {
     const value = unsealed(row, this.#parts.sha256)
-    if (value !== undefined) return this.#judgedNow(decodeMerged(value, this.#parts.sha256), this.#parts.commits())
+    const merged = value && decodeMerged(value, this.#parts.sha256)
+    // Keys rot too: a good row may lie where another belongs.
+    if (merged?.record === id) return this.#judgedNow(merged, this.#parts.commits())
     this.#parts.log('error', 'a record on disk is damaged; merging it again from its ops', { record: id })
     await this.#noteRecount()
     return this.#rebuild(id)
@@ -183,20 +186,29 @@ export class StoreRecords {
     this.#isRecountNoted = true
   }
 
-  /** Live records by kind, as their rows have it; undefined where the counts need not be doubted. Only while nobody writes. */
-  async recounted(): Promise<Counts['records'] | undefined> {
+  /**
+   * Ops and live records by kind, as their rows have it, and rows that lie where no record belongs; undefined where the
+   * counts need not be doubted. Only while nobody writes.
+   */
+  async recounted(
+    isDoubtful: boolean,
+  ): Promise<(Omit<Counts, 'seq'> & { readonly strays: readonly Del[] }) | undefined> {
     const { disk, sha256 } = this.#parts
-    if ((await disk.get(noteKey(RECOUNT))) === undefined) return undefined
+    if (!isDoubtful && (await disk.get(noteKey(RECOUNT))) === undefined) return undefined
     const live: Record<string, number> = Object.create(null)
-    for await (const [, row] of disk.entries(recordsAfter(undefined))) {
+    const strays: Del[] = []
+    for await (const [key, row] of disk.entries(recordsAfter(undefined))) {
       const value = unsealed(row, sha256)
       // One that cannot be mended yet: it is counted when it can.
       if (value === undefined) return undefined
       const merged = decodeMerged(value, sha256)
-      if (merged.live) live[merged.kind] = (live[merged.kind] ?? 0) + 1
+      if (merged.record !== idOfKey(key)) strays.push({ key })
+      else if (merged.live) live[merged.kind] = (live[merged.kind] ?? 0) + 1
     }
+    let ops = 0
+    for await (const _ of disk.keys(opRows)) ops++
     this.#isRecountNoted = false
-    return live
+    return { ops, records: live, strays }
   }
 
   /**

@@ -155,13 +155,14 @@ export class Store {
     if (first !== undefined) await this.#disk.compact?.({ gte: frameKey(first), lte: frameKey(Math.max(...frames)) })
   }
 
-  /** Counts live records anew, where a damaged row has made the counts doubtful. Only while nobody writes. */
-  async recount(): Promise<void> {
-    const records = await this.#records.recounted()
-    if (records === undefined) return
-    const counts = { ...this.#counts, records }
-    const changes = [{ key: countsKey, value: sealed(countsRow(counts), this.sha256) }, { key: noteKey(RECOUNT) }]
-    await this.#disk.batch(changes, { sync: true })
+  /** Counts anew, where a damaged row has made the counts doubtful. Only while nobody writes. */
+  async recount(isDoubtful: boolean): Promise<void> {
+    const recounted = await this.#records.recounted(isDoubtful)
+    if (recounted === undefined) return
+    const { strays, ...counted } = recounted
+    const counts = { ...this.#counts, ...counted }
+    const put = { key: countsKey, value: sealed(countsRow(counts), this.sha256) }
+    await this.#disk.batch([put, { key: noteKey(RECOUNT) }, ...strays], { sync: true })
     this.#counts = counts
   }
 
@@ -259,6 +260,10 @@ export class Store {
 
   noteGood(ids: readonly OpId[]): void {
     this.#frames.noteGood(ids)
+  }
+
+  strays(): Promise<OpId[]> {
+    return this.#frames.strays()
   }
 
   onDamage(call: () => void): void {

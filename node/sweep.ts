@@ -50,6 +50,8 @@ export class Sweep {
   /** Of this pass: records whose row is to be made anew, and rows that were. */
   #records = new Set<RecordId>()
   #mended = 0
+  /** A key may have become another: then one op lacks its row, and a row tells of an op that there never was. */
+  #mayStray = false
   #sweptAt: number | undefined
   #cancel: (() => void) | undefined
   #running: Promise<void> = Promise.resolve()
@@ -92,7 +94,7 @@ export class Sweep {
 
   /** Answers how long to wait before the next. */
   async #step(): Promise<number> {
-    const { disk, store, clock } = this.#options
+    const { disk, store, set, clock, alone } = this.#options
     const { seq: last } = store.counts
     if (this.#next === 1) this.#began = clock.monotonic()
     const good: StoredFrame[] = []
@@ -117,7 +119,8 @@ export class Sweep {
     if (isEnd && this.#expected !== undefined && this.#expected <= last) store.noteLost(this.#expected, last + 1)
     await this.#checkRows(good)
     if (isEnd || this.#records.size >= sweepRecordsMax) await this.#mendRecords()
-    if (isEnd) await this.#options.alone(() => store.recount())
+    if (isEnd && this.#mayStray) await this.#dropStrays()
+    if (isEnd) await alone(() => store.recount(set.state === 'differs'))
     if (!isEnd) return this.#hurried ? sweepHurryMs : sweepMs
     this.#ended()
     return sweepRestMs
@@ -145,8 +148,11 @@ export class Sweep {
     const ops = frames.flatMap(({ seq, frame }) => frame.entries.map(({ op }, place) => ({ op, seq, place })))
     for (const { op } of ops) {
       const { genesis, record, via, type } = op.header
-      if (isAuthorityType(type)) wanted.push({ key: authorityKey(record, op.id), value: NOTHING })
-      else records.add(record)
+      if (isAuthorityType(type)) {
+        wanted.push({ key: authorityKey(record, op.id), value: NOTHING })
+        continue
+      }
+      records.add(record)
       if (genesis !== undefined) wanted.push({ key: kindKey(genesis.kind, record), value: NOTHING })
       if (via !== undefined) wanted.push({ key: viaKey(via, record), value: NOTHING })
     }
@@ -179,10 +185,26 @@ export class Sweep {
       if (puts.length === 0) return
       await disk.batch(puts, { sync: true })
       this.#mended += puts.length
+      this.#mayStray ||= back.length > 0
       store.noteGood(back.map(({ op }) => op.id))
       const merged = await store.storedRecords([...new Set(back.map(({ op }) => op.header.record))])
       const byRecord = new Map(merged.map((record) => [record.record, record]))
       set.restore(back.map(({ op }) => ({ id: op.id, of: belongingOf(op.header, byRecord.get(op.header.record)) })))
+    })
+  }
+
+  async #dropStrays(): Promise<void> {
+    const { disk, store, set, alone } = this.#options
+    await alone(async () => {
+      const strays = await store.strays()
+      await disk.batch(
+        strays.map((id) => ({ key: opKey(id) })),
+        { sync: true },
+      )
+      store.noteGood(strays)
+      set.remove(strays)
+      this.#mended += strays.length
+      this.#mayStray = false
     })
   }
 

@@ -19,6 +19,13 @@ const said = (say: 'genesis' | 'patch', slug: string) =>
 const idsOf = async (replica: ReplicaFace) => (await replica.changes(0, 99)).map(({ op }) => op)
 const gone = async (disk: FaultyDisk, prefix: string, n = 0) => disk.batch([{ key: (await disk.keysFrom(prefix))[n]! }])
 
+/** A bit of the key is flipped. */
+const moved = async (disk: FaultyDisk, prefix: string) => {
+  const [key] = await disk.keysFrom(prefix)
+  const value = (await disk.get(key!))!
+  await disk.batch([{ key: key! }, { key: key!.map((byte, at) => (at === 9 ? byte ^ 1 : byte)), value }])
+}
+
 /** Two records in lines of three, a frame for each op. */
 async function swept() {
   const sent = ['a', 'b'].flatMap((slug) => {
@@ -38,6 +45,7 @@ describe('a pass over the store', () => {
     ['a damaged record', (disk) => disk.damage('r', 1, 30)],
     ['a record that is gone', (disk) => gone(disk, 'r')],
     ['a record that no kind lists', (disk) => gone(disk, 'k')],
+    ['a record under a key that is not its own', (disk) => moved(disk, 'r')],
   ])('mends %s, from frames that are good', async (_name, damage) => {
     const { disk, root, stateHash, replica: first } = await swept()
     await first[Symbol.asyncDispose]()
@@ -50,6 +58,19 @@ describe('a pass over the store', () => {
     const { replica: again } = await openReplica({ disk })
     await checkReplica(again)
     expect([again.root(), await again.stateHash()]).toEqual([root, stateHash])
+  })
+
+  test('mends the place of an op under a key that is no op’s, and the root with it', async () => {
+    const { disk, root, replica: first } = await swept()
+    await first[Symbol.asyncDispose]()
+    await moved(disk, 'o')
+    const { replica, clock } = await openReplica({ disk })
+    expect(replica.health().set).toBe('differs')
+    await clock.runUntil(() => replica.health().sweptAt !== undefined, 60_000)
+    expect(replica.root()).toBe(root)
+    await replica[Symbol.asyncDispose]()
+    const { replica: again } = await openReplica({ disk })
+    await checkReplica(again)
   })
 
   test.each<[string, (disk: FaultyDisk) => Promise<void>, number]>([
