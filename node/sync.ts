@@ -262,6 +262,8 @@ export class Sync implements AsyncDisposable {
       const result = together(ended, peer)
       if (result.rootEqual !== undefined) state.rootEqual = result.rootEqual
       this.#judge(result, state)
+      // It may be the damage that keeps us from saying what we hold.
+      if (result.end === 'busy') this.#mend(peer)
       return result
     } finally {
       this.#open--

@@ -220,14 +220,17 @@ export class Writer {
     for (const answer of ownAnswers) answer(failure)
   }
 
-  /** A few records more; a batch of its own, for it rests on nothing that the group brings. */
+  /**
+   * A few records more; a batch of its own, for it rests on nothing that the group brings. On disk before the next one: if
+   * it alone were lost in a power cut, its counts would stay, and nothing would show that it is.
+   */
   async #rejudge(jobs: readonly Job[]): Promise<(() => void)[]> {
     const { store, appended } = this.#options
     const [entry] = this.#rejudging
     if (entry !== undefined) {
       const [via, after] = entry
       const { prepared, next } = await rejudge(store, via, after)
-      await store.commit(prepared, false)
+      await store.commit(prepared, true)
       if (next === undefined) this.#rejudging.delete(via)
       else this.#rejudging.set(via, next)
       const { seq } = store.counts

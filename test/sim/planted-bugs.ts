@@ -209,6 +209,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace:
       'function arrivalsOf({ frames, repaired }: Prepared, group: Group): Arrival[] {\n  return frames.flatMap(({ seq, frame }) =>\n    frame.entries.filter(({ op }) => !repaired.includes(op.id)).map(',
   },
+  {
+    name: 'records merged again are not synced',
+    file: 'node/writer.ts',
+    find: 'await store.commit(prepared, true)',
+    replace: 'await store.commit(prepared, false)',
+  },
   // Between nodes.
   {
     name: 'gossip passes on what it did not verify',
