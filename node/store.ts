@@ -7,7 +7,7 @@
  *   c                         clean-shutdown marker: ops, root, seq; removed at open, written at close
  *   f <seq 6>                 a frame: its first op has arrival number seq; origin, then the frame (packed when smaller)
  *   o <op id 32>              where it is: first seq of its frame, its place among the frame's ops
- *   r <record id 32>          the merged record (crdt encodeMerged)
+ *   r <record id 32>          the merged record, or the one op that it is made of (crdt encodeMerged)
  *   k <kind> 0 <record id>    empty; the records of a kind
  *   a <record id> <op id>     empty; the ops of an authority record
  *   v <op id> <record id>     empty; the records with an op that relies on this grant, rotate or identity
