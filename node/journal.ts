@@ -10,6 +10,7 @@
  * The check is the first bytes of the SHA-256 of the 65 before it. What a crash left half written at the end is cut off
  * at open: nobody was told of those ops. Damage anywhere else is NodeError('key-journal').
  */
+import { hash } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { type FileHandle, open, rename, writeFile } from 'node:fs/promises'
 import { fromHex, type OpId, type RecordId, toHex } from '../crdt/index.ts'
@@ -57,12 +58,14 @@ export class FileJournal implements Journal, AsyncDisposable {
       let settled = 0
       let bad: number | undefined
       const abandoned: [number, number][] = []
-      for await (const { at, type } of recordsOf(file, 0, (await file.stat()).size)) {
-        if (type === undefined) bad ??= at
-        else if (bad !== undefined) throw damaged(path, bad)
-        else end = at + SIZE
-        if (type === ABANDONED) abandoned.push([settled, end])
-        if (type === SETTLED || type === ABANDONED) settled = end
+      for await (const some of chunksOf(file, 0, (await file.stat()).size)) {
+        for (const { at, type } of recordsIn(some)) {
+          if (type === undefined) bad ??= at
+          else if (bad !== undefined) throw damaged(path, bad)
+          else end = at + SIZE
+          if (type === ABANDONED) abandoned.push([settled, end])
+          if (type === SETTLED || type === ABANDONED) settled = end
+        }
       }
       await file.truncate(end)
       return new FileJournal(path, file, end, settled, abandoned)
@@ -193,6 +196,20 @@ type Rec = { readonly at: number; readonly type: number | undefined; readonly by
 
 /** Whole records; `type` is undefined where the bytes are not one. */
 async function* recordsOf(file: FileHandle, from: number, to: number): AsyncIterable<Rec> {
+  for await (const some of chunksOf(file, from, to)) yield* recordsIn(some)
+}
+
+type Chunk = { readonly start: number; readonly bytes: Uint8Array }
+
+function* recordsIn({ start, bytes }: Chunk): Iterable<Rec> {
+  for (let at = 0; at + SIZE <= bytes.length; at += SIZE) {
+    const record = bytes.subarray(at, at + SIZE)
+    yield { at: start + at, type: isSealed(record) ? record[0] : undefined, bytes: record }
+  }
+}
+
+/** Whole records in memory that the next chunk takes over. To wait for each record by itself would take a million turns. */
+async function* chunksOf(file: FileHandle, from: number, to: number): AsyncIterable<Chunk> {
   const chunk = new Uint8Array(SIZE * CHUNK)
   for (let start = from; start < to; ) {
     let length = 0
@@ -203,10 +220,7 @@ async function* recordsOf(file: FileHandle, from: number, to: number): AsyncIter
       length += bytesRead
     }
     if (length < SIZE) return
-    for (let at = 0; at + SIZE <= length; at += SIZE) {
-      const bytes = chunk.subarray(at, at + SIZE)
-      yield { at: start + at, type: isSealed(bytes) ? bytes[0] : undefined, bytes }
-    }
+    yield { start, bytes: chunk.subarray(0, length) }
     start += Math.floor(length / SIZE) * SIZE
   }
 }
@@ -217,12 +231,11 @@ function seal(record: Uint8Array): void {
 
 function isSealed(record: Uint8Array): boolean {
   const type = record[0]
-  return (
-    type !== undefined &&
-    type >= SIGNED &&
-    type <= ABANDONED &&
-    checkOf(record).every((byte, i) => byte === record[SIZE - 4 + i])
-  )
+  if (type === undefined || type < SIGNED || type > ABANDONED) return false
+  // As text of single bytes: twice as fast as an array of them, and a million are looked at before a start.
+  const check = hash('sha256', record.subarray(0, SIZE - 4), 'binary')
+  for (let i = 0; i < 4; i++) if (check.charCodeAt(i) !== record[SIZE - 4 + i]) return false
+  return true
 }
 
 function checkOf(record: Uint8Array): Uint8Array {
