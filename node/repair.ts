@@ -15,7 +15,7 @@ import { LevelDisk } from './disk-level.ts'
 import { NodeError } from './errors.ts'
 import { withheldRows } from './id-rows.ts'
 import { FileJournal } from './journal.ts'
-import { type DamagedFile, damagedFiles } from './level-files.ts'
+import { type DamagedFile, damagedFiles, lacksCurrent } from './level-files.ts'
 import { readmitBytes } from './limits.ts'
 import { machineEnvironment, machineRandom, nativeSuite, zstdCodec } from './native.ts'
 import { Replica } from './replica.ts'
@@ -58,6 +58,8 @@ export type Repaired = {
 }
 
 const { sha256 } = nativeSuite
+/** Frames. */
+const THREADS_FROM = 2_000
 
 /** Where the new store is made; a folder of this name without a store beside it is one whose last step was cut off. */
 const REPAIRED = 'ops.repaired'
@@ -85,6 +87,7 @@ export async function repairFolder(
   const at = new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')
   const kept = join(data, `ops.damaged-${at}`)
   const found = await damagedFiles(ops)
+  if (await lacksCurrent(ops)) found.push({ name: 'CURRENT', what: 'it is gone' })
   await copyWhole(ops, kept)
   // Logs that a start has kept before LevelDB stepped over their damage hold what it left out.
   for (const name of await readdir(data)) {
@@ -97,7 +100,7 @@ export async function repairFolder(
   await rm(made, { recursive: true, force: true })
   const journal = await FileJournal.repair(join(data, 'journal'), at)
   const read = await copyRows(ops, made, net, journal !== undefined)
-  const { held, waiting } = await takeIn(made, read.net, log)
+  const { held, waiting } = await takeIn(made, net, read.frames, log)
   await rm(ops, { recursive: true })
   await rename(made, ops)
   const synced = await open(data)
@@ -173,12 +176,13 @@ async function copyRows(from: string, to: string, named: NetworkId, unsure: bool
   const tally = await tallyFile(join(dirname(from), 'tally')).read()
   const counted = countsValue && readCounts(countsValue)?.ops
   const isOurs = tally !== undefined && tally.epoch === meta?.epoch
-  return { net: named, damaged, counted: isOurs ? Math.max(counted ?? 0, tally.ops) : counted }
+  return { frames: place, damaged, counted: isOurs ? Math.max(counted ?? 0, tally.ops) : counted }
 }
 
-async function takeIn(folder: string, net: NetworkId, log: Log) {
+async function takeIn(folder: string, net: NetworkId, frames: number, log: Log) {
   await using disk: Disk = await LevelDisk.open(folder)
-  await using checker = new Verifier()
+  // Threads take longer to start than few signatures to check.
+  await using checker = new Verifier(frames < THREADS_FROM ? { threads: 0 } : {})
   await using replica = await Replica.open({
     disk,
     environment: machineEnvironment,

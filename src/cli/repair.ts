@@ -21,8 +21,11 @@ export async function run({ out, resolved }: Context): Promise<void> {
     throw error
   })
   out.clearProgress()
-  if (out.json) return out.value(repaired)
   const { damagedFiles, damagedRows, ops, lost, waiting, journal, kept } = repaired
+  if (out.json) {
+    const damaged = { damaged_files: damagedFiles, damaged_rows: damagedRows }
+    return out.value({ data, ops, lost: lost ?? null, waiting_frames: waiting, ...damaged, journal, kept })
+  }
   for (const { name, what } of damagedFiles) out.talk(`${join('ops', name)}: ${what}`)
   if (damagedRows > 0) out.talk(`${count(damagedRows, 'row')} did not read back as written`)
   await out.data(`${data}: ${count(ops, 'op')}${lost === undefined || lost === 0 ? '' : `, ${count(lost, 'op')} lost`}`)

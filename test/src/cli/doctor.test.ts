@@ -1,5 +1,5 @@
 /** The doctor: each thing that can be wrong is made so, and has to be found, with the exit code that scripts look at. */
-import { chmod, chown, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, chown, cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -125,6 +125,21 @@ test('a join address that nobody answers at, and a process that has the store an
   await writeFile(join(at('stopped'), 'node.json'), '{"http":"http://127.0.0.1:1","pid":1}')
   expect((await doctor('stopped')).state('lock')).toEqual(['unsure'])
   await rm(join(at('stopped'), 'node.json'))
+})
+
+test('a store that does not open is named, with the command that repairs it, and is well afterwards', async () => {
+  await cp(at('stopped'), at('broken'), { recursive: true })
+  await rm(join(at('broken'), 'ops/CURRENT'))
+  const found = await doctor('broken')
+  expect(found.wrong).toEqual(['damage'])
+  expect(found.of('damage')[0]).toMatchObject({
+    said: expect.stringContaining('CURRENT'),
+    todo: expect.stringContaining('`peerage repair`'),
+  })
+  const { code, lines } = await peerage(['repair', '--json', '--data', at('broken')])
+  expect(code).toBe(0)
+  expect(JSON.parse(lines[0]!)).toMatchObject({ ops: 109, lost: 0, waiting_frames: 0, journal: 'good' })
+  expect((await doctor('broken')).wrong).toEqual([])
 })
 
 test('damaged frames, lost ops, and a newer format, one after the other', async () => {
