@@ -1,6 +1,7 @@
 /**
  * Figures: `npm run bench -- [--n 1000,10000,100000] [--only put,cold-sync] [--compare FILE]`. One JSON line a workload on
- * stdout, all of them also under .out/bench/. Two node processes share the machine, every op is signature-checked.
+ * stdout, all of them also under .out/bench/. Two node processes share the machine, every op is signature-checked. A
+ * million records take some ten minutes on a quiet machine with two cores.
  *
  * On a shared machine compare rows of one run, or runs taken one after the other: --compare prints the ratio of each
  * figure to an earlier run's.
