@@ -148,11 +148,17 @@ export function codesFor(most: number, count: number): Codes {
   return most < 256 ? new Uint8Array(count) : most < 65_536 ? new Uint16Array(count) : new Uint32Array(count)
 }
 
+const CODES_A_STEP = 4_096
+
 /** One column to be merged: where its documents go to, -1 for those that are left out. */
 export type ColumnPart = { readonly column: Column; readonly docs: number; readonly moved: Int32Array }
 
-/** Puts columns one after the other. Values and lists that only documents left out had are not kept. */
-export function mergeColumns(parts: readonly ColumnPart[], size: number, scratch: Uint32Array): Column {
+/** Puts columns one after the other, in steps. Values and lists that only documents left out had are not kept. */
+export function* mergeColumns(
+  parts: readonly ColumnPart[],
+  size: number,
+  scratch: Uint32Array,
+): Generator<undefined, Column> {
   const dict: number[] = []
   const listEnds: number[] = []
   const items: number[] = []
@@ -166,6 +172,7 @@ export function mergeColumns(parts: readonly ColumnPart[], size: number, scratch
     const newOf = new Int32Array(1 + column.dict.length + column.listEnds.length)
     const into = { doc: new Uint32Array(count), code: new Int32Array(count), count: 0 }
     for (let i = 0; i < count; i++) {
+      if (i % CODES_A_STEP === CODES_A_STEP - 1) yield
       const code = codes[i] as number
       if (code === 0) continue
       const doc = moved[column.docs ? (column.docs[i] as number) : i] as number
@@ -212,6 +219,7 @@ export function mergeColumns(parts: readonly ColumnPart[], size: number, scratch
         codes[doc[i] as number] = number
       }
     }
+    yield
   }
   return {
     docs: sparse,

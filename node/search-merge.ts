@@ -4,7 +4,7 @@
  */
 import { indexColumnsMax } from './limits.ts'
 import { hasBit } from './search-bits.ts'
-import { type ColumnPart, mergeColumns } from './search-column.ts'
+import { type Column, type ColumnPart, mergeColumns } from './search-column.ts'
 import { type Arrays, type Segment, segmentOf, type Texts } from './search-segment.ts'
 import { textStart } from './search-texts.ts'
 import type { Values } from './search-values.ts'
@@ -37,14 +37,14 @@ export function* merge(segments: readonly Segment[], values: Values, sink: TextS
   yield
   const textEnds = yield* mergeTexts(segments, moved, size, sink)
   const arrays = yield* mergeArrays(segments, moved, size, textEnds)
-  const columns = new Map<string, ReturnType<typeof mergeColumns>>()
+  const columns = new Map<string, Column>()
   const scratch = new Uint32Array(values.size)
   for (const path of [...new Set(segments.flatMap(({ columns: own }) => [...own.keys()]))].slice(0, indexColumnsMax)) {
     const parts = segments.flatMap((segment, at): ColumnPart[] => {
       const column = segment.columns.get(path)
       return column ? [{ column, docs: segment.size, moved: moved[at] as Int32Array }] : []
     })
-    const column = mergeColumns(parts, size, scratch)
+    const column = yield* mergeColumns(parts, size, scratch)
     if (column.codes.length > 0) columns.set(path, column)
     yield
   }
@@ -194,7 +194,9 @@ function* mergeHints(
 }
 
 function* mergeWords(segments: readonly Segment[], moved: readonly Int32Array[]): Generator<undefined, Words> {
-  const maker = new WordsMaker()
+  // Before a word is added there is to be room for six bytes a document of it.
+  const bytes = segments.reduce((sum, { words, size }) => sum + words.postings.length + size * 6, 0)
+  const maker = new WordsMaker(bytes)
   const next = segments.map(() => 0)
   const largest = Math.max(1, ...segments.map(({ size }) => size))
   const read = new Uint32Array(largest)
@@ -238,6 +240,10 @@ function* mergeWords(segments: readonly Segment[], moved: readonly Int32Array[])
         marks[count++] = words.postings[markAt + j] as number
       }
       postings += size
+      if (postings > POSTINGS_A_STEP) {
+        postings = 0
+        yield
+      }
     }
     if (count > 0) {
       maker.addWord(from, word)

@@ -141,8 +141,13 @@ export class WordsMaker {
   #offsets = new Uint32Array(1_024)
   #masks = new Uint32Array(1_024)
   #count = 0
-  #postings = new Uint8Array(16_384)
+  #postings: Uint8Array
   #end = 0
+
+  /** `postingBytes`: what is expected, so that a hundred MB need not be copied to make room. */
+  constructor(postingBytes = 16_384) {
+    this.#postings = new Uint8Array(postingBytes)
+  }
 
   addText(text: string): void {
     this.#reserve(text.length)
@@ -160,6 +165,7 @@ export class WordsMaker {
 
   /** The postings of the word whose characters were added last: the first `count` of both, at least one. */
   addPostings(docs: Uint32Array, marks: Uint8Array, count: number): void {
+    // A mark and at most five bytes each.
     const room = this.#end + count * 6
     if (room > this.#postings.length) this.#postings = grown(this.#postings, room)
     const postings = this.#postings
@@ -191,7 +197,7 @@ export class WordsMaker {
       starts: this.#starts.slice(0, this.#count + 1),
       docs: this.#docs.slice(0, this.#count),
       offsets: this.#offsets.slice(0, this.#count),
-      postings: this.#postings.slice(0, this.#end),
+      postings: trimmed(this.#postings, this.#end),
       masks: this.#masks.slice(0, this.#count),
     }
   }
@@ -228,6 +234,13 @@ export function maskOf(chars: ArrayLike<number>, from: number, to: number): numb
   for (let i = from; i < to; i++) text += String.fromCharCode(chars[i] as number)
   return /^\p{L}+$/u.test(text) ? mask : 0
 }
+
+/** A copy only when that spares much. */
+function trimmed(bytes: Uint8Array, end: number): Uint8Array {
+  return end * TRIMMED_SHARE > bytes.length * (TRIMMED_SHARE - 1) ? bytes.subarray(0, end) : bytes.slice(0, end)
+}
+
+const TRIMMED_SHARE = 8
 
 function grown<T extends Uint8Array | Uint16Array | Uint32Array>(from: T, least: number): T {
   const to = new (from.constructor as new (size: number) => T)(Math.max(least, from.length * 2))
