@@ -8,7 +8,9 @@
  * read past. So nothing more is written until the folder was opened anew: by the next start, or, when the disk was full
  * or read-only, by the first write that finds room again. Reads go on meanwhile.
  */
-import { accessSync, constants } from 'node:fs'
+
+import { createHash } from 'node:crypto'
+import { accessSync, constants, existsSync } from 'node:fs'
 import { cp, link, mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Level } from 'level'
@@ -263,16 +265,20 @@ function corrupt(folder: string, why: string, cause?: unknown): NodeError {
   return new NodeError('store-corrupt', message, { cause })
 }
 
-/** Copies of the logs that LevelDB would step over and then delete, beside the store; made once for each state of them. */
+/** Copies, beside the store, of logs whose damage LevelDB would step over before it deletes them. */
 async function keepDamagedLogs(folder: string): Promise<LevelDisk['damaged']> {
   const logs = await damagedLogs(folder).catch((): DamagedFile[] => [])
   if (logs.length === 0) return undefined
   await LevelDisk.checkUnlocked(folder)
-  const kept = `${folder}.logs-${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}`
+  const hash = createHash('sha256')
+  for (const { name } of logs) hash.update(await readFile(join(folder, name)))
+  // Named by what it holds: a start that fails and is tried again and again keeps it once.
+  const kept = `${folder}.logs-${hash.digest('hex').slice(0, 12)}`
   const part = `${kept}.part`
-  await mkdir(part, { recursive: true, mode: 0o700 })
+  if (existsSync(kept)) return { logs, kept }
+  await rm(part, { recursive: true, force: true })
+  await mkdir(part, { mode: 0o700 })
   for (const { name } of logs) await cp(join(folder, name), join(part, name))
-  await rm(kept, { recursive: true, force: true })
   await rename(part, kept)
   return { logs, kept }
 }

@@ -116,7 +116,7 @@ export async function inspectStore(data: string): Promise<StoreReport> {
     damagedRecords,
     lostOps: isShort ? Math.max(1, tally.ops - counts.ops) : 0,
     waitingFrames,
-    logsKept: (await readdir(data)).filter((name) => name.startsWith('ops.logs-')),
+    logsKept: (await readdir(data)).filter((name) => /^ops\.logs-[0-9a-f]+$/.test(name)),
     journal: await FileJournal.check(join(data, 'journal')),
     restored: (await value(noteKey(RESTORED))) !== undefined,
   }

@@ -91,7 +91,7 @@ export async function repairFolder(
   await copyWhole(ops, kept)
   // Logs that a start has kept before LevelDB stepped over their damage hold what it left out.
   for (const name of await readdir(data)) {
-    if (!name.startsWith('ops.logs-')) continue
+    if (!/^ops\.logs-[0-9a-f]+$/.test(name)) continue
     for (const file of await readdir(join(data, name)))
       await cp(join(data, name, file), join(ops, file), { force: false })
   }
