@@ -214,11 +214,19 @@ export class IdLog {
   }
 }
 
-/** The ops of the frames after this number, with what their records belong to. */
-export async function* arrivalsSince(store: Store, since: number): AsyncIterable<Arrival> {
+/**
+ * The ops of the frames after this number, with what their records belong to. `onUnsure`: of some that cannot be told
+ * while ops are damaged, and they are said to belong nowhere.
+ */
+export async function* arrivalsSince(
+  store: Store,
+  since: number,
+  onUnsure: () => void = () => {},
+): AsyncIterable<Arrival> {
   for await (const { seq, frame } of store.framesSince(since)) {
     const unknown = [...new Set(frame.entries.filter(({ op }) => !op.header.genesis).map(({ op }) => op.header.record))]
     const records = await store.recordsOrBroken(unknown)
+    if (records.includes('broken')) onUnsure()
     const merged = new Map(records.map((record, i) => [unknown[i]!, record === 'broken' ? undefined : record]))
     for (const [place, { op }] of frame.entries.entries()) {
       if (seq + place <= since) continue

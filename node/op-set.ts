@@ -220,6 +220,17 @@ export class OpSet {
     await this.#idLog.close(this.#all)
   }
 
+  /** Where ops belong is asked anew, of all up to this arrival number: some of it could not be told before. */
+  async renew(upto: number, signal: AbortSignal): Promise<void> {
+    await this.#checking
+    if (signal.aborted || this.#arrived !== undefined) return
+    this.#parts.clear()
+    this.#growing.clear()
+    const renewing = this.#idLog.rebuild(this.#options.opsSince, upto, signal, this.#all)
+    this.#checking = renewing.catch(() => {})
+    await renewing
+  }
+
   #compare(counts: Counts, marker: Marker | undefined) {
     let unheld = 0
     for (const { held } of this.#withheld.values()) if (!held) unheld++

@@ -103,6 +103,8 @@ export class Replica implements ReplicaFace {
   readonly #sweep: Sweep
   readonly #readmission: Readmission
   #isComparing = false
+  /** Where some ops belong could not be told, for their record is damaged. */
+  #isUnsure = false
   readonly #tallying: Tallying | undefined
   #lostOps: number
   #checkMs = 0
@@ -154,7 +156,10 @@ export class Replica implements ReplicaFace {
     this.#log = log
     this.#admitted = options.onAdmitted ?? (() => {})
     this.#store = store
-    this.#set = new OpSet({ disk, sha256: suite.sha256, log, opsSince: (seq) => arrivalsSince(store, seq) })
+    const unsure = () => {
+      this.#isUnsure = true
+    }
+    this.#set = new OpSet({ disk, sha256: suite.sha256, log, opsSince: (seq) => arrivalsSince(store, seq, unsure) })
     const parking = {
       park: (id: OpId, of: Belonging) => this.#set.park(id, of),
       unpark: (id: OpId) => this.#set.unpark(id),
@@ -226,7 +231,22 @@ export class Replica implements ReplicaFace {
       .then((vias) => this.#writer.rejudge(vias))
       .catch((error) => log('warn', "couldn't merge records again", { error: String(error) }))
     this.#tidy()
-    if (journal !== undefined) store.onDamage(() => this.#compareSoon(journal))
+    store.onDamage(() => {
+      if (journal !== undefined) this.#compareSoon(journal)
+      this.#renewSets()
+    })
+  }
+
+  /** Once nothing is damaged any more, what could not be told of damaged records can. */
+  #renewSets(): void {
+    const { frames, ops } = this.#store.damage
+    if (!this.#isUnsure || frames + ops > 0 || this.#closing.signal.aborted) return
+    this.#isUnsure = false
+    this.#set.renew(this.#store.counts.seq, this.#closing.signal).catch((error) => {
+      this.#isUnsure = true
+      if (!this.#closing.signal.aborted)
+        this.#log('warn', "couldn't sort the ids by kind and owner", { error: String(error) })
+    })
   }
 
   /** Damage may have hit what our key has signed: until that is back, it signs nothing on top. */

@@ -32,7 +32,7 @@ export class StoreFrames {
   readonly #damagedFrames = new Map<number, number>()
   readonly #damagedOps = new Set<OpId>()
   readonly #lackingBody = new Set<OpId>()
-  /** Told when ops turn out to be damaged, and when none is any more. */
+  /** Told when ops turn out to be damaged, and when they, or frames, are not any more. */
   onDamage: () => void = () => {}
 
   constructor(parts: StoreParts) {
@@ -241,6 +241,7 @@ export class StoreFrames {
       // Synced, and so is what its ops are stored in by now: else a power cut could take that and leave this.
       await this.#parts.disk.batch([{ key: frameKey(from), value }], { sync: true })
       this.#damagedFrames.delete(from)
+      this.onDamage()
     }
   }
 }
