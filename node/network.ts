@@ -5,7 +5,7 @@
  * awaited that depends on other machines. A node that is offline has an identity and no peers.
  */
 import { generateKeyPairFromSeed } from '@libp2p/crypto/keys'
-import { TopicValidatorResult } from '@libp2p/gossipsub'
+import type { TopicValidatorResult } from '@libp2p/gossipsub'
 import type { Connection, Libp2p, PeerId, Stream } from '@libp2p/interface'
 import { peerIdFromPrivateKey, peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
@@ -24,7 +24,7 @@ import {
 import { nativeSuite } from './native.ts'
 import { DialRule, peerOf, rangeOf, readAddress, subnetOf } from './network-addresses.ts'
 import { StreamChannel } from './network-channel.ts'
-import { makeLibp2p, type Services } from './network-libp2p.ts'
+import type { Services } from './network-libp2p.ts'
 import { KnownPeers } from './network-peers.ts'
 import { Penalties } from './network-penalties.ts'
 import { rendezvous } from './network-rendezvous.ts'
@@ -63,6 +63,8 @@ export async function openNetwork(options: NetworkOptions): Promise<Network> {
   // A node that others cannot reach would only be in the way of those who ask. In a network of one host or one site
   // the private addresses are the ones that count.
   const isPrivateNetwork = !join.some((address) => rangeOf(address) === 'public' || rangeOf(address) === 'name')
+  // Loaded here, for it is half of all the code there is, and an offline node needs none of it.
+  const { makeLibp2p } = await import('./network-libp2p.ts')
   const libp2p = await makeLibp2p({
     net: options.net,
     privateKey,
@@ -240,7 +242,10 @@ export class Network implements Transport, AsyncDisposable {
   subscribe(topic: string, validate: (message: Uint8Array, from: string) => Promise<Validity>): void {
     const pubsub = this.#libp2p?.services.pubsub
     if (!pubsub) return
-    pubsub.topicValidators.set(topic, async (from, message) => VALIDITY[await validate(message.data, from.toString())])
+    pubsub.topicValidators.set(topic, async (from, message) => {
+      // A verdict is the same word here and there.
+      return (await validate(message.data, from.toString())) satisfies `${TopicValidatorResult}` as TopicValidatorResult
+    })
     // gossipsub takes subscriptions only once it runs.
     if (this.#libp2p?.status === 'started') pubsub.subscribe(topic)
     else this.#topics.push(topic)
@@ -399,12 +404,6 @@ export class Network implements Transport, AsyncDisposable {
         ?.save(rows)
         .catch((error) => this.#options.log?.('warn', "couldn't keep peers", { error: String(error) }))
   }
-}
-
-const VALIDITY: { readonly [validity in Validity]: TopicValidatorResult } = {
-  accept: TopicValidatorResult.Accept,
-  ignore: TopicValidatorResult.Ignore,
-  reject: TopicValidatorResult.Reject,
 }
 
 function withPeer(address: Multiaddr, peer: PeerId): string {
