@@ -95,7 +95,7 @@ export class SegmentBuilder {
     const words = yield* this.#words.make()
     const columns = new Map([...this.#columns].map(([path, column]) => [path, column.make(size)] as const))
     const texts = Buffer.from(this.#texts.subarray(0, this.#textEnds.at(-1) ?? 0))
-    return segmentOf({ size, arrays: this.#arrays(), words, columns, texts: memoryTexts(texts) })
+    return yield* segmentOf({ size, arrays: this.#arrays(), words, columns, texts: memoryTexts(texts) })
   }
 
   #addText(text: string): void {

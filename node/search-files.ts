@@ -36,6 +36,7 @@ const MARK = Buffer.from('peersrch')
 const TAIL_BYTES = 16
 const READ_BYTES = 4 << 20
 const VALUES_A_CHUNK = 2_000
+const CODES_A_STEP = 16_384
 /** A segment of so many documents is written while it is made. */
 const FILED_DOCUMENTS = 8_192
 
@@ -247,7 +248,7 @@ class SegmentWriter implements TextSink {
 
   *finish(segment: Segment, values: Values): Generator<undefined, void> {
     const texts = this.#part()
-    const { dicts, codes } = localDicts(segment, values)
+    const { dicts, codes } = yield* localDicts(segment, values)
     const placed: Placed[] = []
     const begin = this.#end
     for (const [name, array] of arraysOf(segment, dicts)) {
@@ -288,21 +289,29 @@ class SegmentWriter implements TextSink {
   }
 }
 
-/** The columns' values numbered anew, 0 1 2 ..., and the codes they have in the index. */
-function localDicts({ columns }: Segment, values: Values): { dicts: Map<string, Uint32Array>; codes: Uint32Array } {
+/** The columns' values numbered anew, 0 1 2 ..., and the codes they have in the index. In steps. */
+function* localDicts(
+  { columns }: Segment,
+  values: Values,
+): Generator<undefined, { dicts: Map<string, Uint32Array>; codes: Uint32Array }> {
   const numbers = new Uint32Array(values.size)
-  const codes: number[] = []
+  const codes = new Uint32Array([...columns.values()].reduce((sum, { dict }) => sum + dict.length, 0))
+  let count = 0
   const dicts = new Map<string, Uint32Array>()
   for (const [path, { dict }] of columns) {
-    dicts.set(
-      path,
-      dict.map((code) => {
-        if (numbers[code] === 0) numbers[code] = codes.push(code)
-        return (numbers[code] as number) - 1
-      }),
-    )
+    const local = new Uint32Array(dict.length)
+    for (let i = 0; i < dict.length; i++) {
+      const code = dict[i] as number
+      if (numbers[code] === 0) {
+        codes[count] = code
+        numbers[code] = ++count
+      }
+      local[i] = (numbers[code] as number) - 1
+      if (i % CODES_A_STEP === CODES_A_STEP - 1) yield
+    }
+    dicts.set(path, local)
   }
-  return { dicts, codes: Uint32Array.from(codes) }
+  return { dicts, codes: codes.subarray(0, count) }
 }
 
 function* arraysOf({ arrays, words, columns }: Segment, dicts: Map<string, Uint32Array>): Generator<[string, Flat]> {
@@ -372,7 +381,7 @@ function* readSegment(path: string, name: string, values: Values): Generator<und
         items: own('items'),
       })
     }
-    return segmentOf({
+    return yield* segmentOf({
       size,
       arrays: group('arrays.') as unknown as Arrays,
       words: group('words.') as unknown as Words,

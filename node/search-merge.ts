@@ -49,7 +49,7 @@ export function* merge(segments: readonly Segment[], values: Values, sink: TextS
     yield
   }
   const words = yield* mergeWords(segments, moved)
-  return { segment: segmentOf({ size, arrays, words, columns, texts: sink.end() }), moved }
+  return { segment: yield* segmentOf({ size, arrays, words, columns, texts: sink.end() }), moved }
 }
 
 /** Segments of about one size that are joined once there are so many. */

@@ -63,14 +63,15 @@ export type Segment = {
   readonly tested: Map<string, Bits>
 }
 
-export function segmentOf(
+/** In steps. */
+export function* segmentOf(
   parts: Pick<Segment, 'size' | 'arrays' | 'words' | 'columns' | 'texts'> & { file?: string },
-): Segment {
+): Generator<undefined, Segment> {
   const { size, arrays } = parts
   return {
     ...parts,
     file: parts.file,
-    table: tableOf(arrays.ids, size),
+    table: yield* tableOf(arrays.ids, size),
     live: fullBits(size),
     liveCount: size,
     fame: arrays.popularity.slice(),
@@ -128,7 +129,9 @@ export function bearersOf({ arrays: { hints, hintDocs } }: Segment, hint: number
   return hintDocs.subarray(from, low)
 }
 
-function tableOf(ids: Uint8Array, size: number): Uint32Array {
+const DOCS_A_STEP = 8_192
+
+function* tableOf(ids: Uint8Array, size: number): Generator<undefined, Uint32Array> {
   const table = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(2, size * 1.5 + 1))))
   const mask = table.length - 1
   const view = new DataView(ids.buffer, ids.byteOffset, ids.byteLength)
@@ -136,6 +139,7 @@ function tableOf(ids: Uint8Array, size: number): Uint32Array {
     let slot = view.getUint32(doc * 32, true) & mask
     while (table[slot] !== 0) slot = (slot + 1) & mask
     table[slot] = doc + 1
+    if (doc % DOCS_A_STEP === DOCS_A_STEP - 1) yield
   }
   return table
 }
