@@ -46,6 +46,8 @@ export type Outcome = {
 const CONVERGE_MS = 30 * 60_000
 /** How often the world is looked at. */
 const LOOK_MS = 1_000
+/** Until what is under way has come. */
+const QUIET_MS = 5_000
 const LINES_LENGTH = 1 << 16
 const asIs: Codec = { compress: (bytes) => bytes, decompress: (bytes) => bytes }
 
@@ -124,6 +126,9 @@ export class World {
     }
     checkBounds(this)
     if (convergedMs === undefined) this.violate('L1', `no agreement ${CONVERGE_MS / 60_000} minutes after all was well`)
+    // Liars have no end, and what is looked at must stay as it is meanwhile.
+    for (const id of this.liars.keys()) network.detach(id, false)
+    await scheduler.runUntil(scheduler.now + QUIET_MS)
     await this.#check()
     return {
       seed: plan.seed,
