@@ -44,6 +44,8 @@ export class OpSet {
   #state: 'loading' | 'good' | 'differs' = 'loading'
   #checking: Promise<void> = Promise.resolve()
   #again: (() => Promise<void>) | undefined
+  /** Of `load`. */
+  #signal: AbortSignal | undefined
 
   constructor(options: OpSetOptions) {
     this.#options = options
@@ -103,6 +105,18 @@ export class OpSet {
       this.#delete(id)
     }
     this.#all.forgetSketch()
+  }
+
+  /**
+   * What was damaged has come again. While it was, nobody could tell where some ops belong: parts are made anew, from all
+   * frames up to this number, when they are next asked for.
+   */
+  reread(counts: Counts): void {
+    const signal = this.#signal
+    if (signal === undefined) return
+    this.#parts.clear()
+    this.#growing.clear()
+    this.#again = () => this.#finish(counts, false, signal)
   }
 
   /** Waits for its time: known for as long. */
@@ -211,6 +225,7 @@ export class OpSet {
     }
     for (const id of this.#arrived ?? []) this.#all.add(id)
     this.#arrived = undefined
+    this.#signal = signal
     this.#checking = this.#finish(counts, isGood === true, signal)
   }
 
@@ -336,7 +351,10 @@ export class OpSet {
   async #make(name: string): Promise<ReconciledSet> {
     const again = this.#again
     this.#again = undefined
-    if (again !== undefined) this.#checking = again()
+    if (again !== undefined) {
+      this.#checking = this.#checking.then(again)
+      await this.#checking
+    }
     const set = new ReconciledSet(name, new IdSet(this.#options.sha256))
     // What is appended from now on goes in by itself; what was there before is read.
     this.#growing.add(set)

@@ -203,6 +203,7 @@ export class Writer {
       const prepared = await group.finish(own)
       failure = await this.#store(prepared, own, sync || own.length > 0)
       set.append(arrivalsOf(prepared, group))
+      if (prepared.repaired.length > 0) set.reread(store.counts)
       this.#announce(prepared)
       if (prepared.waiting.length > 0) this.#rejudgeSoon(prepared.waiting)
     }

@@ -203,11 +203,10 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace: 'this.#add(id, undefined)\n  }\n\n  /** Waits no more',
   },
   {
-    name: 'an op that was damaged belongs nowhere when it comes again',
+    name: 'where an op belongs is not read anew when damage is mended',
     file: 'node/writer.ts',
-    find: 'function arrivalsOf({ frames }: Prepared, group: Group): Arrival[] {\n  return frames.flatMap(({ seq, frame }) =>\n    frame.entries.map(',
-    replace:
-      'function arrivalsOf({ frames, repaired }: Prepared, group: Group): Arrival[] {\n  return frames.flatMap(({ seq, frame }) =>\n    frame.entries.filter(({ op }) => !repaired.includes(op.id)).map(',
+    find: 'if (prepared.repaired.length > 0) set.reread(store.counts)',
+    replace: '',
   },
   {
     name: 'records merged again are not synced',
