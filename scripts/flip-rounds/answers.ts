@@ -58,7 +58,7 @@ export function partingOf(before: Answers, after: Answers, name: string): string
   const [one, other] = [before.get(name) ?? '', after.get(name) ?? '']
   let at = 0
   while (at < one.length && one[at] === other[at]) at++
-  const around = (text: string) => text.slice(Math.max(0, at - 30), at + 50)
+  const around = (text: string) => text.slice(Math.max(0, at - 120), at + 60)
   return `${name}: "${around(one)}" is now "${around(other)}"`
 }
 
