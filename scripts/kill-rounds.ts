@@ -35,6 +35,7 @@ const [IMPORTERS, WRITERS] = [2, 6]
 /** Of what was acknowledged in earlier rounds, so many are asked for again after each kill. */
 const ASKED_AGAIN = 200
 const INDEX_MS = 60_000
+const FIRST_MS = 30_000
 
 const random = mulberry(seed)
 const items = await catalogueItems(options.data ?? process.env['CATALOG_DATA'])
@@ -66,7 +67,10 @@ for (let round = 1; round <= rounds && failedOpens === 0; round += 1) {
     ...Array.from({ length: IMPORTERS }, () => importUntilKilled(node)),
     ...Array.from({ length: WRITERS }, () => writeUntilKilled(node)),
   ])
-  await later(20 + random() * 1_500)
+  // On a busy machine nothing may be written for seconds; a kill before that shows nothing.
+  for (const until = performance.now() + FIRST_MS; acknowledged === before && performance.now() < until; )
+    await later(5)
+  await later(random() * 1_000)
   await node.kill()
   await working
   console.log(
