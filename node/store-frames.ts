@@ -101,7 +101,11 @@ export class StoreFrames {
   recheck(seq: number, row: Uint8Array): StoredFrame | undefined {
     if (isGoneFrame(row)) return undefined
     const read = readFrame(row, this.#parts)
-    if (read !== undefined) return { seq, ...read }
+    if (read !== undefined) {
+      // What was read wrong once need not be wrong on the disk.
+      if (this.#damagedFrames.delete(seq)) this.noteGood(read.frame.entries.map(({ op }) => op.id))
+      return { seq, ...read }
+    }
     this.#frames.delete(seq)
     this.#damagedAt(seq, seq + 1)
     return undefined

@@ -216,6 +216,7 @@ export class StoreRecords {
    */
   async rebuild(ids: ReadonlySet<RecordId>): Promise<number> {
     const { disk, sha256 } = this.#parts
+    if (this.#frames.damage.frames > 0) return 0
     const records = await this.#fromFrames(ids)
     const rows = records.flatMap((merged): Put[] => [
       { key: recordKey(merged.record), value: sealed(encodeMerged(merged), sha256) },

@@ -52,6 +52,8 @@ export class Sweep {
   #mended = 0
   /** A key may have become another: then one op lacks its row, and a row tells of an op that there never was. */
   #mayStray = false
+  /** The set differed at open, and the counts were made anew since. */
+  #recounted = false
   #sweptAt: number | undefined
   #cancel: (() => void) | undefined
   #running: Promise<void> = Promise.resolve()
@@ -120,7 +122,11 @@ export class Sweep {
     await this.#checkRows(good)
     if (isEnd || this.#records.size >= sweepRecordsMax) await this.#mendRecords()
     if (isEnd && this.#mayStray) await this.#dropStrays()
-    if (isEnd) await alone(() => store.recount(set.state === 'differs'))
+    if (isEnd) {
+      const isDoubtful = set.state === 'differs' && !this.#recounted
+      await alone(() => store.recount(isDoubtful))
+      this.#recounted ||= isDoubtful
+    }
     if (!isEnd) return this.#hurried ? sweepHurryMs : sweepMs
     this.#ended()
     return sweepRestMs
