@@ -6,7 +6,7 @@
  * one is logged and costs the next start some time, nothing else.
  */
 
-import { fromHex, type OpId, type Sha256, Sketch } from '../crdt/index.ts'
+import { fromHex, isAuthorityType, type OpId, type Sha256, Sketch } from '../crdt/index.ts'
 import type { Disk } from './disk.ts'
 import { NodeError } from './errors.ts'
 import {
@@ -208,9 +208,9 @@ export class IdLog {
   /** Deletes the rows from the last good one on, and the sketch. */
   async #cut(): Promise<void> {
     const { disk } = this.#options
-    const keys: Uint8Array[] = [sketchKey]
+    const keys: Uint8Array[] = (await disk.get(sketchKey)) === undefined ? [] : [sketchKey]
     for await (const key of disk.keys({ gte: chunkKey(this.#chunks), lt: chunkRows.lt })) keys.push(key)
-    await disk.batch(keys.map((key) => ({ key })))
+    if (keys.length > 0) await disk.batch(keys.map((key) => ({ key })))
   }
 }
 
@@ -224,9 +224,10 @@ export async function* arrivalsSince(
   onUnsure: () => void = () => {},
 ): AsyncIterable<Arrival> {
   for await (const { seq, frame } of store.framesSince(since)) {
-    const unknown = [...new Set(frame.entries.filter(({ op }) => !op.header.genesis).map(({ op }) => op.header.record))]
+    const others = frame.entries.filter(({ op: { header } }) => !header.genesis && !isAuthorityType(header.type))
+    const unknown = [...new Set(others.map(({ op }) => op.header.record))]
     const records = await store.recordsOrBroken(unknown)
-    if (records.includes('broken')) onUnsure()
+    if (records.some((record) => typeof record !== 'object')) onUnsure()
     const merged = new Map(records.map((record, i) => [unknown[i]!, record === 'broken' ? undefined : record]))
     for (const [place, { op }] of frame.entries.entries()) {
       if (seq + place <= since) continue

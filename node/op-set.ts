@@ -11,6 +11,7 @@
  */
 import { fromHex, IdSet, type OpId, type Sha256 } from '../crdt/index.ts'
 import type { Disk } from './disk.ts'
+import { NodeError } from './errors.ts'
 import { IdLog } from './id-log.ts'
 import { type Arrival, readWithheld, type Withheld, withheldKey, withheldRow } from './id-rows.ts'
 import { sortIds } from './id-sort.ts'
@@ -238,7 +239,8 @@ export class OpSet {
   /** Where ops belong is asked anew, of all up to this arrival number: some of it could not be told before. */
   async renew(upto: number, signal: AbortSignal): Promise<void> {
     await this.#checking
-    if (signal.aborted || this.#arrived !== undefined) return
+    if (signal.aborted) return
+    if (this.#arrived !== undefined) throw new NodeError('busy', 'the op set is still being loaded')
     this.#parts.clear()
     this.#growing.clear()
     const renewing = this.#idLog.rebuild(this.#options.opsSince, upto, signal, this.#all)

@@ -200,7 +200,7 @@ export class Replica implements ReplicaFace {
       },
     })
     const alone = (work: () => Promise<void>) => this.#writer.alone(work)
-    this.#sweep = new Sweep({ disk, store, set: this.#set, clock, log, alone })
+    this.#sweep = new Sweep({ disk, store, set: this.#set, clock, log, alone, onPass: () => this.#renewSets() })
     this.#readmitted = hasAside ? this.#readmission.run() : Promise.resolve()
     const { counts, marker } = store
     this.ready = this.#until('load what is on disk', () => this.#set.load(counts, marker, this.#closing.signal))

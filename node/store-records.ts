@@ -145,10 +145,10 @@ export class StoreRecords {
   /** Records as their rows are, whatever their owners' authority says by now; without those that lack a good row. */
   async storedRecords(ids: readonly RecordId[]): Promise<Merged[]> {
     const rows = await this.#parts.disk.getMany(ids.map(recordKey))
-    return rows.flatMap((row) => {
-      const value = row && unsealed(row, this.#parts.sha256)
-      return value === undefined ? [] : [decodeMerged(value, this.#parts.sha256)]
-    })
+    const values = rows.map((row) => row && unsealed(row, this.#parts.sha256))
+    // Whether it counts as live its row alone could tell.
+    if (rows.some((row, at) => row !== undefined && values[at] === undefined)) await this.#noteRecount()
+    return values.flatMap((value) => (value === undefined ? [] : [decodeMerged(value, this.#parts.sha256)]))
   }
 
   /** The record as its ops make it now; as it is where some of them are damaged, for nothing better can be said. */
@@ -170,10 +170,10 @@ export class StoreRecords {
   }
 
   async #rebuild(id: RecordId): Promise<Merged | undefined> {
-    const [merged] = await this.#fromFrames(new Set([id]))
-    if (merged !== undefined) return merged
+    const { records, found } = await this.#fromFrames(new Set([id]))
+    if (records[0] !== undefined) return records[0]
     // Any of its ops may have been in a damaged frame, and a part of a record is not the record.
-    if (this.#frames.damage.frames > 0)
+    if (this.#frames.damage.frames + found > 0)
       throw new NodeError('store-corrupt', `record ${id} is damaged, and so are frames that it may be merged from`)
     return undefined
   }
@@ -217,7 +217,7 @@ export class StoreRecords {
   async rebuild(ids: ReadonlySet<RecordId>): Promise<number> {
     const { disk, sha256 } = this.#parts
     if (this.#frames.damage.frames > 0) return 0
-    const records = await this.#fromFrames(ids)
+    const { records } = await this.#fromFrames(ids)
     const rows = records.flatMap((merged): Put[] => [
       { key: recordKey(merged.record), value: sealed(encodeMerged(merged), sha256) },
       { key: kindKey(merged.kind, merged.record), value: new Uint8Array(0) },
@@ -229,8 +229,13 @@ export class StoreRecords {
     return records.length
   }
 
-  /** Records from all their ops, found by reading every frame: the slow way. Without those of which ops are missing. */
-  async #fromFrames(ids: ReadonlySet<RecordId>): Promise<Merged[]> {
+  /**
+   * Records from all their ops, found by reading every frame: the slow way. Without those of which ops are missing;
+   * `found`: of how many there are any.
+   */
+  async #fromFrames(
+    ids: ReadonlySet<RecordId>,
+  ): Promise<{ readonly records: readonly Merged[]; readonly found: number }> {
     const found = new Map<RecordId, Map<OpId, Op>>()
     for await (const { frame } of this.#frames.framesSince(0)) {
       for (const { op } of frame.entries) {
@@ -242,7 +247,7 @@ export class StoreRecords {
       }
     }
     // A head that is lost leaves no trace in the ops that are there.
-    if (this.#frames.damage.frames > 0) return []
+    if (this.#frames.damage.frames > 0) return { records: [], found: found.size }
     const records: Merged[] = []
     for (const ops of found.values()) {
       const all = [...ops.values()]
@@ -250,7 +255,7 @@ export class StoreRecords {
       if (owner === undefined || !all.every(({ header }) => header.parents.every((id) => ops.has(id)))) continue
       records.push(merge(all, this.#parts.sha256, await this.#authorities.authority(owner)))
     }
-    return records
+    return { records, found: found.size }
   }
 
   /** The record as its owner's authority stands now, which may have changed since it was merged. */

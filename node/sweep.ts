@@ -36,6 +36,8 @@ export type SweepOptions = {
   readonly log: Log
   /** Does this while nobody writes. */
   readonly alone: (work: () => Promise<void>) => Promise<void>
+  /** Told at the end of each pass. */
+  readonly onPass: () => void
 }
 
 const NOTHING = new Uint8Array(0)
@@ -133,7 +135,7 @@ export class Sweep {
   }
 
   #ended(): void {
-    const { clock, log, store } = this.#options
+    const { clock, log, store, onPass } = this.#options
     const ms = Math.round(clock.monotonic() - this.#began)
     const { frames, ops } = store.damage
     const facts = { ops: store.counts.ops, damaged_frames: frames, damaged_ops: ops, mended_rows: this.#mended, ms }
@@ -144,6 +146,7 @@ export class Sweep {
     this.#expected = 1
     this.#mended = 0
     this.#hurried = false
+    onPass()
   }
 
   /** What follows from these frames. */
