@@ -3,12 +3,12 @@
  * (`lookUp`), since what is rare and what is mistyped shows only when all segments have been asked.
  */
 import { corrections } from './limits.ts'
-import { addBits, type Bits, hasBit, keepBits, ones } from './search-bits.ts'
+import { addBits, type Bits, hasBit, keepBits } from './search-bits.ts'
 import { layoutOfAll, layoutOfRange, someDocument } from './search-postings.ts'
 import { QUALITY_CORRECTED, QUALITY_JOINED, QUALITY_PREFIX, rarityOf } from './search-rank.ts'
 import type { Scratch } from './search-scratch.ts'
 import type { Segment } from './search-segment.ts'
-import { editsAllowed, isCorrectable, nearest } from './search-spell.ts'
+import { editsAllowed, isCorrectable, mayBeNear, nearest } from './search-spell.ts'
 import type { Term } from './search-text.ts'
 import {
   findWord,
@@ -126,8 +126,7 @@ function nearestWords(text: string, segments: readonly Segment[], budget: WorkBu
     for (let word = 0; word < masks.length; word++) {
       if (word % 65_536 === 65_535 && budget.isSpent()) break
       const own = masks[word] as number
-      // An edit changes two letters at most: one goes, another comes.
-      if (own === 0 || ones(own ^ mask) > 2 * allowed) continue
+      if (own === 0 || !mayBeNear(own, mask, allowed)) continue
       const length = (starts[word + 1] as number) - (starts[word] as number)
       if (Math.abs(length - text.length) <= allowed) candidates.add(wordAt(words, word))
     }

@@ -26,6 +26,17 @@ export function isCorrectable(word: string): boolean {
   return word.length >= 4 && word.length <= CORRECTABLE_CHARS_MAX && /^\p{L}+$/u.test(word)
 }
 
+/** False when the letters alone (`maskOf` of both) say that more edits lie between: each brings one and takes one at most. */
+export function mayBeNear(one: number, other: number, edits: number): boolean {
+  let brought = one & ~other
+  let taken = other & ~one
+  for (let edit = 0; edit < edits; edit++) {
+    brought &= brought - 1
+    taken &= taken - 1
+  }
+  return (brought | taken) === 0
+}
+
 export function editsAllowed(word: string): number {
   return word.length >= 8 ? 2 : word.length >= 4 ? 1 : 0
 }
