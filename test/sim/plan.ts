@@ -98,7 +98,7 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
     syncMs: chance.between(0.5, 15),
     slowReads: upTo(0.3),
   }
-  const healMs = chance.between(20_000, 240_000)
+  const healMs = chance.between(20_000, 140_000)
   const sets = drawSets(chance, nodes)
   const whole = nodes.filter((id) => sets[id] === undefined)
   const pairs = drawPairs(
