@@ -105,6 +105,42 @@ test('owner and name come before all that have the words', () => {
   expect(slugsOf(entries, ask(engineOf(entries), { query: 'meta/llama' }))[0]).toBe('meta/llama')
 })
 
+test('a page of the best is the beginning of all that is found, wherever the words stand', () => {
+  const names = ['alpha', 'alpha beta', 'gamma', 'alphabet', 'beta alpha gamma', 'delta']
+  const entries = Array.from({ length: 240 }, (_, i) =>
+    entry(
+      'model',
+      `${names[i % 6]?.replaceAll(' ', '-')}-${i % 5 === 0 ? 'x' : `y-${i}`}`,
+      {
+        name: `${names[i % 6]} ${'and more '.repeat((i % 4) * 2)}`,
+        description: i % 3 === 0 ? 'about alpha' : 'about beta and alpha',
+        downloads: 10 ** (i % 8),
+        tags: i % 7 === 0 ? ['beta'] : [],
+      },
+      i,
+    ),
+  )
+  const engine = engineOf([])
+  for (let at = 0; at < entries.length; at += 60) take(engine, entries.slice(at, at + 60))
+  for (const query of [
+    'alpha',
+    'alpha ',
+    'beta alpha ',
+    'gamma',
+    'alpha beta gamma delta ',
+    'about ',
+    'delta about ',
+  ]) {
+    for (const weights of [{}, { name: 0, relevance: 0 }, { popularity: 5 }, { freshness: 3 }]) {
+      const all = ask(engine, { query, weights, limit: 1_000 }).items.map(({ id }) => id)
+      expect(all.length).toBeGreaterThan(5)
+      for (const limit of [1, 5]) {
+        expect(ask(engine, { query, weights, limit }).items.map(({ id }) => id)).toEqual(all.slice(0, limit))
+      }
+    }
+  }
+})
+
 test('a phrase stands as it is quoted, in any one text; the words alone may stand anywhere', () => {
   const entries = [
     entry('tool', 'a', { description: 'A threat-intelligence feed' }),
