@@ -15,7 +15,12 @@ export class BenchProcess implements AsyncDisposable {
     this.#child = fork(program, options.unsynced ? ['--unsynced'] : [], {
       // As `npm start` has it, but for the first.
       execArgv: ['--expose-gc', '--max-semi-space-size=8'],
-      env: { ...process.env, MALLOC_ARENA_MAX: '1', MALLOC_MMAP_THRESHOLD_: '262144', MALLOC_TRIM_THRESHOLD_: '131072' },
+      env: {
+        ...process.env,
+        MALLOC_ARENA_MAX: '1',
+        MALLOC_MMAP_THRESHOLD_: '262144',
+        MALLOC_TRIM_THRESHOLD_: '131072',
+      },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.#exited = new Promise((done) => this.#child.once('exit', () => done()))
