@@ -2,9 +2,9 @@
  * Keeps the search index in step with a replica: follows what is appended, catches up with what it missed, and fills
  * the index anew when it was lost or belongs to another log.
  *
- * It never delays a write: what is appended is noted and indexed in its own time, after a bulk when there is one, and
- * when more waits than memory allows, the notes are dropped and read back from the replica. `seq` of the index says how far it is, so a kill at
- * any moment costs only the repetition of what it was doing.
+ * It never delays a write: what is appended is noted and indexed in its own time, after a bulk unless that is a long one,
+ * and when more waits than memory allows, the notes are dropped and read back from the replica. `seq` of the index says
+ * how far it is, so a kill at any moment costs only the repetition of what it was doing.
  */
 import { type Merged, ownerOfKey, type RecordId } from '../crdt/index.ts'
 import type { Environment } from './environment.ts'
@@ -71,6 +71,9 @@ export class Indexer implements AsyncDisposable {
   #wake: () => void = () => {}
   /** Ends a pause for the sake of what comes in. */
   #hurry: () => void = () => {}
+  /** When something was appended last, and for the first time after a lull. */
+  #appendedAt = Number.NEGATIVE_INFINITY
+  #begunAt = Number.NEGATIVE_INFINITY
 
   /** Resolves at once: the index is brought up to date in the background. */
   static async open(options: IndexerOptions): Promise<Indexer> {
@@ -166,6 +169,9 @@ export class Indexer implements AsyncDisposable {
 
   /** Called by the replica for every append: takes no time, keeps a bounded amount. */
   #note({ last, records }: Appended): void {
+    const now = this.#environment.clock.monotonic()
+    if (now >= this.#appendedAt + indexLullMs) this.#begunAt = now
+    this.#appendedAt = now
     this.#target = Math.max(this.#target, last)
     if (this.#live) {
       for (const { record } of records) this.#queue.add(record)
@@ -270,12 +276,12 @@ export class Indexer implements AsyncDisposable {
 
   /**
    * While much is coming in, the index leaves the machine to it: to the end of it, or until somebody waits for the index,
-   * or for `indexHoldMs`. One go at more records is also the cheaper.
+   * or for `indexHoldMs`, after which it works beside the rest of it. One go at more records is also the cheaper.
    */
   async #letPass(): Promise<void> {
     const { clock } = this.#environment
-    const until = clock.monotonic() + indexHoldMs
-    while (this.#queue.size >= indexBulkRecords && this.#waiters.size === 0 && clock.monotonic() < until) {
+    const isHeld = () => this.#waiters.size === 0 && clock.monotonic() < this.#begunAt + indexHoldMs
+    while (this.#queue.size >= indexBulkRecords && isHeld()) {
       const target = this.#target
       await new Promise<void>((resolve) => {
         const cancel = clock.after(indexLullMs, resolve)

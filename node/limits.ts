@@ -335,7 +335,7 @@ export const indexQueueRecords = 200_000
 export const indexBulkRecords = 32
 /** A bulk is over when nothing came for so long; and the index waits for the end of one so long at most. ms. */
 export const indexLullMs = 100
-export const indexHoldMs = 5_000
+export const indexHoldMs = 2_000
 /** Between attempts to build an index that the disk refused. */
 export const indexRetryMs = 5_000
 /** Searches under way in the index's thread; more are answered busy. */

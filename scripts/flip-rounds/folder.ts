@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type Kind, kinds } from '../../crdt/index.ts'
+import { httpBatchLinesMax } from '../../node/index.ts'
 import { type Item, madeItems } from '../../test/support/catalogue-items.ts'
 import { type Running, startNode } from '../../test/support/start-node.ts'
 import { later } from './answers.ts'
@@ -72,12 +73,15 @@ export async function command(
 }
 
 async function batch(node: Running, items: readonly Item[]): Promise<void> {
-  const answer = await fetch(`${node.http}/v1/batch?lenient=true`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${node.token}`, 'content-type': 'application/x-ndjson' },
-    body: items.map((item) => JSON.stringify(item)).join('\n'),
-  })
-  if (!answer.ok || /"refused"/.test(await answer.text())) throw new Error(`a batch was not taken: ${answer.status}`)
+  for (let at = 0; at < items.length; at += httpBatchLinesMax) {
+    const lines = items.slice(at, at + httpBatchLinesMax).map((item) => JSON.stringify(item))
+    const answer = await fetch(`${node.http}/v1/batch?lenient=true`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${node.token}`, 'content-type': 'application/x-ndjson' },
+      body: lines.join('\n'),
+    })
+    if (!answer.ok || /"refused"/.test(await answer.text())) throw new Error(`a batch was not taken: ${answer.status}`)
+  }
 }
 
 async function call(node: Running, method: string, path: string, body?: unknown): Promise<void> {

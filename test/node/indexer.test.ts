@@ -197,6 +197,9 @@ test('a bulk goes before the index: to its end, for a while, or until somebody w
   const began = clock.monotonic()
   for (await step(); index.applied === 1 + 2 * indexBulkRecords; await step()) await clock.advance(indexLullMs / 2)
   expect(clock.monotonic() - began, 'it went on and on').toBeGreaterThanOrEqual(indexHoldMs)
+  const [applied, since] = [index.applied, clock.monotonic()]
+  for (await step(); index.applied === applied; await step()) await clock.advance(indexLullMs / 2)
+  expect(clock.monotonic() - since, 'and was not waited for again').toBeLessThan(indexHoldMs / 2)
   await caughtUp(indexer, replica)
   expect(await found(indexer)).toEqual(await live(replica))
 })
