@@ -3,6 +3,7 @@
  *
  * One small row for all peers, written behind the ops it speaks of: LevelDB's log keeps that order, so a cursor that
  * survives a crash survives with its ops. Should a disk lose ops all the same, roots differ and all ids are compared.
+ * They hold for the epoch of our own log in which they were written: a store that was built anew may lack what it had read.
  */
 import { decode, encode, fromHex, toHex, type Value } from '../crdt/index.ts'
 import { syncCursorsMax } from './limits.ts'
@@ -27,12 +28,14 @@ export class Cursors {
     this.#replica = replica
   }
 
-  /** Reads the row; a row that does not read back means that every log is read from its start. */
+  /** Reads the row; one that does not read back, or is of another epoch, means that every log is read from its start. */
   static async open(replica: ReplicaFace): Promise<Cursors> {
     const cursors = new Cursors(replica)
     const bytes = await replica.note(NOTE)
     const row = bytes ? decode(bytes) : undefined
-    if (row?.ok && Array.isArray(row.value)) for (const entry of row.value as Value[]) cursors.#read(entry)
+    const [epoch, entries] = row?.ok && Array.isArray(row.value) ? (row.value as Value[]) : []
+    const isOurs = epoch instanceof Uint8Array && toHex(epoch) === replica.epoch
+    if (isOurs && Array.isArray(entries)) for (const entry of entries) cursors.#read(entry)
     return cursors
   }
 
@@ -59,7 +62,7 @@ export class Cursors {
   #write(): Promise<void> {
     this.#dirty = false
     const rows = [...this.#cursors].map(([peer, { epoch, seq, mine }]) => [peer, fromHex(epoch), seq, mine])
-    return this.#replica.setNote(NOTE, encode(rows))
+    return this.#replica.setNote(NOTE, encode([fromHex(this.#replica.epoch), rows]))
   }
 
   #read(entry: Value): void {
