@@ -36,6 +36,7 @@ describe('two nodes on one machine', () => {
     const [stateA, stateB] = await Promise.all([stateHash(a), stateHash(b)])
     expect(stateB).toBe(stateA)
     expect(stateA).toMatch(/^[0-9a-f]{64}$/)
+    await Promise.all([a, b].map(untilIndexed))
     for (const query of ['the', 'server', 'item', items[7]?.slug ?? '']) {
       expect(await ids(b, query)).toEqual(await ids(a, query))
     }
@@ -172,6 +173,7 @@ async function post(node: Running, batch: readonly { kind: string; slug: string;
 }
 
 type Status = {
+  readonly search: { readonly behind: number }
   root: string
   ops: number
   records: Record<string, number>
@@ -204,6 +206,11 @@ async function untilEqual(a: Running, b: Running): Promise<void> {
     const [onA, onB] = await Promise.all([status(a), status(b)])
     return onA.root !== null && onA.root === onB.root
   }, 'equal roots')
+}
+
+/** Searches wait a second for the index and then answer without what is behind. */
+async function untilIndexed(node: Running): Promise<void> {
+  await until(async () => (await status(node)).search.behind === 0, 'an index that has all')
 }
 
 async function sessionEnded(node: Running): Promise<Record<string, unknown>> {
