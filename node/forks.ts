@@ -7,7 +7,7 @@
 import type { OpId } from '../crdt/index.ts'
 import type { Journal, JournalEntry } from './replica-types.ts'
 
-type Held = (ids: readonly OpId[]) => Promise<readonly boolean[]>
+export type Held = (ids: readonly OpId[]) => Promise<readonly boolean[]>
 
 /** At open: also says in the journal what became of what has no mark. */
 export async function forkedRecords(journal: Journal, held: Held): Promise<JournalEntry[]> {

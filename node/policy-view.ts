@@ -28,6 +28,11 @@ export class PolicyView {
     return this.#policy.blocksRecord(record.record, record.owner) ? undefined : record
   }
 
+  /** Of each, in order. */
+  allShown(records: (Merged | undefined)[]): (Merged | undefined)[] {
+    return this.#policy.isOpen ? records : records.map((record) => this.shown(record))
+  }
+
   /** Of these ops of a frame, those that peers get. */
   async served(frame: ParsedFrame, ids: Set<OpId>): Promise<Set<OpId>> {
     if (this.#policy.isOpen) return ids

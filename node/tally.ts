@@ -7,10 +7,11 @@
  */
 import { open, readFile, rename } from 'node:fs/promises'
 import { toHex, utf8 } from '../crdt/index.ts'
-import type { Clock } from './environment.ts'
+import type { Clock, Random } from './environment.ts'
 import { tallyMs } from './limits.ts'
 import { nativeSuite } from './native.ts'
 import type { Log } from './replica-types.ts'
+import type { Store } from './store.ts'
 
 /** By arrival: the last number and how many ops, in this epoch. */
 export type Tally = { readonly epoch: string; readonly seq: number; readonly ops: number }
@@ -92,4 +93,17 @@ export class Tallying {
       log('warn', "couldn't note how much the store holds", { error: String(error) })
     }
   }
+}
+
+/**
+ * How many ops were there at the last tally and are gone; 0 when none is known to be. Their numbers were given to peers,
+ * so the log starts anew then.
+ */
+export async function lostSince(file: TallyFile | undefined, store: Store, random: Random, log: Log): Promise<number> {
+  const told = await file?.read()
+  if (told === undefined || told.epoch !== store.meta.epoch || told.seq <= store.counts.seq) return 0
+  const lost = Math.max(1, told.ops - store.counts.ops)
+  log('error', 'the newest ops on disk are gone; peers will be asked for them', { lost, of: told.ops })
+  await store.renew(toHex(random.bytes(16)))
+  return lost
 }

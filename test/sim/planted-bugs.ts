@@ -131,9 +131,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'the journal is not compared',
-    file: 'node/replica.ts',
-    find: 'const isForked = (record: RecordId) => this.#forked.size > 0 &&',
-    replace: 'const isForked = (record: RecordId) => false &&',
+    file: 'node/signing.ts',
+    find: 'return this.#forked.size > 0 &&',
+    replace: 'return false &&',
   },
   {
     name: 'the journal is not compared before the key says who may write',
@@ -192,8 +192,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'records are not merged again once the disk has failed',
-    file: 'node/replica.ts',
-    find: '.then(() => this.#writer.rejudge([]))',
+    file: 'node/wake.ts',
+    find: '.then(() => writer.rejudge([]))',
     replace: '',
   },
   {
