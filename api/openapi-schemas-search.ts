@@ -26,6 +26,10 @@ export function searchSchemas(names: readonly string[]): Record<string, unknown>
       const: true,
       description: 'It had cost too much and was cut: what is here is right, and not all is here.',
     },
+    damaged: {
+      ...COUNT,
+      description: "Records that are damaged on this node's disk and left out until peers have sent them again.",
+    },
     next_cursor: TEXT,
     index_behind: COUNT,
   }

@@ -100,6 +100,11 @@ export const PROBLEMS = {
     'Something failed here',
     'A fault of the node, not of the request. Its log has the details under the request_id.',
   ],
+  'store-corrupt': [
+    503,
+    'Damaged on the disk of this node',
+    'What was asked for does not read back as it was written. The node asks its peers for it and answers again when one has sent it; another node may answer now. Whoever runs this one: `peerage doctor` says more.',
+  ],
   busy: [503, 'Too much at once', 'A bounded queue of the node is full. Try again after Retry-After.'],
   unavailable: [
     503,
@@ -169,6 +174,14 @@ export function problemOfError(error: unknown): Problem {
     return {
       problem: 'unavailable',
       detail: 'the node does not sign this now: its store is older than what its key has signed; its log says more',
+      more,
+      headers: { 'retry-after': '60' },
+    }
+  }
+  if (error.code === 'store-corrupt') {
+    return {
+      problem: 'store-corrupt',
+      detail: 'what was asked for is damaged on the disk of this node, and peers are asked for it',
       more,
       headers: { 'retry-after': '60' },
     }

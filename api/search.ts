@@ -144,6 +144,7 @@ function tail(found: Listed) {
     total: found.total,
     ...(found.totalCapped && { total_capped: true }),
     ...(found.partial && { partial: true }),
+    ...(found.damaged > 0 && { damaged: found.damaged }),
     ...(found.nextCursor !== undefined && { next_cursor: found.nextCursor }),
     ...(found.indexBehind > 0 && { index_behind: found.indexBehind }),
   }
@@ -151,7 +152,7 @@ function tail(found: Listed) {
 
 /** `filterAt`: where the filter's text stands in the request. */
 export async function find(node: NodeFace, query: ListQuery, filterAt = '/filter'): Promise<Listed | Problem> {
-  const found = await node.catalogue.find(query)
+  const found = await node.catalogue.find({ ...query, countDamaged: true })
   if (!('problem' in found)) return found
   return queryProblem(found.pointer === '/filter' ? { ...found, pointer: filterAt } : found)
 }

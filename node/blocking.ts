@@ -66,7 +66,7 @@ export class Blocking {
   async *recordsOf(target: Target): AsyncIterable<RecordId> {
     if (target.is === 'record') yield target.name
     if (target.is !== 'did') return
-    for await (const { record, owner } of this.#options.store.recordsFrom(undefined, undefined)) {
+    for await (const { record, owner } of this.#options.store.recordsFrom(undefined, undefined, () => {})) {
       if (owner === target.owner) yield record
     }
   }

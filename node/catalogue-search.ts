@@ -1,7 +1,7 @@
 /**
  * Finding records: the index says which and in what order, the replica says what they are now.
  */
-import { decimalOf, type Kind, type Merged, type Value } from '../crdt/index.ts'
+import { decimalOf, type Kind, type Merged, type RecordId, type Value } from '../crdt/index.ts'
 import { facetSearches } from './facets.ts'
 import { type Mention, readFilter } from './filter.ts'
 import { fieldsNamed, kindsMeant, nearestField } from './filter-fields.ts'
@@ -16,6 +16,8 @@ import type { Parts } from './search-rank.ts'
 export interface SearchFace {
   /** Arrivals that the index has not reached. */
   readonly behind: number
+  /** Records that the index lacks, for they are damaged on disk. */
+  readonly broken: ReadonlySet<RecordId>
   /** Resolves when the index has reached `seq`, or after `ms`. */
   waitFor(seq: number, ms: number): Promise<unknown>
   /** Rejects with NodeError('search-unavailable') while the index is being rebuilt. */
@@ -27,6 +29,8 @@ export interface SearchFace {
 export type ListQuery = SearchQuery & {
   /** In the filter language (filter.ts); what `filters` and `where` ask for counts as well. */
   readonly filter?: string
+  /** Records that are damaged on disk are left out and counted; otherwise one among the hits is NodeError('store-corrupt'). */
+  readonly countDamaged?: boolean
 }
 
 export type Listed = {
@@ -45,6 +49,8 @@ export type Listed = {
   /** The search was cut when it had cost too much: all that is here is right, and not all is here. */
   readonly partial?: true
   readonly nextCursor?: string
+  /** Records that are damaged on disk: with `countDamaged` hits of this page, and those that the index lacks for that. */
+  readonly damaged: number
   /** Arrivals that the answer does not know of; 0 as a rule. */
   readonly indexBehind: number
 }
@@ -60,12 +66,13 @@ export async function find(replica: ReplicaFace, index: SearchFace, asked: ListQ
     answers.push(answer)
   }
   const found = answers[0] as SearchResult
-  const records = await replica.records(found.items.map((item) => item.id))
+  const ids = found.items.map((item) => item.id)
+  const records = asked.countDamaged ? await replica.recordsOrBroken(ids) : await replica.records(ids)
   const items: Listed['items'][number][] = []
   for (const [at, { id: _id, ...hit }] of found.items.entries()) {
     const record = records[at]
     // Deleted since the index saw it.
-    if (record?.live) items.push({ record, ...hit })
+    if (typeof record === 'object' && record.live) items.push({ record, ...hit })
   }
   return {
     items,
@@ -74,6 +81,7 @@ export async function find(replica: ReplicaFace, index: SearchFace, asked: ListQ
     ...(found.totalCapped && { totalCapped: true }),
     ...(answers.some(({ partial }) => partial) && { partial: true }),
     ...(found.nextCursor !== undefined && { nextCursor: found.nextCursor }),
+    damaged: index.broken.union(new Set(ids.filter((_, at) => records[at] === 'broken'))).size,
     indexBehind: index.behind,
   }
 }
@@ -99,7 +107,7 @@ type Understood = {
   explain(problem: QueryProblem, search: SearchQuery): QueryProblem
 }
 
-function understand({ filter, sort, filters, ...others }: ListQuery): Understood | QueryProblem {
+function understand({ filter, sort, filters, countDamaged: _, ...others }: ListQuery): Understood | QueryProblem {
   const order = SORTS.has(sort) ? SORTS.get(sort) : sort
   const meant = kindsMeant(others.kinds)
   const rest = { ...others, ...(filters && { filters: decimalsRead(filters, meant) }) }

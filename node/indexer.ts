@@ -12,6 +12,7 @@ import { sleep } from './environment.ts'
 import { NodeError } from './errors.ts'
 import {
   indexBatchRecords,
+  indexBrokenMs,
   indexBulkRecords,
   indexHoldMs,
   indexLullMs,
@@ -29,7 +30,7 @@ import { entryOf } from './search-entry.ts'
 /** The part of a replica that is followed. */
 export type Followed = Pick<
   ReplicaFace,
-  'actor' | 'epoch' | 'counts' | 'onAppended' | 'list' | 'records' | 'changes' | 'policy' | 'recordsOf'
+  'actor' | 'epoch' | 'counts' | 'onAppended' | 'list' | 'recordsOrBroken' | 'changes' | 'policy' | 'recordsOf'
 >
 
 export type IndexerOptions = {
@@ -61,6 +62,9 @@ export class Indexer implements AsyncDisposable {
   readonly #done: Promise<void>
   /** Records that changed since the last `apply`; only while #live. */
   #queue = new Set<RecordId>()
+  /** Records that are damaged on disk, so that nothing can be said of them yet: asked for again now and then. */
+  readonly #broken = new Set<RecordId>()
+  #cancelBroken: (() => void) | undefined
   /** The last arrival that is known of. */
   #target: number
   /** What is appended goes to #queue; otherwise it is read back from the replica later. */
@@ -109,6 +113,11 @@ export class Indexer implements AsyncDisposable {
   /** Arrivals that the index has not reached. */
   get behind(): number {
     return Math.max(0, this.#replica.counts().seq - this.#index.seq)
+  }
+
+  /** Records that are damaged on disk and not in the index, or in it as they were before. */
+  get broken(): ReadonlySet<RecordId> {
+    return this.#broken
   }
 
   /** True when the index has reached `seq`, at once or within `ms`; false when it has not. */
@@ -160,6 +169,7 @@ export class Indexer implements AsyncDisposable {
     this.#stopFollowing()
     this.#stopListening()
     this.#stopPolicy()
+    this.#cancelBroken?.()
     this.#stop.abort()
     this.#wake()
     this.#hurry()
@@ -168,13 +178,14 @@ export class Indexer implements AsyncDisposable {
   }
 
   /** Called by the replica for every append: takes no time, keeps a bounded amount. */
-  #note({ last, records }: Appended): void {
+  #note({ last, records, frames }: Appended): void {
     const now = this.#environment.clock.monotonic()
     if (now >= this.#appendedAt + indexLullMs) this.#begunAt = now
     this.#appendedAt = now
     this.#target = Math.max(this.#target, last)
     if (this.#live) {
       for (const { record } of records) this.#queue.add(record)
+      if (this.#broken.size > 0) this.#noteMended(frames)
       if (this.#queue.size > this.#queueRecords) {
         this.#queue = new Set()
         this.#live = false
@@ -220,7 +231,8 @@ export class Indexer implements AsyncDisposable {
     let after: RecordId | undefined
     for (;;) {
       this.#stop.signal.throwIfAborted()
-      const page = await this.#replica.list({ after, limit: indexBatchRecords, live: true })
+      const broken = (id: RecordId) => this.#noteBroken(id)
+      const page = await this.#replica.list({ after, limit: indexBatchRecords, live: true, broken })
       if (page.length === 0) break
       await this.#index.apply({ seq: 0, entries: page.map((merged) => this.#entryOf(merged)), removed: [] })
       after = page.at(-1)?.record
@@ -299,10 +311,10 @@ export class Indexer implements AsyncDisposable {
   async #show(target: Target): Promise<void> {
     const tell = async (ids: readonly RecordId[]) => {
       this.#stop.signal.throwIfAborted()
-      const live = (await this.#replica.records(ids)).filter((merged) => merged?.live)
-      const shown = new Set(live.map((merged) => merged!.record))
-      const removed = ids.filter((id) => !shown.has(id))
-      await this.#index.apply({ seq: this.#index.seq, entries: live.map((merged) => entryOf(merged!)), removed })
+      const records = await this.#records(ids)
+      const live = records.filter((merged) => typeof merged === 'object' && merged.live) as Merged[]
+      const removed = ids.filter((_, at) => records[at] !== 'broken' && !records[at]?.live)
+      await this.#index.apply({ seq: this.#index.seq, entries: live.map((merged) => entryOf(merged)), removed })
     }
     let ids: RecordId[] = []
     for await (const id of this.#replica.recordsOf(target)) {
@@ -326,14 +338,42 @@ export class Indexer implements AsyncDisposable {
       const end = Math.min(at + indexBatchRecords, ids.length)
       for (let from = at; from < end; from += indexReadRecords) {
         this.#stop.signal.throwIfAborted()
-        for (const merged of await this.#replica.records(ids.slice(from, Math.min(from + indexReadRecords, end)))) {
-          if (merged?.live) entries.push(this.#entryOf(merged))
-          else if (merged !== undefined) removed.push(merged.record)
+        for (const merged of await this.#records(ids.slice(from, Math.min(from + indexReadRecords, end)))) {
+          if (typeof merged !== 'object') continue
+          if (merged.live) entries.push(this.#entryOf(merged))
+          else removed.push(merged.record)
         }
       }
       await this.#index.apply({ seq: end === ids.length ? seq : this.#index.seq, entries, removed })
     }
     for (const waiter of this.#waiters) if (this.#index.seq >= waiter.seq) waiter.reached()
+  }
+
+  async #records(ids: readonly RecordId[]): Promise<(Merged | undefined | 'broken')[]> {
+    const records = await this.#replica.recordsOrBroken(ids)
+    for (const [at, merged] of records.entries()) {
+      if (merged === 'broken') this.#noteBroken(ids[at]!)
+      else this.#broken.delete(ids[at]!)
+    }
+    return records
+  }
+
+  /** One damaged record must not keep the others from being found. */
+  #noteBroken(id: RecordId): void {
+    this.#broken.add(id)
+    this.#cancelBroken ??= this.#environment.clock.after(indexBrokenMs, () => {
+      this.#cancelBroken = undefined
+      // While the index does not follow, it is asked for when it does.
+      if (!this.#live) return this.#noteBroken(id)
+      for (const each of this.#broken) this.#queue.add(each)
+      this.#wake()
+    })
+  }
+
+  /** Ops of damaged records have come again, with which those may be whole. */
+  #noteMended(frames: Appended['frames']): void {
+    for (const { frame } of frames)
+      for (const { op } of frame.entries) if (this.#broken.has(op.header.record)) this.#queue.add(op.header.record)
   }
 
   #entryOf(merged: Merged): IndexEntry {

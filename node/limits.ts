@@ -338,6 +338,8 @@ export const indexLullMs = 100
 export const indexHoldMs = 2_000
 /** Between attempts to build an index that the disk refused. */
 export const indexRetryMs = 5_000
+/** Until records that were damaged on disk are asked for again: by then a peer may have sent their ops. */
+export const indexBrokenMs = 10_000
 /** Searches under way in the index's thread; more are answered busy. */
 export const searchesMax = 256
 /** A search that takes longer is answered 503: the index is still being loaded, or the machine is overloaded. */

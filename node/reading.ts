@@ -18,7 +18,7 @@ import { NodeError } from './errors.ts'
 import { historyOf } from './history.ts'
 import { rejudgeRecords } from './limits.ts'
 import type { PolicyView } from './policy-view.ts'
-import type { Change } from './replica-types.ts'
+import type { Change, ListOptions } from './replica-types.ts'
 import { statesAt } from './states-at.ts'
 import type { Store } from './store.ts'
 
@@ -44,12 +44,17 @@ export class Reading {
     return this.#view.allShown(await this.#store.records(ids))
   }
 
-  /** By id, from after `after`. */
-  async list(options: { kind?: string; after?: RecordId; limit: number; live?: boolean }): Promise<readonly Merged[]> {
-    const { kind, after, limit, live } = options
+  /** The same; 'broken' in place of one that is damaged and cannot be merged again yet. */
+  async recordsOrBroken(ids: readonly RecordId[]): Promise<(Merged | undefined | 'broken')[]> {
+    const records = await this.#store.recordsOrBroken(ids)
+    return records.map((record) => (record === 'broken' ? record : this.#view.shown(record)))
+  }
+
+  async list(options: ListOptions): Promise<readonly Merged[]> {
+    const { kind, after, limit, live, broken } = options
     const found: Merged[] = []
     if (limit <= 0) return found
-    for await (const merged of this.#store.recordsFrom(kind, after)) {
+    for await (const merged of this.#store.recordsFrom(kind, after, broken)) {
       if (live !== undefined && merged.live !== live) continue
       if (this.#view.shown(merged) === undefined) continue
       found.push(merged)

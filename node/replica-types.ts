@@ -143,6 +143,16 @@ export type Appended = {
   readonly records: readonly Merged[]
 }
 
+/** Records of one kind (or all), live or not, by id, from after `after`. */
+export type ListOptions = {
+  readonly kind?: string
+  readonly after?: RecordId
+  readonly limit: number
+  readonly live?: boolean
+  /** Told of those that are damaged and cannot be merged again yet; left out, they reject as for `records`. */
+  readonly broken?: (id: RecordId) => void
+}
+
 export type Change = {
   readonly seq: number
   readonly op: OpId
@@ -214,9 +224,11 @@ export interface ReplicaFace extends AsyncDisposable {
   record(id: RecordId): Promise<Merged | undefined>
   /** The record if it is in memory, at once; undefined says nothing about whether there is one. */
   peek(id: RecordId): Merged | undefined
+  /** NodeError('store-corrupt') when one is damaged and cannot be merged again before peers have sent its ops. */
   records(ids: readonly RecordId[]): Promise<(Merged | undefined)[]>
-  /** Records of one kind (or all), live or not, by id, from after `after`. */
-  list(options: { kind?: string; after?: RecordId; limit: number; live?: boolean }): Promise<readonly Merged[]>
+  /** The same for whoever can do without that one. */
+  recordsOrBroken(ids: readonly RecordId[]): Promise<(Merged | undefined | 'broken')[]>
+  list(options: ListOptions): Promise<readonly Merged[]>
   has(ids: readonly OpId[]): Promise<readonly boolean[]>
   /** Held, or refused by this node's policy or put off by its clock: nothing that a peer need send. */
   knows(ids: readonly OpId[]): Promise<readonly boolean[]>

@@ -33,6 +33,7 @@ import type {
   Change,
   Codec,
   Health,
+  ListOptions,
   LocalAuthorisation,
   LocalWrite,
   Log,
@@ -320,7 +321,11 @@ export class Replica implements ReplicaFace {
     return this.#reading.records(ids)
   }
 
-  list(options: { kind?: string; after?: RecordId; limit: number; live?: boolean }): Promise<readonly Merged[]> {
+  recordsOrBroken(ids: readonly RecordId[]): Promise<(Merged | undefined | 'broken')[]> {
+    return this.#reading.recordsOrBroken(ids)
+  }
+
+  list(options: ListOptions): Promise<readonly Merged[]> {
     return this.#reading.list(options)
   }
 

@@ -31,6 +31,9 @@ export class StoreRecords {
   readonly #authorities: StoreAuthority
   readonly #records = new Lru<RecordId, Merged>(recordCacheBytesMax)
   readonly #ops = new Lru<RecordId, readonly Op[]>(recordOpsCacheBytesMax)
+  /** What could not be merged again is not tried for every reader, as long as the same is damaged: at most all records. */
+  readonly #broken = new Set<RecordId>()
+  #brokenWith = ''
   #isRecountNoted = false
 
   constructor(parts: StoreParts, frames: StoreFrames, authorities: StoreAuthority) {
@@ -86,60 +89,74 @@ export class StoreRecords {
   }
 
   async records(ids: readonly RecordId[]): Promise<(Merged | undefined)[]> {
-    const found = ids.map((id) => this.#records.get(id))
+    const found = await this.recordsOrBroken(ids)
+    return found.map((one, at) => (one === 'broken' ? thrown(ids[at]!) : one))
+  }
+
+  /** 'broken' is one that cannot be merged before damaged ops have come again. */
+  async recordsOrBroken(ids: readonly RecordId[]): Promise<(Merged | undefined | 'broken')[]> {
+    const found: (Merged | undefined | 'broken')[] = ids.map((id) => this.#records.get(id))
     const commits = this.#parts.commits()
     for (const [at, merged] of found.entries()) {
-      if (merged?.judged !== undefined) found[at] = await this.#judgedNow(merged, commits)
+      if (typeof merged === 'object' && merged.judged !== undefined) found[at] = await this.#judgedNow(merged, commits)
     }
     const absent = ids.flatMap((id, at) => (found[at] === undefined ? [{ id, at }] : []))
     if (absent.length === 0) return found
     const rows = await this.#parts.disk.getMany(absent.map(({ id }) => recordKey(id)))
-    for (const [i, { id, at }] of absent.entries()) {
+    const damaged: typeof absent = []
+    const keep = (at: number, merged: Merged, weight: number) => {
+      found[at] = merged
+      if (commits === this.#parts.commits()) this.#records.set(merged.record, merged, weight)
+    }
+    for (const [i, one] of absent.entries()) {
       const row = rows[i]
       if (row === undefined) continue
-      const merged = await this.#readRecord(id, row)
-      found[at] = merged
-      if (merged !== undefined && commits === this.#parts.commits()) this.#records.set(id, merged, row.length)
+      const merged = this.#readRow(one.id, row)
+      if (merged === undefined) damaged.push(one)
+      else keep(one.at, await this.#judgedNow(merged, commits), row.length)
+    }
+    const again = await this.#mergedAgain(damaged.map(({ id }) => id))
+    for (const { id, at } of damaged) {
+      const merged = again.get(id)
+      if (typeof merged === 'object') keep(at, merged, REJUDGED_BYTES)
+      else found[at] = merged
     }
     return found
   }
 
-  /** The same for whoever brings ops: 'broken' is one that cannot be merged before damaged ops have come again. */
-  async recordsOrBroken(ids: readonly RecordId[]): Promise<(Merged | undefined | 'broken')[]> {
-    try {
-      return await this.records(ids)
-    } catch (error) {
-      if (!isBroken(error)) throw error
-      const found: (Merged | undefined | 'broken')[] = []
-      for (const id of ids) {
-        const one = await this.record(id).catch((cause) => {
-          if (!isBroken(cause)) throw cause
-          return 'broken' as const
-        })
-        found.push(one)
-      }
-      return found
-    }
-  }
-
-  /** Records in order of id, of one kind or all. */
-  async *recordsFrom(kind: string | undefined, from: RecordId | undefined): AsyncIterable<Merged> {
+  /** Records in order of id, of one kind or all. `broken` is told of those that are; without it they are thrown. */
+  async *recordsFrom(
+    kind: string | undefined,
+    from: RecordId | undefined,
+    broken: (id: RecordId) => void = thrown,
+  ): AsyncIterable<Merged> {
     if (kind === undefined) {
       for await (const [key, row] of this.#parts.disk.entries(recordsAfter(from))) {
         const id = idOfKey(key)
-        const merged = await this.#readRecord(id, row)
-        if (merged !== undefined) yield merged
+        const read = this.#readRow(id, row)
+        const merged =
+          read === undefined
+            ? (await this.#mergedAgain([id])).get(id)
+            : await this.#judgedNow(read, this.#parts.commits())
+        if (merged === 'broken') broken(id)
+        else if (merged !== undefined) yield merged
       }
       return
+    }
+    const good = async function* (records: StoreRecords, ids: readonly RecordId[]) {
+      for (const [at, merged] of (await records.recordsOrBroken(ids)).entries()) {
+        if (merged === 'broken') broken(ids[at]!)
+        else if (merged !== undefined) yield merged
+      }
     }
     let ids: RecordId[] = []
     for await (const key of this.#parts.disk.keys(kindAfter(kind, from))) {
       ids.push(idOfKey(key))
       if (ids.length < READ_AHEAD) continue
-      for (const merged of await this.records(ids)) if (merged !== undefined) yield merged
+      yield* good(this, ids)
       ids = []
     }
-    for (const merged of await this.records(ids)) if (merged !== undefined) yield merged
+    yield* good(this, ids)
   }
 
   /** Records as their rows are, whatever their owners' authority says by now; without those that lack a good row. */
@@ -159,23 +176,37 @@ export class StoreRecords {
       : merge(loaded.ops, this.#parts.sha256, await this.#authorities.authority(merged.owner))
   }
 
-  async #readRecord(id: RecordId, row: Uint8Array): Promise<Merged | undefined> {
+  /** Undefined when the row is damaged. */
+  #readRow(id: RecordId, row: Uint8Array): Merged | undefined {
     const value = unsealed(row, this.#parts.sha256)
     const merged = value && decodeMerged(value, this.#parts.sha256)
     // Keys rot too: a good row may lie where another belongs.
-    if (merged?.record === id) return this.#judgedNow(merged, this.#parts.commits())
-    this.#parts.log('error', 'a record on disk is damaged; merging it again from its ops', { record: id })
-    await this.#noteRecount()
-    return this.#rebuild(id)
+    return merged?.record === id ? merged : undefined
   }
 
-  async #rebuild(id: RecordId): Promise<Merged | undefined> {
-    const { records, found } = await this.#fromFrames(new Set([id]))
-    if (records[0] !== undefined) return records[0]
-    // Any of its ops may have been in a damaged frame, and a part of a record is not the record.
-    if (this.#frames.damage.frames + found > 0)
-      throw new NodeError('store-corrupt', `record ${id} is damaged, and so are frames that it may be merged from`)
-    return undefined
+  /** Those whose rows are damaged, from their ops; without those of which there is no op. */
+  async #mergedAgain(ids: readonly RecordId[]): Promise<ReadonlyMap<RecordId, Merged | 'broken'>> {
+    const again = new Map<RecordId, Merged | 'broken'>()
+    if (this.#brokenWith !== this.#damageNow()) this.#broken.clear()
+    const untried = new Set(ids.filter((id) => !this.#broken.has(id)))
+    if (untried.size > 0) {
+      for (const record of untried)
+        this.#parts.log('error', 'a record on disk is damaged; merging it again from its ops', { record })
+      await this.#noteRecount()
+      const { records, found } = await this.#fromFrames(untried)
+      for (const merged of records) again.set(merged.record, merged)
+      // Any of its ops may have been in a damaged frame, and a part of a record is not the record.
+      const mayBe = (id: RecordId) => this.#frames.damage.frames > 0 || found.has(id)
+      for (const id of untried) if (!again.has(id) && mayBe(id)) this.#broken.add(id)
+      this.#brokenWith = this.#damageNow()
+    }
+    for (const id of ids) if (this.#broken.has(id)) again.set(id, 'broken')
+    return again
+  }
+
+  #damageNow(): string {
+    const { frames, ops } = this.#frames.damage
+    return `${frames} ${ops}`
   }
 
   /** Before its row is written again, or a crash would leave counts that nobody doubts. */
@@ -216,7 +247,6 @@ export class StoreRecords {
    */
   async rebuild(ids: ReadonlySet<RecordId>): Promise<number> {
     const { disk, sha256 } = this.#parts
-    if (this.#frames.damage.frames > 0) return 0
     const { records } = await this.#fromFrames(ids)
     const rows = records.flatMap((merged): Put[] => [
       { key: recordKey(merged.record), value: sealed(encodeMerged(merged), sha256) },
@@ -231,12 +261,13 @@ export class StoreRecords {
 
   /**
    * Records from all their ops, found by reading every frame: the slow way. Without those of which ops are missing;
-   * `found`: of how many there are any.
+   * `found`: of which there are any.
    */
   async #fromFrames(
     ids: ReadonlySet<RecordId>,
-  ): Promise<{ readonly records: readonly Merged[]; readonly found: number }> {
+  ): Promise<{ readonly records: readonly Merged[]; readonly found: { has(id: RecordId): boolean } }> {
     const found = new Map<RecordId, Map<OpId, Op>>()
+    if (this.#frames.damage.frames > 0) return { records: [], found }
     for await (const { frame } of this.#frames.framesSince(0)) {
       for (const { op } of frame.entries) {
         const { record } = op.header
@@ -247,7 +278,7 @@ export class StoreRecords {
       }
     }
     // A head that is lost leaves no trace in the ops that are there.
-    if (this.#frames.damage.frames > 0) return { records: [], found: found.size }
+    if (this.#frames.damage.frames > 0) return { records: [], found }
     const records: Merged[] = []
     for (const ops of found.values()) {
       const all = [...ops.values()]
@@ -255,7 +286,7 @@ export class StoreRecords {
       if (owner === undefined || !all.every(({ header }) => header.parents.every((id) => ops.has(id)))) continue
       records.push(merge(all, this.#parts.sha256, await this.#authorities.authority(owner)))
     }
-    return { records, found: found.size }
+    return { records, found }
   }
 
   /** The record as its owner's authority stands now, which may have changed since it was merged. */
@@ -280,8 +311,8 @@ const REJUDGED_BYTES = 2048
 /** Records read at once when a kind is listed. */
 const READ_AHEAD = 64
 
-function isBroken(error: unknown): boolean {
-  return error instanceof NodeError && error.code === 'store-corrupt'
+function thrown(id: RecordId): never {
+  throw new NodeError('store-corrupt', `record ${id} is damaged, and so are ops that it would be merged from again`)
 }
 
 function weightOf(ops: readonly Op[]): number {

@@ -296,8 +296,12 @@ export class Store {
     return this.#records.recordsOrBroken(ids)
   }
 
-  recordsFrom(kind: string | undefined, from: RecordId | undefined): AsyncIterable<Merged> {
-    return this.#records.recordsFrom(kind, from)
+  recordsFrom(
+    kind: string | undefined,
+    from: RecordId | undefined,
+    broken?: (id: RecordId) => void,
+  ): AsyncIterable<Merged> {
+    return this.#records.recordsFrom(kind, from, broken)
   }
 
   storedRecords(ids: readonly RecordId[]): Promise<Merged[]> {

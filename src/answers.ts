@@ -35,7 +35,8 @@ export type HistoryItem = {
   readonly patch: unknown
   readonly parents: readonly string[]
 }
-export type Page<T> = { readonly items: readonly T[]; readonly next_cursor?: string }
+/** `damaged`: records that are damaged on the node's disk and left out until peers have sent them again. */
+export type Page<T> = { readonly items: readonly T[]; readonly damaged?: number; readonly next_cursor?: string }
 
 /** Values to equal; `field_gte` and `field_lte` bound numbers; a list asks for all of its items. */
 export type Filters = Readonly<Record<string, unknown>>
@@ -75,6 +76,8 @@ export type SearchAnswer = {
   readonly facets: Readonly<Record<string, readonly { readonly value: unknown; readonly count: number }[]>>
   readonly total: number
   readonly total_capped?: boolean
+  /** Records that are damaged on the node's disk and left out until peers have sent them again. */
+  readonly damaged?: number
   /** It had cost too much and was cut: not all is here. */
   readonly partial?: boolean
   readonly next_cursor?: string

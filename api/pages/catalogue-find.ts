@@ -41,6 +41,7 @@ export async function findPage(node: NodeFace, state: CatalogueState): Promise<F
     node.catalogue.find({
       ...query,
       limit: pageCardsMax,
+      countDamaged: true,
       ...(isTogether(state) && { collapse: true }),
       ...(state.sort !== undefined && { sort: state.sort }),
       ...(state.cursor !== undefined && { cursor: state.cursor }),

@@ -139,7 +139,7 @@ function facetLink(state: CatalogueState, { name, many }: Facet, value: unknown,
 }
 
 function resultsHead(state: CatalogueState, { listed }: Found): Html {
-  const { total, totalCapped, indexBehind } = listed
+  const { total, totalCapped, indexBehind, damaged } = listed
   const removable = state.chosen.map((each) => {
     const href = hrefOf(state, { chosen: state.chosen.filter((other) => other !== each) })
     const shown = each.text.startsWith('did:') ? shortDid(each.text) : each.text
@@ -157,7 +157,8 @@ ${
   html`<ul class="chosen" aria-label="Chosen filters"${REPLACES}>${removable}
 <li><a class="clear" href="${hrefOf(state, { chosen: [] })}">Clear all</a></li></ul>`
 }
-${indexBehind > 0 && html`<p class="note">${plural(indexBehind, 'newer change is', 'newer changes are')} still being indexed.</p>`}`
+${indexBehind > 0 && html`<p class="note">${plural(indexBehind, 'newer change is', 'newer changes are')} still being indexed.</p>`}
+${damaged > 0 && html`<p class="note">${plural(damaged, 'record is', 'records are')} damaged on the disk of this node and left out until peers have sent them again.</p>`}`
 }
 
 /** A list that works without a script needs a button; with one, choosing is enough. */

@@ -1,7 +1,7 @@
 /** list: the records of a kind, page by page. */
 import { type Context, connect } from './context.ts'
 import { filterOf, withFilter } from './filter.ts'
-import { showRecord } from './show.ts'
+import { damagedText, showRecord } from './show.ts'
 
 export async function run(context: Context, kind: string): Promise<void> {
   const filter = filterOf(context)
@@ -24,6 +24,7 @@ async function list(context: Context, kind: string, filter: string | undefined):
     ...(cursor !== undefined && { cursor }),
   })
   for (const record of page.items) await showRecord(out, record)
+  if (page.damaged) out.talk(damagedText(page.damaged))
   if (page.next_cursor !== undefined) out.talk(`more with --cursor ${page.next_cursor}, or all with --all`)
   else if (page.items.length === 0 && !out.json && !out.quiet) out.talk('none')
 }

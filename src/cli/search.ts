@@ -3,7 +3,7 @@ import { type Context, connect } from './context.ts'
 import { filterOf, withFilter } from './filter.ts'
 import { follow, save } from './follow.ts'
 import { oneLine } from './output.ts'
-import { count, showRecord, valueText } from './show.ts'
+import { count, damagedText, showRecord, valueText } from './show.ts'
 
 export async function run(context: Context, words: readonly string[]): Promise<void> {
   const { options } = context
@@ -31,6 +31,7 @@ async function search(context: Context, words: readonly string[]): Promise<void>
   const answer = await withFilter(filters, () => client.search(question, { signal }))
   if (answer.index_behind)
     out.talk(`the index is ${count(answer.index_behind, 'op')} behind; the newest may be missing`)
+  if (answer.damaged) out.talk(damagedText(answer.damaged))
   if (answer.partial) out.talk('the search was cut: it had taken too long, and not all is here')
   if (out.json) return out.value(answer)
   for (const { record, copies, parts } of answer.items) {

@@ -32,6 +32,10 @@ export function valueText(value: unknown, columns = 100): string {
   return oneLine(typeof value === 'string' ? value : JSON.stringify(value), columns)
 }
 
+export function damagedText(n: number): string {
+  return `${count(n, 'record')} left out: damaged on the disk of the node, until peers have sent them again`
+}
+
 /** `1 record`, `2 records`. */
 export function count(n: number, what: string): string {
   return `${n.toLocaleString('en-US')} ${what}${n === 1 ? '' : 's'}`
