@@ -1,6 +1,6 @@
 /**
  * Damages every file of a data folder in turn and looks whether anybody is told.
- * `npm run flip-rounds -- [--flips 3] [--seed N] [--records 1500] [--only TEXT]`
+ * `npm run flip-rounds -- [--flips 3] [--seed N] [--records 1500] [--only TEXT] [--faults flip,zero]`
  *
  * A real node makes the folder, a real peer holds the same. For each file: bits flipped at random places, a stretch of
  * zeros, its end cut off, the file gone. Then a node is started on it, alone, and asked for everything. The outcome of
@@ -30,11 +30,13 @@ const { values: options } = parseArgs({
     seed: { type: 'string' },
     records: { type: 'string', default: '1500' },
     only: { type: 'string', default: '' },
+    faults: { type: 'string', default: 'flip,zero,truncate,delete' },
   },
 })
 const seed = Number(options.seed ?? Math.floor(Math.random() * 2 ** 31))
 const random = mulberry(seed)
-const FAULTS: readonly Fault[] = [...Array<Fault>(Number(options.flips)).fill('flip'), 'zero', 'truncate', 'delete']
+const ALL: readonly Fault[] = [...Array<Fault>(Number(options.flips)).fill('flip'), 'zero', 'truncate', 'delete']
+const FAULTS = ALL.filter((fault) => options.faults.split(',').includes(fault))
 /** What peers do not have. */
 const SECRETS = /^(key|peer-key|token|webhook-secret)$|^tokens\//
 /** A node that finds nothing wrong at first may still be looking. */

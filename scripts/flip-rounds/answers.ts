@@ -31,7 +31,7 @@ export async function askAll(
   await ask('list', async () => {
     // Records of one moment stand in the order in which they arrived.
     const listed = (await pages(http, `/v1/${kind.plural}?limit=500`)).flatMap((page) => JSON.parse(page).items)
-    return JSON.stringify(listed.sort((a, b) => (a.id < b.id ? -1 : 1)))
+    return textOf(listed.sort((a, b) => (a.id < b.id ? -1 : 1)))
   })
   await ask('changes', async () => (await pages(http, '/v1/changes?limit=1000')).join(''))
   for (const [i, body] of SEARCHES.entries()) {
@@ -42,8 +42,11 @@ export async function askAll(
     })
   }
   for (const id of ids) {
-    await ask(`record ${id}`, () => text(http, `/v1/${kind.plural}/${id}`))
-    await ask(`history ${id}`, () => text(http, `/v1/${kind.plural}/${id}/history`))
+    for (const [name, path] of [
+      ['record', ''],
+      ['history', '/history'],
+    ])
+      await ask(`${name} ${id}`, async () => textOf(JSON.parse(await text(http, `/v1/${kind.plural}/${id}${path}`))))
   }
   return answers
 }
@@ -71,6 +74,15 @@ const SEARCHES = [
   { filters: { provider: 'maker-5' }, limit: 100 },
   { filters: { downloads_gte: 50_000 }, facets: ['provider', 'tags'], sort: '-downloads', limit: 50 },
 ]
+
+/** The order of members is not promised: of a record just merged it is another than of one that was read. */
+function textOf(value: unknown): string {
+  return JSON.stringify(value, (_, part) =>
+    typeof part !== 'object' || part === null || Array.isArray(part)
+      ? part
+      : Object.fromEntries(Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))),
+  )
+}
 
 async function settled(http: string): Promise<void> {
   for (const until = performance.now() + WAIT_MS; performance.now() < until; await later(50)) {
