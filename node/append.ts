@@ -46,7 +46,7 @@ import {
 } from './rows.ts'
 import type { Belonging } from './sets.ts'
 import type { Store } from './store.ts'
-import type { Prepared, StoredFrame } from './store-types.ts'
+import type { ChangedRecord, Prepared, StoredFrame } from './store-types.ts'
 
 /** A frame that brings ops of a group. Only those taken from it are stored. */
 export type Carrier = { readonly frame: ParsedFrame; readonly origin?: string; readonly taken: Set<OpId> }
@@ -337,12 +337,12 @@ export class Group {
       seq += frame.entries.length
     }
     changes.push(...(await Promise.all(frames.map((stored) => storedFrameRow(stored, this.#store.codec, sha256)))))
-    const records: { merged: Merged; bytes: number; ops: readonly Op[] | undefined }[] = []
+    const records: ChangedRecord[] = []
     for (const { before, after, ops } of pairs) {
-      const value = sealed(encodeMerged(after), sha256)
-      changes.push({ key: recordKey(after.record), value })
+      const row = encodeMerged(after)
+      changes.push({ key: recordKey(after.record), value: sealed(row, sha256) })
       if (before === undefined) changes.push({ key: kindKey(after.kind, after.record), value: NOTHING })
-      records.push({ merged: after, bytes: value.length, ops })
+      records.push({ merged: after, row, ops })
       const body = bodyChanges(before, after, due)
       changes.push(...body.rows)
       bodies.push(body)

@@ -6,7 +6,7 @@
  * and when more waits than memory allows, the notes are dropped and read back from the replica. `seq` of the index says
  * how far it is, so a kill at any moment costs only the repetition of what it was doing.
  */
-import { type Merged, ownerOfKey, type RecordId } from '../crdt/index.ts'
+import { type Merged, type Owner, ownerOfKey, type RecordId } from '../crdt/index.ts'
 import type { Environment } from './environment.ts'
 import { sleep } from './environment.ts'
 import { NodeError } from './errors.ts'
@@ -16,6 +16,7 @@ import {
   indexBulkRecords,
   indexHoldMs,
   indexLullMs,
+  indexQueueBytes,
   indexQueueRecords,
   indexReadRecords,
   indexRetryMs,
@@ -24,7 +25,7 @@ import {
 } from './limits.ts'
 import type { Target } from './policy.ts'
 import type { Appended, Log, ReplicaFace } from './replica-types.ts'
-import type { FieldList, IndexEntry, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
+import type { FieldList, IndexEntry, IndexRow, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
 import { entryOf } from './search-entry.ts'
 
 /** The part of a replica that is followed. */
@@ -51,6 +52,8 @@ export class Indexer implements AsyncDisposable {
   readonly #environment: Environment
   readonly #log: Log
   readonly #queueRecords: number
+  /** Of this node's own records. */
+  readonly #own: Owner | undefined
   readonly #stop = new AbortController()
   readonly #stopFollowing: () => void
   readonly #stopListening: () => void
@@ -60,8 +63,9 @@ export class Indexer implements AsyncDisposable {
   readonly #waiters = new Set<Waiter>()
   readonly #readers = new Set<() => void>()
   readonly #done: Promise<void>
-  /** Records that changed since the last `apply`; only while #live. */
-  #queue = new Set<RecordId>()
+  /** Records that changed since the last `apply`, with their rows as long as there is room; only while #live. */
+  #queue = new Map<RecordId, IndexRow | undefined>()
+  #queuedBytes = 0
   /** Records that are damaged on disk, so that nothing can be said of them yet: asked for again now and then. */
   readonly #broken = new Set<RecordId>()
   #cancelBroken: (() => void) | undefined
@@ -91,6 +95,7 @@ export class Indexer implements AsyncDisposable {
     this.#environment = environment
     this.#log = log
     this.#queueRecords = queueRecords
+    this.#own = replica.actor && ownerOfKey(replica.actor)
     this.#target = replica.counts().seq
     this.#stopFollowing = replica.onAppended((appended) => this.#note(appended))
     this.#stopListening = index.onLost(() => {
@@ -100,6 +105,8 @@ export class Indexer implements AsyncDisposable {
     for (const target of replica.policy.unshown()) this.#unshown.set(target.name, target)
     this.#stopPolicy = replica.policy.onChange((target) => {
       this.#unshown.set(target.name, target)
+      // What waits is asked for again: its row does not say that it is hidden now.
+      for (const record of this.#queue.keys()) this.#queue.set(record, undefined)
       this.#wake()
     })
     this.#done = this.#run()
@@ -184,12 +191,9 @@ export class Indexer implements AsyncDisposable {
     this.#appendedAt = now
     this.#target = Math.max(this.#target, last)
     if (this.#live) {
-      for (const { record } of records) this.#queue.add(record)
+      for (const { merged, row } of records) this.#queue.set(merged.record, this.#rowOf(merged, row))
       if (this.#broken.size > 0) this.#noteMended(frames)
-      if (this.#queue.size > this.#queueRecords) {
-        this.#queue = new Set()
-        this.#live = false
-      }
+      if (this.#queue.size > this.#queueRecords) this.#unfollow()
     }
     this.#wake()
   }
@@ -212,8 +216,7 @@ export class Indexer implements AsyncDisposable {
         await this.#follow()
         failures = 0
       } catch (error) {
-        this.#live = false
-        this.#queue = new Set()
+        this.#unfollow()
         if (this.#stop.signal.aborted) return
         failures++
         this.#log('warn', 'indexing failed and begins again', { error: String(error), failures })
@@ -237,7 +240,7 @@ export class Indexer implements AsyncDisposable {
       await this.#index.apply({ seq: 0, entries: page.map((merged) => this.#entryOf(merged)), removed: [] })
       after = page.at(-1)?.record
     }
-    await this.#move(to, [])
+    await this.#move(to, new Map())
     this.#isFilled()
   }
 
@@ -254,7 +257,7 @@ export class Indexer implements AsyncDisposable {
       this.#stop.signal.throwIfAborted()
       const target = this.#target
       const changes = await this.#replica.changes(this.#index.seq, indexBatchRecords)
-      await this.#move(changes.at(-1)?.seq ?? target, [...new Set(changes.map((change) => change.record))])
+      await this.#move(changes.at(-1)?.seq ?? target, new Map(changes.map(({ record }) => [record, undefined])))
     }
     // No append can come between this look at the target and the next line.
     this.#live = true
@@ -277,13 +280,22 @@ export class Indexer implements AsyncDisposable {
       }
       await this.#letPass()
       if (!this.#live) continue
-      const records = [...this.#queue]
       const target = this.#target
-      this.#queue = new Set()
-      await this.#move(target, records)
+      await this.#move(target, this.#take())
     }
+    this.#unfollow()
+  }
+
+  #unfollow(): void {
     this.#live = false
-    this.#queue = new Set()
+    this.#take()
+  }
+
+  #take(): Map<RecordId, IndexRow | undefined> {
+    const queue = this.#queue
+    this.#queue = new Map()
+    this.#queuedBytes = 0
+    return queue
   }
 
   /**
@@ -330,23 +342,35 @@ export class Indexer implements AsyncDisposable {
     await this.#replica.policy.shown(target)
   }
 
-  /** Brings these records, as they are now, into the index and its seq to `seq`, which moves with the last of them. */
-  async #move(seq: number, ids: readonly RecordId[]): Promise<void> {
+  /**
+   * Brings these records into the index, as their row says or as they are now, and its seq to `seq`, which moves with the
+   * last of them.
+   */
+  async #move(seq: number, records: ReadonlyMap<RecordId, IndexRow | undefined>): Promise<void> {
+    const isBulk = records.size >= indexBulkRecords
+    const ids = [...records.keys()]
     for (let at = 0; at === 0 || at < ids.length; at += indexBatchRecords) {
-      const entries: IndexEntry[] = []
-      const removed: RecordId[] = []
-      const end = Math.min(at + indexBatchRecords, ids.length)
-      for (let from = at; from < end; from += indexReadRecords) {
-        this.#stop.signal.throwIfAborted()
-        for (const merged of await this.#records(ids.slice(from, Math.min(from + indexReadRecords, end)))) {
-          if (typeof merged !== 'object') continue
-          if (merged.live) entries.push(this.#entryOf(merged))
-          else removed.push(merged.record)
-        }
-      }
-      await this.#index.apply({ seq: end === ids.length ? seq : this.#index.seq, entries, removed })
+      const batch = ids.slice(at, at + indexBatchRecords)
+      const rows = isBulk ? batch.flatMap((id) => records.get(id) ?? []) : []
+      const { entries, removed } = await this.#read(isBulk ? batch.filter((id) => !records.get(id)) : batch)
+      const isLast = at + indexBatchRecords >= ids.length
+      await this.#index.apply({ seq: isLast ? seq : this.#index.seq, entries: [...rows, ...entries], removed })
     }
     for (const waiter of this.#waiters) if (this.#index.seq >= waiter.seq) waiter.reached()
+  }
+
+  async #read(ids: readonly RecordId[]): Promise<{ readonly entries: IndexEntry[]; readonly removed: RecordId[] }> {
+    const entries: IndexEntry[] = []
+    const removed: RecordId[] = []
+    for (let at = 0; at < ids.length; at += indexReadRecords) {
+      this.#stop.signal.throwIfAborted()
+      for (const merged of await this.#records(ids.slice(at, at + indexReadRecords))) {
+        if (typeof merged !== 'object') continue
+        if (merged.live) entries.push(this.#entryOf(merged))
+        else removed.push(merged.record)
+      }
+    }
+    return { entries, removed }
   }
 
   async #records(ids: readonly RecordId[]): Promise<(Merged | undefined | 'broken')[]> {
@@ -365,7 +389,7 @@ export class Indexer implements AsyncDisposable {
       this.#cancelBroken = undefined
       // While the index does not follow, it is asked for when it does.
       if (!this.#live) return this.#noteBroken(id)
-      for (const each of this.#broken) this.#queue.add(each)
+      for (const each of this.#broken) this.#readLater(each)
       this.#wake()
     })
   }
@@ -373,12 +397,28 @@ export class Indexer implements AsyncDisposable {
   /** Ops of damaged records have come again, with which those may be whole. */
   #noteMended(frames: Appended['frames']): void {
     for (const { frame } of frames)
-      for (const { op } of frame.entries) if (this.#broken.has(op.header.record)) this.#queue.add(op.header.record)
+      for (const { op } of frame.entries) if (this.#broken.has(op.header.record)) this.#readLater(op.header.record)
+  }
+
+  #readLater(record: RecordId): void {
+    this.#queue.set(record, undefined)
+  }
+
+  /** The row that the index can take for this record; without one it is read when its turn comes. */
+  #rowOf(merged: Merged, row: Uint8Array): IndexRow | undefined {
+    // What relies on others' authority, and whom a block hides, may be another matter by then.
+    if (!merged.live || merged.judged !== undefined || !this.#replica.policy.isOpen) return undefined
+    if (this.#queuedBytes + row.length > indexQueueBytes) return undefined
+    this.#queuedBytes += row.length
+    return { row, isOwn: this.#isOwn(merged) }
   }
 
   #entryOf(merged: Merged): IndexEntry {
-    const { actor } = this.#replica
-    return entryOf(merged, actor !== undefined && merged.owner === ownerOfKey(actor))
+    return entryOf(merged, this.#isOwn(merged))
+  }
+
+  #isOwn({ owner }: Merged): boolean {
+    return owner === this.#own
   }
 
   #whenComplete(): Promise<void> {

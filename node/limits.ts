@@ -331,6 +331,8 @@ export const indexBatchRecords = 2_000
 export const indexReadRecords = 250
 /** Changed records whose ids wait for the index, 130 bytes each; beyond it they are dropped and read from the log. */
 export const indexQueueRecords = 200_000
+/** Rows that wait with them, of what came last: a second's worth of a bulk. Beyond it they are read from the disk. */
+export const indexQueueBytes = 16 * MiB
 /** From this many waiting on it is a bulk, and goes before the index: a single write never is. */
 export const indexBulkRecords = 32
 /** A bulk is over when nothing came for so long; and the index waits for the end of one so long at most. ms. */

@@ -11,7 +11,7 @@ import type { Del, Put } from './disk.ts'
 import { eraseGraceMs, rejudgeRecords } from './limits.ts'
 import { countsKey, countsRow, recordKey, sealed, waitingKey } from './rows.ts'
 import type { Store } from './store.ts'
-import type { Prepared } from './store-types.ts'
+import type { ChangedRecord, Prepared } from './store-types.ts'
 
 /** The next records that rely on `via`, after `after`; `next`: go on from there, undefined: that were all. */
 export async function rejudge(
@@ -28,11 +28,11 @@ export async function rejudge(
   }
   const counts = countsAfter(store.counts, 0, pairs)
   const changes: (Put | Del)[] = []
-  const records: { merged: Merged; bytes: number }[] = []
+  const records: ChangedRecord[] = []
   for (const { after: merged } of pairs) {
-    const value = sealed(encodeMerged(merged), store.sha256)
-    changes.push({ key: recordKey(merged.record), value })
-    records.push({ merged, bytes: value.length })
+    const row = encodeMerged(merged)
+    changes.push({ key: recordKey(merged.record), value: sealed(row, store.sha256) })
+    records.push({ merged, row })
   }
   const due = store.now() + eraseGraceMs
   const bodies = pairs.map(({ before, after: now }) => bodyChanges(before, now, due))

@@ -139,8 +139,8 @@ export type Appended = {
   readonly last: number
   readonly local: boolean
   readonly frames: readonly { readonly frame: ParsedFrame; readonly seq: number; readonly origin?: string }[]
-  /** Each changed record, as merged now. */
-  readonly records: readonly Merged[]
+  /** Each changed record, as merged now, and as it lies on the disk (crdt encodeMerged). */
+  readonly records: readonly { readonly merged: Merged; readonly row: Uint8Array }[]
 }
 
 /** Records of one kind (or all), live or not, by id, from after `after`. */

@@ -448,7 +448,7 @@ export class Replica implements ReplicaFace {
   }
 
   #appended(all: Appended): void {
-    const records = all.records.filter((record) => this.#view.shown(record) !== undefined)
+    const records = all.records.filter(({ merged }) => this.#view.shown(merged) !== undefined)
     const appended = records.length === all.records.length ? all : { ...all, records }
     for (const { frame } of appended.frames) for (const { op } of frame.entries) this.#signing.arrived(op)
     this.#readmission.soon()

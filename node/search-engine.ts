@@ -8,6 +8,7 @@ import type {
   FieldFacts,
   FieldList,
   IndexChange,
+  IndexEntry,
   QueryProblem,
   SearchHit,
   SearchQuery,
@@ -73,7 +74,7 @@ export class SearchEngine {
    * Takes in entries and lets records go, in steps of one record; what was before is found until the last. When an id
    * comes twice, the later entry is meant.
    */
-  *apply({ entries, removed, seq }: IndexChange): Generator<undefined, void> {
+  *apply({ entries, removed, seq }: IndexChange<IndexEntry>): Generator<undefined, void> {
     const latest = new Map(entries.map((entry) => [entry.id, entry]))
     if (this.#vocabulary.words.length > vocabularyKept) this.#vocabulary = new Vocabulary()
     const builder = new SegmentBuilder(this.values, this.#vocabulary)

@@ -16,10 +16,7 @@ import {
 } from '../crdt/index.ts'
 import { indexBulkRecords } from './limits.ts'
 import { nativeSuite } from './native.ts'
-import type { IndexEntry } from './search.ts'
-
-/** An entry, or the row of a record (crdt encodeMerged) that becomes one. */
-export type SentEntry = IndexEntry | { readonly row: Uint8Array; readonly isOwn: boolean }
+import type { IndexEntry, IndexRow } from './search.ts'
 
 /** Without the fields that do not fit the kind's table, and with decimals as numbers. */
 export function entryOf(merged: Merged, isOwn = false): IndexEntry {
@@ -50,7 +47,7 @@ export function entryOf(merged: Merged, isOwn = false): IndexEntry {
  * What is handed to the thread of these. Rows only when they are many: it takes the thread a while to load what reads
  * them, and a single write is to be found at once.
  */
-export function sentOf(entries: readonly IndexEntry[]): SentEntry[] {
+export function sentOf(entries: readonly IndexEntry[]): (IndexEntry | IndexRow)[] {
   const areMany = entries.length >= indexBulkRecords
   return entries.map((entry) => {
     const { unread, isOwn = false } = entry
@@ -61,13 +58,12 @@ export function sentOf(entries: readonly IndexEntry[]): SentEntry[] {
   })
 }
 
-/** What the thread makes of it. */
-export function receivedOf(sent: SentEntry): IndexEntry {
-  if (!('row' in sent)) return sent
-  const merged = decodeMerged(sent.row, nativeSuite.sha256)
+/** What is made of a row on the other side. */
+export function receivedOf({ row, isOwn }: IndexRow): IndexEntry {
+  const merged = decodeMerged(row, nativeSuite.sha256)
   // Looked into, so that the entry has its document and no more than that.
   void merged.doc
-  return entryOf(merged, sent.isOwn)
+  return entryOf(merged, isOwn)
 }
 
 function docOf(merged: Merged) {

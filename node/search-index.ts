@@ -13,8 +13,18 @@ import { kinds } from '../crdt/index.ts'
 import { NodeError } from './errors.ts'
 import { indexKeptRecords, indexSentRecords, searchesMax } from './limits.ts'
 import type { Log } from './replica-types.ts'
-import type { FieldList, IndexChange, QueryProblem, SearchIndex, SearchQuery, SearchResult } from './search.ts'
+import type {
+  FieldList,
+  IndexChange,
+  IndexEntry,
+  IndexRow,
+  QueryProblem,
+  SearchIndex,
+  SearchQuery,
+  SearchResult,
+} from './search.ts'
 import { sentOf } from './search-entry.ts'
+import { isEntry, isRow, packRows } from './search-rows.ts'
 import type { Job, JobAnswer, Start, Told } from './search-worker.ts'
 
 type Options = {
@@ -76,14 +86,12 @@ export class SegmentIndex implements SearchIndex {
   }
 
   async apply({ entries, removed, seq }: IndexChange): Promise<void> {
-    // A thousand records at once would stop this thread's event loop for tens of milliseconds.
     const sent = this.#sending.then(async () => {
-      for (let at = 0; at < entries.length; at += indexSentRecords) {
-        this.#worker?.postMessage({
-          job: 0,
-          do: 'take',
-          entries: sentOf(entries.slice(at, at + indexSentRecords)),
-        } satisfies Job)
+      this.#send(entries.filter(isRow))
+      const others = entries.filter(isEntry)
+      // A thousand records at once would stop this thread's event loop for tens of milliseconds.
+      for (let at = 0; at < others.length; at += indexSentRecords) {
+        this.#send(sentOf(others.slice(at, at + indexSentRecords)))
         await nextTurn()
       }
       return { done: this.#ask({ do: 'apply', change: { seq, removed } }) }
@@ -160,6 +168,13 @@ export class SegmentIndex implements SearchIndex {
         resolve()
       })
     })
+  }
+
+  #send(entries: readonly (IndexEntry | IndexRow)[]): void {
+    if (entries.length === 0) return
+    const rows = packRows(entries.filter(isRow))
+    const job: Job = { job: 0, do: 'take', entries: entries.filter(isEntry), rows }
+    this.#worker?.postMessage(job, [rows.bytes.buffer])
   }
 
   #ask(work: Work<Job>): Promise<JobAnswer | undefined> {

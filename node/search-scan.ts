@@ -17,6 +17,7 @@ import type {
   SearchResult,
 } from './search.ts'
 import { readText, relaxed } from './search-engine.ts'
+import { receivedOf } from './search-entry.ts'
 import * as expression from './search-expression.ts'
 import { facetOf } from './search-facets.ts'
 import { type Leaf, leavesOf, tablesOf, textsOf, wordsOf } from './search-fields.ts'
@@ -24,6 +25,7 @@ import { isProblem, lastSegment, planOf, type Want } from './search-filter.ts'
 import { listed, typeOf } from './search-listing.ts'
 import { comparePositions, decodeCursor, encodeCursor, queryMark, type SortKey, sortKeyOf } from './search-order.ts'
 import { hasPhrases, phrasesOf } from './search-phrase.ts'
+import { isRow } from './search-rows.ts'
 import { isCorrectable, nearest } from './search-spell.ts'
 import type { Term } from './search-text.ts'
 import type { Stored } from './search-texts.ts'
@@ -45,7 +47,10 @@ export class ScanIndex implements SearchIndex {
   epoch = ''
 
   async apply(change: IndexChange): Promise<void> {
-    for (const entry of change.entries) this.#rows.set(entry.id, this.#rowOf(entry))
+    for (const each of change.entries) {
+      const entry = isRow(each) ? receivedOf(each) : each
+      this.#rows.set(entry.id, this.#rowOf(entry))
+    }
     for (const id of change.removed) this.#rows.delete(id)
     this.seq = change.seq
   }

@@ -11,12 +11,12 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Kind } from '../crdt/index.ts'
 import { GiveBack } from './give-back.ts'
 import { fieldsWorkMs, indexKeptMs, indexSliceMs } from './limits.ts'
-import type { FieldList, IndexChange, IndexEntry, QueryProblem, SearchQuery, SearchResult } from './search.ts'
+import type { FieldList, IndexChange, IndexEntry, IndexRow, QueryProblem, SearchQuery, SearchResult } from './search.ts'
 import { madeBy, SearchEngine } from './search-engine.ts'
-import type { SentEntry } from './search-entry.ts'
 import { tablesOf } from './search-fields.ts'
 import { deleteIndex, IndexFolder } from './search-files.ts'
 import type { TextSink } from './search-merge.ts'
+import { isRow, type PackedRows, unpackRows } from './search-rows.ts'
 import { IndexDamage } from './search-texts.ts'
 import { WorkBudget } from './search-work.ts'
 
@@ -32,7 +32,7 @@ export type Job =
   | { readonly job: number; readonly do: 'search'; readonly query: SearchQuery }
   | { readonly job: number; readonly do: 'fields'; readonly kinds?: readonly string[] | undefined }
   /** Some of the entries of the next `apply`. */
-  | { readonly job: number; readonly do: 'take'; readonly entries: readonly SentEntry[] }
+  | { readonly job: number; readonly do: 'take'; readonly entries: readonly IndexEntry[]; readonly rows: PackedRows }
   | { readonly job: number; readonly do: 'apply'; readonly change: Omit<IndexChange, 'entries'> }
   | { readonly job: number; readonly do: 'reset'; readonly epoch: string }
   | { readonly job: number; readonly do: 'close' }
@@ -70,7 +70,7 @@ let loading: Promise<void> = Promise.resolve()
 let changes: Promise<void> = Promise.resolve()
 let upkeep: Promise<void> | undefined
 let keeping: Promise<void> | undefined
-let taken: SentEntry[] = []
+let taken: (IndexEntry | IndexRow)[] = []
 const giveBack = new GiveBack((ms, call) => {
   const timer = setTimeout(call, ms).unref()
   return () => clearTimeout(timer)
@@ -137,27 +137,29 @@ function open(): void {
   }
 }
 
-type Read = (sent: SentEntry) => IndexEntry
+type Read = (row: IndexRow) => IndexEntry
 
 /** Reading rows takes all of crdt/, so it is loaded with the first of them: a start that has none is the quicker. */
-async function reader(sent: readonly SentEntry[]): Promise<Read> {
-  if (!sent.some((one) => 'row' in one)) return (one) => one as IndexEntry
+async function reader(): Promise<Read> {
   return (await import('./search-entry.ts')).receivedOf
 }
 
-function* received(sent: readonly SentEntry[], read: Read): Generator<undefined, IndexEntry[]> {
+function* received(
+  sent: readonly (IndexEntry | IndexRow)[],
+  read: Read | undefined,
+): Generator<undefined, IndexEntry[]> {
   const entries: IndexEntry[] = []
   for (const one of sent) {
-    entries.push(read(one))
+    entries.push(isRow(one) ? read!(one) : one)
     yield
   }
   return entries
 }
 
-async function apply(change: Omit<IndexChange, 'entries'>, sent: readonly SentEntry[]): Promise<void> {
+async function apply(change: Omit<IndexChange, 'entries'>, sent: readonly (IndexEntry | IndexRow)[]): Promise<void> {
   await loading
   const to = current
-  const read = to && (await run(to, received(sent, await reader(sent))))
+  const read = to && (await run(to, received(sent, sent.some(isRow) ? await reader() : undefined)))
   if (!to || !read) return
   const changed = { ...change, entries: read.value }
   if (!(await run(to, to.engine.apply(changed)))) return
@@ -302,8 +304,8 @@ port.on('message', (job: Job) => {
     return
   }
   if (job.do === 'take') {
-    taken.push(...job.entries)
-    giveBack.note(job.entries.length)
+    taken.push(...job.entries, ...unpackRows(job.rows))
+    giveBack.note(job.entries.length + job.rows.ends.length)
     return
   }
   const entries = taken

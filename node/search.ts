@@ -25,9 +25,12 @@ export type IndexEntry = {
   readonly unread?: Merged
 }
 
-export type IndexChange = {
+/** A record that becomes an entry, as its row: what crdt encodeMerged writes. */
+export type IndexRow = { readonly row: Uint8Array; readonly isOwn: boolean }
+
+export type IndexChange<Entry = IndexEntry | IndexRow> = {
   readonly seq: number
-  readonly entries: readonly IndexEntry[]
+  readonly entries: readonly Entry[]
   readonly removed: readonly string[]
 }
 

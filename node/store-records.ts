@@ -44,8 +44,8 @@ export class StoreRecords {
 
   /** What is on disk now. */
   committed({ records }: Prepared): void {
-    for (const { merged, bytes, ops } of records) {
-      this.#records.set(merged.record, merged, bytes)
+    for (const { merged, row, ops } of records) {
+      this.#records.set(merged.record, merged, row.length)
       if (ops === undefined) this.#ops.delete(merged.record)
       else this.#ops.set(merged.record, ops, weightOf(ops))
     }

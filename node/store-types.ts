@@ -30,6 +30,12 @@ export type StoreParts = {
 export type StoredFrame = { readonly seq: number; readonly frame: ParsedFrame; readonly origin?: string }
 /** Ops by id, or the ids of those that are damaged: then none can be merged. */
 export type Loaded = { readonly ops: readonly Op[] } | { readonly damaged: readonly OpId[] }
+/** `row`: as it lies on the disk, without its seal. `ops`: all of the record, if they had to be loaded. */
+export type ChangedRecord = {
+  readonly merged: Merged
+  readonly row: Uint8Array
+  readonly ops?: readonly Op[] | undefined
+}
 /** What one group changes, ready for the disk and then for the caches. */
 export type Prepared = {
   readonly changes: readonly (Put | Del)[]
@@ -37,8 +43,7 @@ export type Prepared = {
   readonly frames: readonly StoredFrame[]
   /** How many of the frames came from others; the rest are our own. */
   readonly remote: number
-  /** `ops`: all of the record, if they had to be loaded. */
-  readonly records: readonly { readonly merged: Merged; readonly bytes: number; readonly ops?: readonly Op[] }[]
+  readonly records: readonly ChangedRecord[]
   /** Owners whose authority ops are among them, with what their authority is now. */
   readonly authorities: readonly OwnerAuthority[]
   /** What lost or regained authority: the records that rely on it are to be merged again. */

@@ -235,7 +235,7 @@ export class Writer {
       if (next === undefined) this.#rejudging.delete(via)
       else this.#rejudging.set(via, next)
       const { seq } = store.counts
-      const records = prepared.records.map(({ merged }) => merged)
+      const { records } = prepared
       if (records.length > 0) appended({ first: seq + 1, last: seq, local: false, frames: [], records })
     }
     if (this.#rejudging.size > 0) this.#rejudgeSoon([])
@@ -318,7 +318,7 @@ export class Writer {
         last: last.seq + last.frame.entries.length - 1,
         local,
         frames: some,
-        records: records.flatMap(({ merged }) => (touched.has(merged.record) ? [merged] : [])),
+        records: records.filter(({ merged }) => touched.has(merged.record)),
       })
     }
   }

@@ -69,9 +69,9 @@ export class ServerNames {
     const newer = new Set<RecordId>()
     let loading = true
     const stop = this.#replica.onAppended(({ records }) => {
-      for (const record of records) {
-        if (loading) newer.add(record.record)
-        this.#note(record)
+      for (const { merged } of records) {
+        if (loading) newer.add(merged.record)
+        this.#note(merged)
       }
     })
     this.#stopFollowing = stop

@@ -133,7 +133,7 @@ test('records that nobody read follow a revoke too: rows, counts and those who a
   expect(replica.counts().records).toEqual({ thing: 150 })
   const told = new Set<string>()
   replica.onAppended(({ records }) => {
-    for (const { record, live } of records) if (!live) told.add(record)
+    for (const { merged } of records) if (!merged.live) told.add(merged.record)
   })
   await admitted(replica, [authorityOf(owner).revoke(grant, [geneses[7]!], [grant])])
   await settled(replica)

@@ -9,10 +9,12 @@ import { NodeError } from '../../node/errors.ts'
 import { Indexer } from '../../node/indexer.ts'
 import { indexBulkRecords, indexHoldMs, indexLullMs, indexRetryMs, searchWaitMsMax } from '../../node/limits.ts'
 import { nativeSuite } from '../../node/native.ts'
+import { blockTarget } from '../../node/policy.ts'
 import type { Replica } from '../../node/replica.ts'
-import type { SearchIndex, SearchQuery, SearchResult } from '../../node/search.ts'
+import type { IndexRow, SearchIndex, SearchQuery, SearchResult } from '../../node/search.ts'
 import { entryOf, receivedOf, sentOf } from '../../node/search-entry.ts'
 import { SegmentIndex } from '../../node/search-index.ts'
+import { isRow } from '../../node/search-rows.ts'
 import { ScanIndex } from '../../node/search-scan.ts'
 import { entry } from '../support/index-entries.ts'
 import { idle, manualEnvironment } from '../support/manual-clock.ts'
@@ -33,6 +35,7 @@ const geneses = (from: number, to: number) =>
 /** An index that can be made to wait, and counts what reaches it. */
 class SlowIndex extends ScanIndex {
   applied = 0
+  rows = 0
   resets = 0
   #gate: Promise<void> = Promise.resolve()
 
@@ -46,6 +49,7 @@ class SlowIndex extends ScanIndex {
   override async apply(change: Parameters<SearchIndex['apply']>[0]): Promise<void> {
     await this.#gate
     this.applied += change.entries.length
+    this.rows += change.entries.filter(isRow).length
     await super.apply(change)
   }
 
@@ -204,6 +208,45 @@ test('a bulk goes before the index: to its end, for a while, or until somebody w
   expect(await found(indexer)).toEqual(await live(replica))
 })
 
+test('a bulk goes to the index as its rows; what changes or is hidden while it waits is seen', async () => {
+  const { replica } = await openReplica()
+  await using index = new SlowIndex()
+  await using indexer = (await start(replica, index)).indexer
+  await admit(replica, geneses(0, 1))
+  await caughtUp(indexer, replica)
+  const ops = geneses(1, 4 * indexBulkRecords)
+  const read = vi.spyOn(replica, 'recordsOrBroken')
+  await admit(replica, ops)
+  await caughtUp(indexer, replica)
+  expect(read).not.toHaveBeenCalled()
+  expect(index.rows).toBe(ops.length)
+  expect(await found(indexer, { query: 'name' })).toEqual(await live(replica))
+
+  const release = index.hold()
+  const deleted = ops[0]!
+  const hidden = ops[indexBulkRecords]!
+  const change = (some: readonly Op[], name: string) =>
+    admit(
+      replica,
+      some.map((op) => alice.set(op.header.record, [op.id], name)),
+    )
+  await change(ops.slice(0, indexBulkRecords), 'Held')
+  await idle()
+  await change(ops.slice(indexBulkRecords, 2 * indexBulkRecords), 'Waiting')
+  await admit(replica, [alice.delete(deleted.header.record, [deleted.id])])
+  await replica.block(blockTarget(hidden.header.record)!)
+  release()
+  await caughtUp(indexer, replica)
+  await vi.waitFor(async () => expect(await found(indexer)).toEqual(await live(replica)))
+  expect(await found(indexer)).not.toContain(hidden.header.record)
+  for (const text of ['held', 'waiting', 'name']) {
+    const hits = await Promise.all((await found(indexer, { query: text })).map((id) => replica.record(id)))
+    expect(new Set(hits.map((merged) => String(merged?.doc['name']).toLowerCase().split(' ')[0]))).toEqual(
+      new Set([text]),
+    )
+  }
+})
+
 test('waiting for an arrival ends when it is reached, or when the time is up', async () => {
   const { replica } = await openReplica()
   await using index = new SlowIndex()
@@ -351,7 +394,7 @@ test('of many, a record that nobody has looked into is read by the index’s thr
   const entry = entryOf(begin(op, nativeSuite.sha256)!, true)
   const sent = structuredClone(sentOf(Array(indexBulkRecords).fill(entry)))
   expect(sent[0]).toEqual({ row: expect.any(Uint8Array), isOwn: true })
-  expect(receivedOf(sent[0]!)).toEqual(entryOf(looked, true))
+  expect(receivedOf(sent[0] as IndexRow)).toEqual(entryOf(looked, true))
   // A few are looked into here. Another index takes the entry as it is.
   expect(sentOf([entry])).toEqual([entryOf(looked, true)])
   expect(entry.doc).toEqual(entryOf(looked, true).doc)

@@ -334,7 +334,7 @@ describe('subscribers', () => {
     ])
     for (const { frames, records } of heard) {
       const touched = frames.flatMap(({ frame }) => frame.entries.map(({ op }) => op.header.record))
-      expect(records.map(({ record }) => record).sort()).toEqual([...new Set(touched)].sort())
+      expect(records.map(({ merged }) => merged.record).sort()).toEqual([...new Set(touched)].sort())
     }
     expect(logged.map(({ message }) => message)).toContain('a subscriber to appended ops failed')
   })

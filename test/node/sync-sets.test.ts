@@ -194,7 +194,7 @@ test('a node that begins knows who may write before it is told what was written'
   }
   const shown = new Set<unknown>()
   begins.replica.onAppended(({ records }) => {
-    for (const { doc } of records) shown.add(doc['name'])
+    for (const { merged } of records) shown.add(merged.doc['name'])
   })
   w.network.connect('whole', 'begins')
   await w.clock.runUntil(() => begins.replica.counts().ops === 4 && begins.sync.running === 0, 10_000)
