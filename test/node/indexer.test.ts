@@ -231,11 +231,13 @@ test('a bulk goes to the index as its rows; what changes or is hidden while it w
       some.map((op) => alice.set(op.header.record, [op.id], name)),
     )
   await change(ops.slice(0, indexBulkRecords), 'Held')
+  const held = indexer.waitFor(replica.counts().seq, 1)
   await idle()
   await change(ops.slice(indexBulkRecords, 2 * indexBulkRecords), 'Waiting')
   await admit(replica, [alice.delete(deleted.header.record, [deleted.id])])
   await replica.block(blockTarget(hidden.header.record)!)
   release()
+  expect(await held).toBe(true)
   await caughtUp(indexer, replica)
   await vi.waitFor(async () => expect(await found(indexer)).toEqual(await live(replica)))
   expect(await found(indexer)).not.toContain(hidden.header.record)
