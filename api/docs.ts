@@ -34,6 +34,11 @@ export function docRoutes(node: NodeFace, document: () => Record<string, unknown
     handle,
     operation,
   })
+  const problem = (c: Context): Answer | Promise<Answer> => {
+    const code = segmentsOf(c)?.[1] ?? ''
+    if (!Object.hasOwn(PROBLEMS, code)) return { problem: 'not-found', detail: 'there is no such problem' }
+    return show(c, PROBLEMS[code as ProblemCode][1], aboutProblem(code as ProblemCode))
+  }
   return [
     route(
       '/docs',
@@ -60,18 +65,17 @@ export function docRoutes(node: NodeFace, document: () => Record<string, unknown
         text('A page', 'text/html'),
       ),
     ),
-    route(
-      '/problems/{code}',
-      (c) => {
-        const code = segmentsOf(c)?.[1] ?? ''
-        if (!Object.hasOwn(PROBLEMS, code)) return { problem: 'not-found', detail: 'there is no such problem' }
-        return show(c, PROBLEMS[code as ProblemCode][1], aboutProblem(code as ProblemCode))
-      },
-      about('problem', 'What one problem means and what to do', [parameters.code, parameters.ifNoneMatch], {
-        ...text('A page', 'text/html'),
-        ...problems('not-found'),
-      }),
-    ),
+    {
+      ...route(
+        '/problems/{code}',
+        problem,
+        about('problem', 'What one problem means and what to do', [parameters.code, parameters.ifNoneMatch], {
+          ...text('A page', 'text/html'),
+          ...problems('not-found'),
+        }),
+      ),
+      page: problem,
+    },
   ]
 }
 

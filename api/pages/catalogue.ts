@@ -48,7 +48,7 @@ function orderOf(state: CatalogueState): string | undefined {
 
 function catalogue(state: CatalogueState, found: Found, now: number): Html {
   return html`<div class="hero"><div class="wide">
-<h1>${isFront(state) ? 'Models, agents and tools, signed by who registers them' : 'Catalogue'}</h1>
+<h1>${isFront(state) ? 'Models, agents and tools, signed by whoever registers them' : 'Catalogue'}</h1>
 ${searchForm(state)}
 </div></div>
 <div id="catalogue" class="wide catalogue">
@@ -101,10 +101,10 @@ function kindTabs(state: CatalogueState, { kinds }: Found): Html {
 
 function facetsPart(state: CatalogueState, { facets }: Found): Html {
   const shown = facets
-    .filter(({ name, values }) => values.length > 1 || isChosen(state, name))
+    .filter(({ name, values }) => values.length > (isChosen(state, name) ? 0 : 1))
     .sort((a, b) => Number(isChosen(state, b.name)) - Number(isChosen(state, a.name)))
+  if (shown.length === 0) return html``
   return html`<details class="filters"><summary>Filters</summary>
-${shown.length === 0 && html`<p class="quiet">Nothing to filter by.</p>`}
 ${shown.map((facet) => facetGroup(state, facet))}
 </details>`
 }
@@ -139,7 +139,7 @@ function facetLink(state: CatalogueState, { name, many }: Facet, value: unknown,
 }
 
 function resultsHead(state: CatalogueState, { listed }: Found): Html {
-  const { total, totalCapped, indexBehind, damaged } = listed
+  const { items, total, totalCapped, indexBehind, damaged } = listed
   const removable = state.chosen.map((each) => {
     const href = hrefOf(state, { chosen: state.chosen.filter((other) => other !== each) })
     const shown = each.text.startsWith('did:') ? shortDid(each.text) : each.text
@@ -147,10 +147,13 @@ function resultsHead(state: CatalogueState, { listed }: Found): Html {
   })
   return html`<div class="results-head">
 <h2 id="found">${totalCapped && 'At least '}${plural(total, 'record')}${state.text !== '' && html` for ${isolated(state.text, 60)}`}</h2>
-<div class="orders">
+${
+  items.length > 0 &&
+  html`<div class="orders">
 <a href="${hrefOf(state, { copies: isTogether(state) ? 'apart' : 'together' })}"${REPLACES} rel="nofollow">${isTogether(state) ? 'Show copies apart' : 'Show copies together'}</a>
 ${sortForm(state)}
-</div>
+</div>`
+}
 </div>
 ${
   removable.length > 0 &&
@@ -192,9 +195,13 @@ ${state.copies !== undefined && html`<input type="hidden" name="copies" value="$
 </form>`
 }
 
-function results(state: CatalogueState, { listed }: Found, now: number): Html {
+function results(state: CatalogueState, { listed, kinds }: Found, now: number): Html {
   const { items, nextCursor } = listed
-  if (items.length === 0) return nothing(state)
+  if (items.length === 0)
+    return nothing(
+      state,
+      kinds.reduce((sum, each) => sum + each.count, 0),
+    )
   return html`<ol class="cards">${items.map(({ record, highlights, copies }) =>
     card(record, { now, ...(highlights !== undefined && { highlights }), ...(copies !== undefined && { copies }) }),
   )}</ol>
@@ -204,7 +211,8 @@ ${nextCursor !== undefined && html`<a class="button next" rel="next" href="${hre
 </nav>`
 }
 
-function nothing(state: CatalogueState): Html {
+/** `ofAnyKind`: how many there are when the kind is left out. */
+function nothing(state: CatalogueState, ofAnyKind: number): Html {
   const isEmpty = state.text === '' && state.chosen.length === 0
   if (isEmpty) {
     return html`<div class="nothing"><p>There is nothing here yet. Fill this node with one of</p>
@@ -212,7 +220,10 @@ function nothing(state: CatalogueState): Html {
 npm start -- --sample
 npm start -- --join ADDRESS</code></pre></div>`
   }
-  return html`<div class="nothing"><p>Nothing matches.</p>
+  const what = (ofAnyKind > 0 && state.kind?.name) || 'record'
+  const meets = state.chosen.length > 0 ? 'meets the chosen filters' : undefined
+  const matches = state.text === '' ? undefined : 'matches these words'
+  return html`<div class="nothing"><p>No ${what} ${[matches, meets].filter((each) => each !== undefined).join(' and ')}.</p>
 ${state.chosen.length > 0 && html`<p><a class="button" href="${hrefOf(state, { chosen: [] })}">Search without the filters</a></p>`}
-${state.kind !== undefined && html`<p><a class="button" href="${hrefOf(state, { kind: undefined, sort: undefined })}">Search all kinds</a></p>`}</div>`
+${ofAnyKind > 0 && html`<p><a class="button" href="${hrefOf(state, { kind: undefined, sort: undefined })}">Show ${plural(ofAnyKind, 'record')} of other kinds</a></p>`}</div>`
 }

@@ -21,7 +21,7 @@ export function conflictsHtml(record: Merged, now: number, budget: Budget): Html
   const kind = kindOf(record.kind)
   const shown = record.conflicts.slice(0, conflictsShownMax)
   const rest = record.conflicts.length - shown.length
-  return html`<p class="quiet">Written at the same time, by who could not know of the other. All sides are kept; the first is shown everywhere else. Writing the field again settles it.</p>
+  return html`<p class="quiet">Each side was written without knowing of the others. All are kept, and the first is what the rest of this page shows. Writing the field again settles it.</p>
 ${shown.map((conflict) => conflictHtml(conflict, kind, now, budget))}
 ${rest > 0 && html`<p class="left-out">… ${count(rest)} more in the JSON</p>`}`
 }

@@ -29,7 +29,7 @@ export function fieldsHtml(
 ${field === undefined && html`<span class="tag">not in the table</span>`}
 ${isReserved(name) && html`<span class="tag">a name of the register: shown here only</span>`}
 ${disputed.has(name) && html`<a class="tag warn" href="#conflicts">in conflict</a>`}</th>
-<td>${part === undefined ? valueHtml(doc[name] as Value, field, budget) : html`<a href="#${part}">a part of its own on this page</a>`}
+<td>${part === undefined ? valueHtml(doc[name] as Value, field, budget) : html`<a href="#${part}">see ${label(name)} on this page</a>`}
 ${misfits.map(({ pointer, message }) => html`<p class="misfit"><strong>Invalid</strong> <code>${isolated(pointer, 100)}</code> ${isolated(message)}: kept, and left out of search</p>`)}</td>
 </tr>`
   }

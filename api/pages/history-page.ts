@@ -25,7 +25,7 @@ import { titleOf } from './doc.ts'
 import { diffDocs } from './doc-diff.ts'
 import { type Step, stepsOf } from './history-diff.ts'
 import { pageAnswer } from './layout.ts'
-import { type Html, isolated, named, plural, shortDid, shortId, time } from './text.ts'
+import { type Html, isolated, label, named, plural, shortDid, shortId, time } from './text.ts'
 
 export async function historyPage(node: NodeFace, c: Context, record: Merged): Promise<Answer> {
   const cursor = readCursor(new URL(c.req.url).searchParams.get('cursor'))
@@ -37,10 +37,11 @@ export async function historyPage(node: NodeFace, c: Context, record: Merged): P
   const page = await node.replica.history(record.record, { limit: pageOpsMax, ...(after !== undefined && { after }) })
   const here = recordPath(record)
   const title = titleOf(record)
+  const kind = kindOf(record.kind)
   const main = html`<div class="wide narrow-ish stack">
-<nav class="crumbs" aria-label="Where this is"><a href="${here}">${isolated(title, 80)}</a></nav>
+<nav class="crumbs" aria-label="Where this is"><a href="/">Catalogue</a> <span aria-hidden="true">/</span> ${kind !== undefined && html`<a href="/?kind=${kind.name}">${label(kind.plural)}</a> <span aria-hidden="true">/</span> `}<a href="${here}">${isolated(title, 80)}</a></nav>
 <h1>History of ${named(title)} ${kindBadge(record.kind)}</h1>
-<p class="quiet">${plural(record.opCount, 'signed op')}, newest first. Nothing of it can be changed afterwards: each op names the ones before it by their hash.</p>
+<p class="quiet">${plural(record.opCount, 'signed op')}, newest first. None can be changed afterwards: each op names the ones before it by their hash.</p>
 ${opsHtml(record, await stepsOf(node, record, page.items), Date.now(), pageBudget())}
 <nav class="pager" aria-label="Pages">
 ${cursor !== undefined && html`<a class="button" href="${here}/history">Newest</a>`}

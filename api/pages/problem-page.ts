@@ -1,4 +1,7 @@
-/** A problem as a person in front of a browser sees it: the same facts as the document that programs get. */
+/**
+ * A problem as a person in front of a browser sees it: the same facts as the document that programs get. What there is
+ * to know of deleted records is left out, for those have pages.
+ */
 import { html } from 'hono/html'
 import type { NodeFace } from '../../node/index.ts'
 import { PROBLEMS, type Problem } from '../problem.ts'
@@ -10,12 +13,12 @@ export function problemPage(problem: Problem, requestId: string, node: NodeFace)
   const main = html`<div class="wide narrow problem">
 <p class="status">${status}</p>
 <h1>${title}</h1>
-<p>${isolated(problem.detail, 500)}</p>
+<p>${isolated(sentence(problem.detail), 500)}</p>
 ${
   problem.errors !== undefined &&
   html`<ul>${problem.errors.map(({ pointer, message }) => html`<li><code>${isolated(pointer)}</code> ${isolated(message)}</li>`)}</ul>`
 }
-<p class="quiet">${help.replaceAll('`', '')}</p>
+${problem.problem !== 'not-found' && html`<p class="quiet">${help.replaceAll('`', '')}</p>`}
 <p><a class="button" href="/">To the catalogue</a></p>
 <p class="quiet">Code <a href="/problems/${problem.problem}"><code>${problem.problem}</code></a>, request <code>${requestId}</code></p>
 </div>`
@@ -25,4 +28,9 @@ ${
     status,
     headers: { ...problem.headers, 'cache-control': 'no-store' },
   })
+}
+
+/** A detail is written to follow the title of a document. */
+function sentence(detail: string): string {
+  return detail.charAt(0).toUpperCase() + detail.slice(1) + (/[.!?]$/.test(detail) ? '' : '.')
 }

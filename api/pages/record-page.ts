@@ -47,7 +47,7 @@ export async function recordPage(node: NodeFace, record: Merged, kind: Kind, ori
       id: 'history',
       title: 'History',
       body: html`${opsHtml(record, steps, now, budget)}
-<p><a class="button" href="${here}/history">${record.opCount > steps.length ? `All ${plural(record.opCount, 'op')}` : 'As a page of its own'}</a></p>`,
+<p><a class="button" href="${here}/history">${record.opCount > steps.length ? `All ${plural(record.opCount, 'op')}` : 'History on its own page'}</a></p>`,
     },
     provenance !== undefined && {
       id: 'provenance',

@@ -278,6 +278,18 @@ inBrowser('nothing is wider than the page, from 320 px to 4K', async () => {
   }
 })
 
+inBrowser('a phone shows what there is to know at a glance first, and fields as wide as the page', async () => {
+  const page = await open(`/models/${http.disputed}`, { viewport: { width: 390, height: 800 } })
+  const box = (part: string) =>
+    page
+      .locator(part)
+      .first()
+      .evaluate((element) => element.getBoundingClientRect().toJSON())
+  const [facts, description, field] = [await box('#facts'), await box('#text-description'), await box('.fields td')]
+  expect(facts.top).toBeLessThan(description.top)
+  expect(field.width).toBeGreaterThan(300)
+})
+
 inBrowser('light and dark follow the system, and so does the wish for less motion', async () => {
   for (const [colorScheme, ground] of [
     ['light', 'rgb(246, 246, 248)'],
