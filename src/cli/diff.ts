@@ -14,6 +14,7 @@ import {
   merge,
   type Op,
   type OpId,
+  type OwnerAuthority,
   opIdToCid,
   type Path,
   pointerOf,
@@ -33,7 +34,9 @@ export async function run(context: Context, reference: string, range: string | u
   const proven = await client.proven(reference, { signal })
   if (proven === undefined) throw new Failure(EXIT.notFound, `there is no record ${reference}`)
   const { from, to } = ends(proven, range)
-  const changes = [...changesBetween(docAt(proven, from), docAt(proven, to))]
+  const { owner, judged } = proven.merged
+  const authority = judged === undefined ? undefined : await client.authority.proven(owner, { signal })
+  const changes = [...changesBetween(docAt(proven, from, authority), docAt(proven, to, authority))]
   if (out.json) return out.value({ from: from.map(opIdToCid), to: to.map(opIdToCid), changes })
   for (const { pointer, before, after } of changes) {
     if (out.quiet) await out.data(pointer)
@@ -65,8 +68,11 @@ function opNamed(ops: ReadonlyMap<OpId, Op>, text: string): OpId {
   return id
 }
 
-/** The document as the given ops and all they build on make it; empty before the first. */
-function docAt({ ops }: Proven, ids: readonly OpId[]): Doc {
+/**
+ * The document as the given ops and all they build on make it; empty before the first. `authority`: the owner's, where
+ * an op of the record relies on it. It is that of today: what was voided since is in neither moment.
+ */
+function docAt({ ops }: Proven, ids: readonly OpId[], authority: OwnerAuthority | undefined): Doc {
   const past = new Map<OpId, Op>()
   const open = [...ids]
   while (open.length > 0) {
@@ -76,7 +82,7 @@ function docAt({ ops }: Proven, ids: readonly OpId[]): Doc {
     past.set(id, op)
     open.push(...op.header.parents)
   }
-  return past.size === 0 ? {} : merge([...past.values()]).doc
+  return past.size === 0 ? {} : merge([...past.values()], undefined, authority).doc
 }
 
 /** Leaf by leaf; lists and texts as a whole. */

@@ -54,6 +54,7 @@ test('a key that the node lets write signs on its own side, within the fields it
   const verified = await ok(['verify', id])
   expect(verified).toHaveLength(2)
   expect(verified[1]).toContain(`${grant} to ${did}`)
+  expect(await ok(['diff', id])).toEqual(['/version', '- 1', '+ 2'])
   expect((await ok(['authority', id]))[0]).toContain('/version')
   const revoked = await json(['revoke', did])
   expect(revoked).toMatchObject({ kept: 1 })
