@@ -108,6 +108,8 @@ export const idChunkOps = 4_096
 export const idRestOpsMin = 256
 /** Ops behind these rows that are read from their frames at a start; with more, the rows of all ops are read. */
 export const idTailOpsMax = 8_192
+/** After a quick start the ids are held against the ops' own rows; the first session with a peer comes before. ms. */
+export const setCheckAfterMs = 1_000
 /** The sketch is written when so many more rows of ids are; below, it is quicker to make than to read. */
 export const idSketchChunks = 16
 /** Parts of the set (one kind, one owner) whose ids are kept beside it, 90 bytes an id. */

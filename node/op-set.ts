@@ -11,11 +11,12 @@
  */
 import { fromHex, IdSet, type OpId, type Sha256 } from '../crdt/index.ts'
 import type { Disk } from './disk.ts'
+import { type Clock, sleep } from './environment.ts'
 import { NodeError } from './errors.ts'
 import { IdLog } from './id-log.ts'
 import { type Arrival, readWithheld, type Withheld, withheldKey, withheldRow } from './id-rows.ts'
 import { sortIds } from './id-sort.ts'
-import { belongingsKeptMax, idTailOpsMax, syncSetsKeptMax } from './limits.ts'
+import { belongingsKeptMax, idTailOpsMax, setCheckAfterMs, syncSetsKeptMax } from './limits.ts'
 import { ReconciledSet } from './reconciled-set.ts'
 import type { Log } from './replica-types.ts'
 import { type Counts, idOfKey, type Marker, opKey, opRows, readLocation } from './rows.ts'
@@ -23,6 +24,7 @@ import { ALL, type Belonging, belongs } from './sets.ts'
 
 export type OpSetOptions = {
   readonly disk: Disk
+  readonly clock: Clock
   readonly sha256: Sha256
   readonly log: Log
   /** Ops in order of arrival after this number, from the frames: slow, and used for few. */
@@ -45,6 +47,8 @@ export class OpSet {
   #state: 'loading' | 'good' | 'differs' = 'loading'
   #checking: Promise<void> = Promise.resolve()
   #again: (() => Promise<void>) | undefined
+  /** Somebody waits for #checking. */
+  readonly #hurry = new AbortController()
   /** Of `load`. */
   #signal: AbortSignal | undefined
 
@@ -238,6 +242,7 @@ export class OpSet {
 
   /** Where ops belong is asked anew, of all up to this arrival number: some of it could not be told before. */
   async renew(upto: number, signal: AbortSignal): Promise<void> {
+    this.#hurry.abort()
     await this.#checking
     if (signal.aborted) return
     if (this.#arrived !== undefined) throw new NodeError('busy', 'the op set is still being loaded')
@@ -322,7 +327,11 @@ export class OpSet {
   /** What need not be done before the node is ready: the rows that make the next start quick, and a look at the ops' own. */
   async #goOn(counts: Counts, wasQuick: boolean, signal: AbortSignal): Promise<void> {
     if (!wasQuick) await this.#idLog.rebuild(this.#options.opsSince, counts.seq, signal, this.#all)
-    else await this.#check(signal)
+    if (!signal.aborted) await this.#all.prepare(turn)
+    if (!wasQuick) return
+    // Peers and people are about to ask, and the look takes the event loop a microsecond or two for each op.
+    await sleep(this.#options.clock, setCheckAfterMs, AbortSignal.any([signal, this.#hurry.signal]))
+    await this.#check(signal)
     if (!signal.aborted) await this.#all.prepare(turn)
   }
 

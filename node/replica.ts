@@ -141,7 +141,7 @@ export class Replica implements ReplicaFace {
     const unsure = () => {
       this.#isUnsure = true
     }
-    const set = new OpSet({ disk, sha256, log, opsSince: (seq) => arrivalsSince(store, seq, unsure) })
+    const set = new OpSet({ disk, clock, sha256, log, opsSince: (seq) => arrivalsSince(store, seq, unsure) })
     this.#set = set
     this.#held = new HeldOps(store, set)
     const held = (ids: readonly OpId[]) => this.#held.hasOrRefuses(ids)

@@ -24,7 +24,13 @@ async function opened() {
   const disk = new FaultyDisk()
   const options = { disk, environment: manualEnvironment(), net, sha256, codec: zstdCodec, log: () => {} }
   const store = await Store.open(options)
-  const set = new OpSet({ disk, sha256, log: () => {}, opsSince: (seq) => arrivalsSince(store, seq) })
+  const set = new OpSet({
+    disk,
+    clock: options.environment.clock,
+    sha256,
+    log: () => {},
+    opsSince: (seq) => arrivalsSince(store, seq),
+  })
   await set.load(store.counts, store.marker, new AbortController().signal)
   return { disk, store, set, again: () => Store.open(options) }
 }

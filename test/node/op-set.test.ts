@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest'
 import { IdSet, type Op, Sketch } from '../../crdt/index.ts'
-import { idChunkOps } from '../../node/limits.ts'
+import { idChunkOps, setCheckAfterMs } from '../../node/limits.ts'
 import { nativeSuite } from '../../node/native.ts'
 import type { Replica } from '../../node/replica.ts'
 import { FaultyDisk } from '../support/faulty-disk.ts'
@@ -103,7 +103,9 @@ test('an op that went missing on disk is noticed after a quick start, and peers 
   const key = (await disk.keysFrom('o'))[77]!
   const value = (await disk.get(key))!
   await disk.batch([{ key }])
-  const { replica, logged } = await openReplica({ disk })
+  const { replica, logged, clock } = await openReplica({ disk })
+  expect(replica.health().set).toBe('good')
+  await clock.advance(setCheckAfterMs)
   await until(() => replica.health().set === 'differs')
   expect(logged.at(-1)).toMatchObject({ level: 'error', facts: { lost: 1 } })
   expect(await replica.has([Buffer.from(key.subarray(1)).toString('hex')])).toEqual([false])

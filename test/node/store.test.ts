@@ -16,15 +16,22 @@ const p = publisher(1)
 const { sha256 } = nativeSuite
 
 async function opened(disk = new FaultyDisk()) {
+  const environment = manualEnvironment()
   const store = await Store.open({
     disk,
-    environment: manualEnvironment(),
+    environment,
     net,
     sha256,
     codec: zstdCodec,
     log: () => {},
   })
-  const set = new OpSet({ disk, sha256, log: () => {}, opsSince: (seq) => arrivalsSince(store, seq) })
+  const set = new OpSet({
+    disk,
+    clock: environment.clock,
+    sha256,
+    log: () => {},
+    opsSince: (seq) => arrivalsSince(store, seq),
+  })
   await set.load(store.counts, store.marker, new AbortController().signal)
   const append = async (ops: Parameters<typeof p.frames>[0], origin?: string) => {
     const group = new Group(store, set)
