@@ -1,6 +1,8 @@
 /**
  * Anti-entropy: when to hold a sync session with whom, and what is known of each peer.
  *
+ * What a session means for the next one with the same peer is in sync-peer.ts.
+ *
  * On every connect, then with one random peer a minute, and at once when there is news. Liveness rests on this and
  * never on gossip: whatever gossip loses, one honest peer within reach brings. A peer whose session failed is left
  * alone for a while, the others are not. Time and chance come from the environment, so a seed decides the schedule.
@@ -10,22 +12,13 @@ import { type Counters, countsOf } from './counters.ts'
 import type { Environment } from './environment.ts'
 import { NodeError } from './errors.ts'
 import {
-  syncAgainMax,
   syncAgainMs,
-  syncBackoffMs,
-  syncBackoffMsMax,
-  syncBulkMax,
-  syncBulkMs,
   syncConnectGraceMs,
-  syncDeepMs,
-  syncDeepMsMax,
   syncGetIdsMax,
   syncIntervalMs,
   syncOpenMax,
   syncPeersMax,
   syncSessionsMax,
-  syncSettleMs,
-  syncUnequalMax,
 } from './limits.ts'
 import { type PacketCodec, zstdPackets } from './packet.ts'
 import { syncProtocol } from './protocols.ts'
@@ -34,7 +27,9 @@ import { ALL, AUTHORITY } from './sets.ts'
 import { Cursors } from './sync-cursors.ts'
 import { Fetcher } from './sync-fetch.ts'
 import { SESSION_ENDS } from './sync-link.ts'
+import { PeerState } from './sync-peer.ts'
 import { FOUND_BY, Session, type SessionOptions, type SessionResult } from './sync-session.ts'
+import { NOTHING, together } from './sync-together.ts'
 import { type Channel, MISDEEDS, type Misdeed, type Transport } from './transport.ts'
 
 export type SyncOptions = {
@@ -55,37 +50,14 @@ export type SyncPeer = {
   readonly ops_behind?: number
 }
 
-type PeerState = {
-  running?: Session
-  /** Connected, and since then no session has ended well. */
-  isNew: boolean
-  /** What the peer has said since it connected that it can, and of which of our sets that it takes no part in them. */
-  can: readonly string[]
-  readonly lacks: Set<string>
-  /** A session is wanted as soon as the one under way, or the back-off, is over. */
-  wanted: boolean
-  cancelTimer?: () => void
-  /** By the monotonic clock. */
-  notBefore: number
-  lastStart: number
-  failures: number
-  again: number
-  unequal: number
-  /** Of them in a row those that moved nothing. */
-  futile: number
-  deepNotBefore: number
-  deeps: number
-  bulks: number[]
-  rootEqual?: boolean
-  theirOps?: number
-}
-
 export class Sync implements AsyncDisposable {
   readonly #options: SyncOptions
   readonly #codec: PacketCodec
   readonly #peers = new Map<string, PeerState>()
   /** With what each comes to, so that stopping can wait for all. */
   readonly #sessions = new Map<Session, Promise<SessionResult>>()
+  /** Peers whose full session we answer now: one each. */
+  readonly #serving = new Set<string>()
   readonly #fetcher: Fetcher
   readonly #sessionCounts = countsOf(SESSION_ENDS)
   readonly #misdeeds = countsOf(MISDEEDS)
@@ -173,7 +145,7 @@ export class Sync implements AsyncDisposable {
     const now = clock.monotonic()
     const wait = Math.max(delayMs, state.notBefore - now, state.lastStart + syncAgainMs - now, 0)
     state.cancelTimer = clock.after(wait, () => {
-      delete state.cancelTimer
+      state.cancelTimer = undefined
       if (!state.wanted || this.#stopped || !this.#isConnected(peer)) return
       if (state.running || this.#open >= syncOpenMax) return this.soon(peer, syncAgainMs)
       void this.#hold(peer, state)
@@ -207,21 +179,16 @@ export class Sync implements AsyncDisposable {
   #met(peer: string): void {
     const { transport } = this.#options
     const state = this.#state(peer)
-    state.again = 0
+    state.met()
     // One session goes both ways: who has the smaller id opens it, the other only if that does not happen.
     this.soon(peer, transport.self < peer ? 0 : syncConnectGraceMs)
-    // Gossip takes a moment to include a new peer; what was appended in that moment is brought by a second session.
-    state.isNew = true
-    // It may be another program than before, and its log another log.
-    state.can = []
-    state.lacks.clear()
   }
 
   #left(peer: string): void {
     const state = this.#peers.get(peer)
     if (!state) return
     state.cancelTimer?.()
-    delete state.cancelTimer
+    state.cancelTimer = undefined
     state.wanted = false
     this.#fetcher.forget(peer)
   }
@@ -242,26 +209,27 @@ export class Sync implements AsyncDisposable {
   }
 
   async #hold(peer: string, state: PeerState): Promise<SessionResult> {
-    const { clock } = this.#options.environment
+    const { clock, random } = this.#options.environment
     state.wanted = false
     state.lastStart = clock.monotonic()
     this.#open++
     try {
-      const deep =
-        clock.monotonic() < state.deepNotBefore ? 'no' : state.unequal >= syncUnequalMax ? 'now' : 'when-quiet'
+      const deep = state.deepWhenOpening(clock.monotonic())
       const ended: SessionResult[] = []
       for (const set of this.#setsFor(state)) {
-        if (state.lacks.has(set)) continue
-        const brief = state.can.includes('root')
-        const result = await this.#session(peer, state, { inbound: false, deep, brief, set })
-        // It takes part in other sets than we do. What it has of ours it asks about itself.
-        if (result.sets !== undefined) state.lacks.add(set)
+        if (state.lacks(set)) continue
+        const result = await this.#session(peer, state, { inbound: false, deep, brief: state.isBrief, set })
+        if (result.sets !== undefined) state.learnLack(set)
         ended.push(result)
         if (result.end !== 'done' && result.sets === undefined) break
       }
       const result = together(ended, peer)
-      if (result.rootEqual !== undefined) state.rootEqual = result.rootEqual
-      this.#judge(result, state)
+      state.judge(result, {
+        now: clock.monotonic(),
+        random,
+        isServing: this.#serving.has(peer),
+        soon: (delayMs) => this.soon(peer, delayMs),
+      })
       // It may be the damage that keeps us from saying what we hold.
       if (result.end === 'busy') this.#mend(peer)
       return result
@@ -311,7 +279,7 @@ export class Sync implements AsyncDisposable {
       cursors: this.#cursors as Cursors,
       codec: this.#codec,
       clock: environment.clock,
-      mayReadAll: () => this.#mayReadAll(state),
+      mayReadAll: () => state.mayReadAll(environment.clock.monotonic()),
       penalise: (misdeed) => this.#penalise(channel.peer, misdeed),
     })
     const counts = options.wants === undefined && !options.inbound
@@ -323,7 +291,7 @@ export class Sync implements AsyncDisposable {
       return this.#ended(await running)
     } finally {
       this.#sessions.delete(session)
-      if (state.running === session) delete state.running
+      if (state.running === session) state.running = undefined
     }
   }
 
@@ -333,10 +301,7 @@ export class Sync implements AsyncDisposable {
     this.#bytes.out += result.bytesOut
     this.#ops.in += result.opsIn
     this.#ops.out += result.opsOut
-    const state = this.#state(result.peer)
-    if (result.theirs && result.set === ALL) state.theirOps = result.theirs.ops
-    if (result.rootEqual !== undefined) state.rootEqual = result.rootEqual
-    if (result.can !== undefined) state.can = result.can
+    this.#state(result.peer).learn(result)
     if (result.by !== undefined) this.#foundBy[result.by]++
     this.#options.onSession?.(result)
     // What came by a session was not gossiped to us, and may be news to others too.
@@ -351,57 +316,21 @@ export class Sync implements AsyncDisposable {
     if (ids.length > 0) void this.fetch(peer, ids)
   }
 
-  /** What a session we opened means for when to hold the next one. */
-  #judge(result: SessionResult, state: PeerState): void {
-    const { clock, random } = this.#options.environment
-    const now = clock.monotonic()
-    if (result.deep) {
-      state.deepNotBefore = now + Math.min(syncDeepMsMax, syncDeepMs * 2 ** state.deeps++)
-      state.unequal = 0
-    }
-    if (result.end === 'done') {
-      state.failures = 0
-      if (state.isNew) this.soon(result.peer, syncSettleMs)
-      state.isNew = false
-      const moved = result.opsIn + result.opsOut > 0
-      if (result.rootEqual) {
-        state.unequal = 0
-        state.futile = 0
-        state.deeps = 0
-        state.again = 0
-      } else {
-        state.unequal++
-        // Policies may differ for good, and a liar has no end: both are asked less and less often.
-        state.futile = moved ? 0 : state.futile + 1
-        if (state.futile > syncUnequalMax) {
-          state.notBefore = now + Math.min(syncBackoffMsMax, syncBackoffMs * 2 ** (state.futile - syncUnequalMax))
-        }
-        if (moved && state.again++ < syncAgainMax) this.soon(result.peer, syncAgainMs * (1 + random.float()))
-      }
-    } else if (result.end !== 'stopped' && !(result.end === 'busy' && this.#isServing(result.peer))) {
-      const wait = Math.min(syncBackoffMsMax, syncBackoffMs * 2 ** state.failures++)
-      state.notBefore = now + (result.end === 'unsupported' ? syncBackoffMsMax : wait * (0.75 + random.float() / 2))
-      // A peer that was cut off half-way has more: the cursor stands where it was cut.
-      if (result.end !== 'unsupported' && result.end !== 'refused') this.soon(result.peer)
-      return
-    }
-    if (state.wanted) this.soon(result.peer)
-  }
-
   async #answer(channel: Channel): Promise<void> {
+    const { clock } = this.#options.environment
     const state = this.#state(channel.peer)
     const full = this.#inbound >= syncSessionsMax
     this.#inbound++
     try {
       const session = this.#run(channel, state, {
         inbound: true,
-        deep: this.#options.environment.clock.monotonic() < state.deepNotBefore ? 'no' : 'when-quiet',
+        deep: state.deepWhenAsked(clock.monotonic()),
         admitPeer: (theirs) => {
           if (full || this.#stopped) return false
           if (theirs.only) return true
           // Both opened one: that of the smaller id stands.
           if (state.running && this.#options.transport.self < channel.peer) return false
-          if (this.#isServing(channel.peer)) return false
+          if (this.#serving.has(channel.peer)) return false
           this.#serving.add(channel.peer)
           serving = true
           return true
@@ -411,29 +340,10 @@ export class Sync implements AsyncDisposable {
       const result = await session.finally(() => {
         if (serving) this.#serving.delete(channel.peer)
       })
-      if (result.deep) state.deepNotBefore = this.#options.environment.clock.monotonic() + syncDeepMs
-      if (result.end === 'done' && result.rootEqual !== undefined) {
-        state.failures = 0
-        state.wanted = false
-      }
+      state.answered(result, clock.monotonic())
     } finally {
       this.#inbound--
     }
-  }
-
-  /** Peers whose full session we answer now: one each. */
-  readonly #serving = new Set<string>()
-  #isServing(peer: string): boolean {
-    return this.#serving.has(peer)
-  }
-
-  /** The whole log costs us much and a liar nothing, so each peer has it a few times in ten minutes. */
-  #mayReadAll(state: PeerState): boolean {
-    const now = this.#options.environment.clock.monotonic()
-    state.bulks = state.bulks.filter((at) => at > now - syncBulkMs)
-    if (state.bulks.length >= syncBulkMax) return false
-    state.bulks.push(now)
-    return true
   }
 
   #penalise(peer: string, misdeed: Misdeed): void {
@@ -448,21 +358,7 @@ export class Sync implements AsyncDisposable {
   #state(peer: string): PeerState {
     let state = this.#peers.get(peer)
     if (state) return state
-    state = {
-      isNew: false,
-      can: [],
-      lacks: new Set(),
-      wanted: false,
-      notBefore: 0,
-      lastStart: Number.NEGATIVE_INFINITY,
-      failures: 0,
-      again: 0,
-      unequal: 0,
-      futile: 0,
-      deepNotBefore: 0,
-      deeps: 0,
-      bulks: [],
-    }
+    state = new PeerState()
     this.#peers.set(peer, state)
     if (this.#peers.size > syncPeersMax) this.#forget()
     return state
@@ -477,40 +373,4 @@ export class Sync implements AsyncDisposable {
       return
     }
   }
-}
-
-/** Of sessions about several sets, one after the other: how the last that mattered ended, and sums. */
-function together(ended: readonly SessionResult[], peer: string): SessionResult {
-  const shared = ended.filter(({ sets }) => sets === undefined)
-  const last = shared.at(-1)
-  if (last === undefined) return { ...NOTHING, peer }
-  const sum = (of: (result: SessionResult) => number) => ended.reduce((total, result) => total + of(result), 0)
-  const { rootEqual: _, ...rest } = last
-  return {
-    ...rest,
-    opsIn: sum(({ opsIn }) => opsIn),
-    opsOut: sum(({ opsOut }) => opsOut),
-    bytesIn: sum(({ bytesIn }) => bytesIn),
-    bytesOut: sum(({ bytesOut }) => bytesOut),
-    ms: sum(({ ms }) => ms),
-    rounds: sum(({ rounds }) => rounds),
-    ...(shared.every(({ rootEqual }) => rootEqual !== undefined) && {
-      rootEqual: shared.every(({ rootEqual }) => rootEqual === true),
-    }),
-    deep: shared.some(({ deep }) => deep),
-  }
-}
-
-/** A peer that shares no set with us: nothing to say, and nothing wrong. */
-const NOTHING: Omit<SessionResult, 'peer'> = {
-  inbound: false,
-  opsIn: 0,
-  opsOut: 0,
-  bytesIn: 0,
-  bytesOut: 0,
-  ms: 0,
-  end: 'done',
-  deep: false,
-  set: ALL,
-  rounds: 0,
 }

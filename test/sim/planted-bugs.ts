@@ -235,8 +235,8 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
   },
   {
     name: 'a peer is never asked again after a failure',
-    file: 'node/sync.ts',
-    find: 'const wait = Math.min(syncBackoffMsMax, syncBackoffMs * 2 ** state.failures++)',
+    file: 'node/sync-peer.ts',
+    find: 'const wait = Math.min(syncBackoffMsMax, syncBackoffMs * 2 ** this.#failures++)',
     replace: 'const wait = Number.MAX_SAFE_INTEGER',
   },
   {
