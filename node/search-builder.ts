@@ -4,13 +4,14 @@
  */
 import { indexColumnsMax, searchShownCharsMax } from './limits.ts'
 import type { IndexEntry } from './search.ts'
-import { ColumnMaker } from './search-column.ts'
+import { inOrder } from './search-alphabet.ts'
+import { type Column, ColumnMaker } from './search-column.ts'
 import { copyKey, originality, publisherMark } from './search-copies.ts'
 import { addWordsOf, leavesOf, type Table, type Texts, textsOf } from './search-fields.ts'
 import { exactHints } from './search-hash.ts'
 import { completenessOf, freshnessOf, popularityOf, trustOf } from './search-rank.ts'
 import { type Arrays, type Segment, segmentOf } from './search-segment.ts'
-import type { Run } from './search-text.ts'
+import type { PairWord, Run } from './search-text.ts'
 import { memoryTexts } from './search-texts.ts'
 import type { Values } from './search-values.ts'
 import { IN_NAMES, IN_TAGS, IN_TEXTS, markOf, type Words, WordsMaker, weightIn } from './search-words.ts'
@@ -23,30 +24,42 @@ const PLACES = [
   ['texts', IN_TEXTS],
 ] as const
 
-type Facts = {
-  readonly entry: IndexEntry
-  readonly copyKey: number
-  readonly publisher: number
-  readonly bytes: readonly number[]
-  readonly hints: readonly number[]
-}
-
 export class SegmentBuilder {
   readonly #values: Values
-  readonly #docs: Facts[] = []
+  readonly #arrays: Omit<Arrays, 'hints' | 'hintDocs' | 'textEnds'>
+  readonly #hints: number[] = []
+  readonly #hintDocs: number[] = []
   #texts = Buffer.allocUnsafeSlow(64 << 10)
   readonly #textEnds: number[] = []
   readonly #columns = new Map<string, ColumnMaker>()
   readonly #words: Lexicon
+  #size = 0
 
-  /** One at a time may be built with a vocabulary. */
-  constructor(values: Values, vocabulary: Vocabulary) {
+  /**
+   * For so many records at most. One at a time may be built with a vocabulary. Nothing of an entry is held when it has
+   * been added, so that a batch of them never lies in memory as a whole.
+   */
+  constructor(values: Values, vocabulary: Vocabulary, most: number) {
     this.#values = values
     this.#words = new Lexicon(vocabulary)
+    this.#arrays = {
+      ids: new Uint8Array(most * 32),
+      registeredAt: new Float64Array(most),
+      changedAt: new Float64Array(most),
+      copyKeys: new Float64Array(most),
+      publishers: new Uint32Array(most),
+      originality: new Uint8Array(most),
+      nameWords: new Uint8Array(most),
+      popularity: new Uint8Array(most),
+      freshness: new Uint8Array(most),
+      completeness: new Uint8Array(most),
+      trust: new Uint8Array(most),
+    }
   }
 
+  /** Records added so far; the next is the document of this number. */
   get size(): number {
-    return this.#docs.length
+    return this.#size
   }
 
   /** Throws when the record trips over a mistake of ours; nothing of it is kept then. */
@@ -54,26 +67,31 @@ export class SegmentBuilder {
     const texts = textsOf(table, entry)
     const leaves = leavesOf(entry)
     const first = (path: string) => leaves.get(path)?.[0]
-    const name = first('name') ?? entry.slug
-    const doc = this.#docs.length
+    const name = String(first('name') ?? entry.slug)
+    const provider = first('provider')
+    const doc = this.#size
     const shown = [...texts.shown].map(([path, text]) => [path, text.slice(0, searchShownCharsMax)] as const)
-    const nameWords = this.#words.addDoc(doc, texts)
-    const facts: Facts = {
-      entry,
-      copyKey: copyKey(entry.kind, String(name)),
-      publisher: publisherMark(String(name), first('provider')),
-      bytes: [
-        originality(String(name), first('provider'), entry.slug),
-        Math.min(255, nameWords),
-        popularityOf(first),
-        freshnessOf(first),
-        completenessOf(entry.doc, table),
-        trustOf(entry, first),
-      ],
-      hints: exactHints(texts.names, entry.slug, `${first('provider') ?? ''}/${name}`),
+    const stored = JSON.stringify([shown, texts.tags])
+    const arrays = this.#arrays
+    arrays.ids.set(Buffer.from(entry.id, 'hex'), doc * 32)
+    arrays.registeredAt[doc] = entry.registeredAt
+    arrays.changedAt[doc] = entry.changedAt
+    arrays.copyKeys[doc] = copyKey(entry.kind, name)
+    arrays.publishers[doc] = publisherMark(name, provider)
+    arrays.originality[doc] = originality(name, provider, entry.slug)
+    arrays.popularity[doc] = popularityOf(first)
+    arrays.freshness[doc] = freshnessOf(first)
+    arrays.completeness[doc] = completenessOf(entry.doc, table)
+    arrays.trust[doc] = trustOf(entry, first)
+    const hints = exactHints(texts.names, entry.slug, `${provider ?? ''}/${name}`)
+    // What throws has thrown when this has: from here on the record is kept.
+    arrays.nameWords[doc] = Math.min(255, this.#words.addDoc(doc, texts))
+    this.#size++
+    for (const hint of hints) {
+      this.#hints.push(hint)
+      this.#hintDocs.push(doc)
     }
-    this.#docs.push(facts)
-    this.#addText(JSON.stringify([shown, texts.tags]))
+    this.#addText(stored)
     for (const [path, values] of leaves) {
       if (OWN_ARRAYS.has(path)) continue
       let column = this.#columns.get(path)
@@ -91,11 +109,16 @@ export class SegmentBuilder {
 
   /** The segment, after some pauses. Its values are not counted as used yet. */
   *make(): Generator<undefined, Segment> {
-    const size = this.#docs.length
+    const size = this.#size
     const words = yield* this.#words.make()
-    const columns = new Map([...this.#columns].map(([path, column]) => [path, column.make(size)] as const))
+    const columns = new Map<string, Column>()
+    for (const [path, column] of this.#columns) {
+      columns.set(path, column.make(size))
+      if (columns.size % COLUMNS_A_STEP === 0) yield
+    }
     const texts = Buffer.from(this.#texts.subarray(0, this.#textEnds.at(-1) ?? 0))
-    return yield* segmentOf({ size, arrays: this.#arrays(), words, columns, texts: memoryTexts(texts) })
+    yield
+    return yield* segmentOf({ size, arrays: this.#made(), words, columns, texts: memoryTexts(texts) })
   }
 
   #addText(text: string): void {
@@ -109,39 +132,43 @@ export class SegmentBuilder {
     this.#textEnds.push(from + this.#texts.write(text, from))
   }
 
-  #arrays(): Arrays {
-    const docs = this.#docs
-    const size = docs.length
-    const bytes = (at: number) => Uint8Array.from(docs, (facts) => facts.bytes[at] as number)
-    const ids = new Uint8Array(size * 32)
-    for (const [doc, { entry }] of docs.entries()) ids.set(Buffer.from(entry.id, 'hex'), doc * 32)
-    const hints = docs.flatMap(({ hints }, doc) => hints.map((hint) => ({ hint, doc })))
-    hints.sort((a, b) => a.hint - b.hint || a.doc - b.doc)
+  #made(): Arrays {
+    const size = this.#size
+    const { ids, ...others } = this.#arrays
+    const cut = Object.entries(others).map(([name, array]) => [name, array.slice(0, size)])
     return {
-      ids,
-      registeredAt: Float64Array.from(docs, ({ entry }) => entry.registeredAt),
-      changedAt: Float64Array.from(docs, ({ entry }) => entry.changedAt),
-      copyKeys: Float64Array.from(docs, (facts) => facts.copyKey),
-      publishers: Uint32Array.from(docs, (facts) => facts.publisher),
-      originality: bytes(0),
-      nameWords: bytes(1),
-      popularity: bytes(2),
-      freshness: bytes(3),
-      completeness: bytes(4),
-      trust: bytes(5),
-      hints: Uint32Array.from(hints, ({ hint }) => hint),
-      hintDocs: Uint32Array.from(hints, ({ doc }) => doc),
+      ...(Object.fromEntries(cut) as typeof others),
+      ids: ids.slice(0, size * 32),
+      ...hintsInOrder(this.#hints, this.#hintDocs),
       textEnds: Uint32Array.from(this.#textEnds),
     }
   }
 }
 
+/** By hint, those of one in the order of the documents. */
+function hintsInOrder(hints: readonly number[], docs: readonly number[]): Pick<Arrays, 'hints' | 'hintDocs'> {
+  // A hint and its place in one number, which the engine sorts without asking back.
+  const both = Float64Array.from(hints, (hint, at) => hint * HINTS_MOST + at).sort()
+  return {
+    hints: Uint32Array.from(both, (each) => Math.floor(each / HINTS_MOST)),
+    hintDocs: Uint32Array.from(both, (each) => docs[each % HINTS_MOST] as number),
+  }
+}
+
+/** More than the hints of one batch, and with 32 bits of a hint still a whole number. */
+const HINTS_MOST = 2 ** 21
+const COLUMNS_A_STEP = 32
+
 let vocabularies = 0
+const PAIR_SHIFT = 16
+const PAIRS = 2 ** (32 - PAIR_SHIFT)
 
 /** A number for each word of an index, which stays the same while segments are built one after the other. */
 export class Vocabulary {
   readonly #self = ++vocabularies
   readonly #numbers = new Map<string, number>()
+  /** By a hash: the serials of two runs, how they were put together, and the number of the word they gave. */
+  readonly #pairs = new Uint32Array(4 * PAIRS)
   readonly words: string[] = []
   /** By word: one more than its last posting in the segment that is being built. All 0 between segments. */
   last = new Uint32Array(1_024)
@@ -153,6 +180,20 @@ export class Vocabulary {
       run.numbersOf = this.#self
     }
     return run.numbers
+  }
+
+  /** Of what two neighbours make together. What pairs gave is kept until others take their places. */
+  numberOfPair(how: PairWord, before: Run, run: Run): number {
+    const slot = (Math.imul(before.serial, 0x9e3779b1) ^ Math.imul(run.serial + how.kind, 0x85ebca6b)) >>> PAIR_SHIFT
+    const at = slot * 4
+    const pairs = this.#pairs
+    if (pairs[at] !== before.serial || pairs[at + 1] !== run.serial || pairs[at + 2] !== how.kind) {
+      pairs[at] = before.serial
+      pairs[at + 1] = run.serial
+      pairs[at + 2] = how.kind
+      pairs[at + 3] = this.numberOf(how.of(before, run))
+    }
+    return pairs[at + 3] as number
   }
 
   numberOf(word: string): number {
@@ -228,6 +269,10 @@ class Lexicon {
     for (const number of this.#vocabulary.numbersOf(run)) this.#addNumber(number)
   }
 
+  addPair(how: PairWord, before: Run, run: Run): void {
+    this.#addNumber(this.#vocabulary.numberOfPair(how, before, run))
+  }
+
   #addNumber(number: number): void {
     const { last } = this.#vocabulary
     const known = (last[number] as number) - 1
@@ -247,28 +292,44 @@ class Lexicon {
     this.size++
   }
 
+  /** Its loops are functions of their own: the engine never makes good code of long ones that pause. */
   *make(): Generator<undefined, Words> {
+    const texts = this.#textsUsed()
+    yield
+    const order = yield* inOrder(texts)
+    yield
+    const laid = this.#byWord(texts.length)
+    yield
+    const maker = new WordsMaker()
+    for (let from = 0; from < order.length; from += WORDS_A_STEP) {
+      addWordsTo(maker, texts, laid, order.subarray(from, from + WORDS_A_STEP))
+      yield
+    }
+    return maker.make()
+  }
+
+  /** The words that have postings, by the number that each posting has from now on. */
+  #textsUsed(): string[] {
     const { words, last } = this.#vocabulary
-    const used: number[] = []
-    // From now on its place among those used, plus one.
+    const texts: string[] = []
+    // Its place among those used, plus one.
     last.fill(0)
     for (let at = 0; at < this.#end; at++) {
       const word = this.#word[at] as number
-      if (last[word] === 0) last[word] = used.push(word)
+      if (last[word] === 0) last[word] = texts.push(words[word] as string)
       this.#word[at] = (last[word] as number) - 1
     }
-    yield
-    const order = used.map((_, at) => at)
-    const texts = used.map((word) => words[word] as string)
-    order.sort((a, b) => ((texts[a] as string) < (texts[b] as string) ? -1 : 1))
-    yield
-    // Postings come by document: laid out word by word they stay in that order.
-    const ends = new Uint32Array(used.length + 1)
+    return texts
+  }
+
+  /** Postings come by document: laid out word by word they stay in that order. */
+  #byWord(size: number): Laid {
+    const ends = new Uint32Array(size + 1)
     for (let at = 0; at < this.#end; at++) {
       const word = this.#word[at] as number
       ends[word + 1] = (ends[word + 1] as number) + 1
     }
-    for (let i = 0; i < used.length; i++) ends[i + 1] = (ends[i + 1] as number) + (ends[i] as number)
+    for (let i = 0; i < size; i++) ends[i + 1] = (ends[i + 1] as number) + (ends[i] as number)
     const next = ends.slice()
     const docs = new Uint32Array(this.#end)
     const marks = new Uint8Array(this.#end)
@@ -279,15 +340,24 @@ class Lexicon {
       docs[to] = this.#doc[at] as number
       marks[to] = this.#mark[at] as number
     }
-    yield
-    const maker = new WordsMaker()
-    for (const [at, word] of order.entries()) {
-      const [from, to] = [ends[word] as number, ends[word + 1] as number]
-      maker.addText(texts[word] as string)
-      maker.addPostings(docs.subarray(from, to), marks.subarray(from, to), to - from)
-      if (at % WORDS_A_STEP === WORDS_A_STEP - 1) yield
-    }
-    return maker.make()
+    return { ends, docs, marks }
+  }
+}
+
+/** Postings by word: those of word w are ends[w] .. ends[w + 1]. */
+type Laid = { readonly ends: Uint32Array; readonly docs: Uint32Array; readonly marks: Uint8Array }
+
+function addWordsTo(
+  maker: WordsMaker,
+  texts: readonly string[],
+  { ends, docs, marks }: Laid,
+  order: Uint32Array,
+): void {
+  for (let i = 0; i < order.length; i++) {
+    const word = order[i] as number
+    const [from, to] = [ends[word] as number, ends[word + 1] as number]
+    maker.addText(texts[word] as string)
+    maker.addPostings(docs, marks, from, to)
   }
 }
 

@@ -40,6 +40,12 @@ import { Values } from './search-values.ts'
 import { Filter } from './search-where.ts'
 import { WorkBudget } from './search-work.ts'
 
+/** A change whose entries are made one after the other. */
+export type Change = Omit<IndexChange, 'entries'> & {
+  readonly entries: Iterable<IndexEntry>
+  readonly count: number
+}
+
 export class SearchEngine {
   readonly #tables: Tables
   readonly #seed: number
@@ -71,22 +77,29 @@ export class SearchEngine {
   }
 
   /**
-   * Takes in entries and lets records go, in steps of one record; what was before is found until the last. When an id
-   * comes twice, the later entry is meant.
+   * Takes in `count` entries at most and lets records go, in steps of one record; what was before is found until the
+   * last. When an id comes twice, the later entry is meant. Each entry is asked for when it is due, and not held.
    */
-  *apply({ entries, removed, seq }: IndexChange<IndexEntry>): Generator<undefined, void> {
-    const latest = new Map(entries.map((entry) => [entry.id, entry]))
+  *apply(change: Change): Generator<undefined, void> {
+    const { entries, count, removed, seq } = change
     if (this.#vocabulary.words.length > vocabularyKept) this.#vocabulary = new Vocabulary()
-    const builder = new SegmentBuilder(this.values, this.#vocabulary)
+    const builder = new SegmentBuilder(this.values, this.#vocabulary, count)
     const gone = [...removed]
+    const docs = new Map<string, number>()
+    const replaced: number[] = []
     this.#isBuilding = true
-    for (const entry of latest.values()) {
-      gone.push(entry.id)
+    for (const entry of entries) {
+      const { id } = entry
+      const before = docs.get(id)
+      if (before === undefined) gone.push(id)
+      else replaced.push(before)
+      docs.set(id, builder.size)
       try {
         builder.add(entry, this.#tables.get(entry.kind))
       } catch (error) {
         // A record that trips over a mistake of ours must not stop all the others.
-        this.leftOut.push({ id: entry.id, why: String(error) })
+        this.leftOut.push({ id, why: String(error) })
+        docs.delete(id)
       }
       yield
     }
@@ -96,6 +109,7 @@ export class SearchEngine {
       else this.#remove(id)
     }
     if (segment) {
+      for (const doc of replaced) removeDoc(segment, doc)
       for (const column of segment.columns.values()) countUses(column, this.values, 1)
       this.#reckon(segment)
       this.#publish([...this.segments, segment])

@@ -300,18 +300,35 @@ function* localDicts(
   const dicts = new Map<string, Uint32Array>()
   for (const [path, { dict }] of columns) {
     const local = new Uint32Array(dict.length)
-    for (let i = 0; i < dict.length; i++) {
-      const code = dict[i] as number
-      if (numbers[code] === 0) {
-        codes[count] = code
-        numbers[code] = ++count
-      }
-      local[i] = (numbers[code] as number) - 1
-      if (i % CODES_A_STEP === CODES_A_STEP - 1) yield
+    for (let from = 0; from < dict.length; from += CODES_A_STEP) {
+      count = renumber(dict, local, numbers, codes, count, from, Math.min(from + CODES_A_STEP, dict.length))
+      yield
     }
     dicts.set(path, local)
   }
   return { dicts, codes: codes.subarray(0, count) }
+}
+
+/** A function of its own: the engine never makes good code of long loops that pause. */
+function renumber(
+  dict: Uint32Array,
+  local: Uint32Array,
+  numbers: Uint32Array,
+  codes: Uint32Array,
+  known: number,
+  from: number,
+  to: number,
+): number {
+  let count = known
+  for (let i = from; i < to; i++) {
+    const code = dict[i] as number
+    if (numbers[code] === 0) {
+      codes[count] = code
+      numbers[code] = ++count
+    }
+    local[i] = (numbers[code] as number) - 1
+  }
+  return count
 }
 
 function* arraysOf({ arrays, words, columns }: Segment, dicts: Map<string, Uint32Array>): Generator<[string, Flat]> {

@@ -142,17 +142,13 @@ function* mergeArrays(
   const single = Object.keys(merged).filter((name) => name !== 'ids') as Exclude<keyof typeof merged, 'ids'>[]
   for (const [at, segment] of segments.entries()) {
     const to = moved[at] as Int32Array
-    for (let doc = 0; doc < segment.size; doc++) {
-      const next = to[doc] as number
-      if (next >= 0) for (let i = 0; i < 32; i++) merged.ids[next * 32 + i] = segment.arrays.ids[doc * 32 + i] as number
-      if (doc % DOCS_A_STEP === DOCS_A_STEP - 1) yield
+    for (let from = 0; from < segment.size; from += DOCS_A_STEP) {
+      moveIds(segment.arrays.ids, merged.ids, to, from, Math.min(from + DOCS_A_STEP, segment.size))
+      yield
     }
     for (const name of single) {
-      const into = merged[name]
-      const out = segment.arrays[name]
-      for (let doc = 0; doc < segment.size; doc++) {
-        const next = to[doc] as number
-        if (next >= 0) into[next] = out[doc] as number
+      for (let from = 0; from < segment.size; from += DOCS_A_STEP) {
+        moveNumbers(segment.arrays[name], merged[name], to, from, Math.min(from + DOCS_A_STEP, segment.size))
       }
       yield
     }
@@ -161,36 +157,82 @@ function* mergeArrays(
   return { ...merged, hints, hintDocs, textEnds }
 }
 
+// The engine never makes good code of long loops that pause: what is done for each document is in functions of its own.
+
+function moveIds(ids: Uint8Array, into: Uint8Array, moved: Int32Array, from: number, to: number): void {
+  for (let doc = from; doc < to; doc++) {
+    const next = moved[doc] as number
+    if (next >= 0) for (let i = 0; i < 32; i++) into[next * 32 + i] = ids[doc * 32 + i] as number
+  }
+}
+
+type Numbers = Float64Array | Uint32Array | Uint8Array
+
+function moveNumbers(numbers: Numbers, into: Numbers, moved: Int32Array, from: number, to: number): void {
+  for (let doc = from; doc < to; doc++) {
+    const next = moved[doc] as number
+    if (next >= 0) into[next] = numbers[doc] as number
+  }
+}
+
 function* mergeHints(
   segments: readonly Segment[],
   moved: readonly Int32Array[],
 ): Generator<undefined, Pick<Arrays, 'hints' | 'hintDocs'>> {
-  const most = segments.reduce((sum, { arrays }) => sum + arrays.hints.length, 0)
-  const hints = new Uint32Array(most)
-  const hintDocs = new Uint32Array(most)
-  const next = segments.map(() => 0)
-  let count = 0
-  for (let step = 1; ; step++) {
-    let least = -1
-    let leastHint = Number.POSITIVE_INFINITY
-    for (let i = 0; i < segments.length; i++) {
-      const hint = (segments[i] as Segment).arrays.hints[next[i] as number]
-      if (hint !== undefined && hint < leastHint) {
-        least = i
-        leastHint = hint
-      }
-    }
-    if (least < 0) break
-    const at = next[least] as number
-    next[least] = at + 1
-    const doc = (moved[least] as Int32Array)[(segments[least] as Segment).arrays.hintDocs[at] as number] as number
-    if (doc >= 0) {
-      hints[count] = leastHint
-      hintDocs[count++] = doc
-    }
-    if (step % DOCS_A_STEP === 0) yield
+  const hints = new HintMerge(segments, moved)
+  while (hints.some(DOCS_A_STEP)) yield
+  return hints.taken()
+}
+
+class HintMerge {
+  readonly #from: readonly { readonly hints: Uint32Array; readonly docs: Uint32Array; readonly moved: Int32Array }[]
+  readonly #next: number[]
+  readonly #hints: Uint32Array
+  readonly #docs: Uint32Array
+  #count = 0
+
+  constructor(segments: readonly Segment[], moved: readonly Int32Array[]) {
+    this.#from = segments.map(({ arrays }, at) => ({
+      hints: arrays.hints,
+      docs: arrays.hintDocs,
+      moved: moved[at] as Int32Array,
+    }))
+    this.#next = segments.map(() => 0)
+    const most = segments.reduce((sum, { arrays }) => sum + arrays.hints.length, 0)
+    this.#hints = new Uint32Array(most)
+    this.#docs = new Uint32Array(most)
   }
-  return { hints: hints.slice(0, count), hintDocs: hintDocs.slice(0, count) }
+
+  /** So many more; false when those were the last. */
+  some(steps: number): boolean {
+    const from = this.#from
+    const next = this.#next
+    for (let step = 0; step < steps; step++) {
+      let least = -1
+      let leastHint = Number.POSITIVE_INFINITY
+      for (let i = 0; i < from.length; i++) {
+        const { hints } = from[i] as (typeof from)[number]
+        const at = next[i] as number
+        if (at < hints.length && (hints[at] as number) < leastHint) {
+          least = i
+          leastHint = hints[at] as number
+        }
+      }
+      if (least < 0) return false
+      const { docs, moved } = from[least] as (typeof from)[number]
+      const at = next[least] as number
+      next[least] = at + 1
+      const doc = moved[docs[at] as number] as number
+      if (doc < 0) continue
+      this.#hints[this.#count] = leastHint
+      this.#docs[this.#count++] = doc
+    }
+    return true
+  }
+
+  taken(): Pick<Arrays, 'hints' | 'hintDocs'> {
+    return { hints: this.#hints.slice(0, this.#count), hintDocs: this.#docs.slice(0, this.#count) }
+  }
 }
 
 function* mergeWords(segments: readonly Segment[], moved: readonly Int32Array[]): Generator<undefined, Words> {
@@ -247,7 +289,7 @@ function* mergeWords(segments: readonly Segment[], moved: readonly Int32Array[])
     }
     if (count > 0) {
       maker.addWord(from, word)
-      maker.addPostings(docs, marks, count)
+      maker.addPostings(docs, marks, 0, count)
     }
     if (++done % WORDS_A_STEP === 0 || postings > POSTINGS_A_STEP) {
       postings = 0

@@ -133,13 +133,19 @@ const DOCS_A_STEP = 8_192
 
 function* tableOf(ids: Uint8Array, size: number): Generator<undefined, Uint32Array> {
   const table = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(2, size * 1.5 + 1))))
+  for (let from = 0; from < size; from += DOCS_A_STEP) {
+    enter(table, ids, from, Math.min(from + DOCS_A_STEP, size))
+    yield
+  }
+  return table
+}
+
+function enter(table: Uint32Array, ids: Uint8Array, from: number, to: number): void {
   const mask = table.length - 1
   const view = new DataView(ids.buffer, ids.byteOffset, ids.byteLength)
-  for (let doc = 0; doc < size; doc++) {
+  for (let doc = from; doc < to; doc++) {
     let slot = view.getUint32(doc * 32, true) & mask
     while (table[slot] !== 0) slot = (slot + 1) & mask
     table[slot] = doc + 1
-    if (doc % DOCS_A_STEP === DOCS_A_STEP - 1) yield
   }
-  return table
 }

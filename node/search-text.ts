@@ -18,6 +18,8 @@ const PARTS = /\p{Lu}+(?!\p{Ll})|\p{Lu}?[\p{Ll}\p{Lo}\p{Lm}\p{M}]+|\p{N}+/gu
 const NO_ASCII_WORD = /[^a-zA-Z0-9]+/g
 const STEMMED = /^[a-z]{4,}$/
 const ASCII = /^[\0-\x7f]*$/
+/** With the one unit of ASCII before, for marks that stand above it. */
+const BEYOND_ASCII = /[\0-\x7f]?[^\0-\x7f]+/g
 /** Words that say nothing by themselves; left out of a query that has others. */
 const STOP_WORDS = new Set(
   (
@@ -41,10 +43,16 @@ export type Term = {
   readonly fixed: boolean
 }
 
-/** Compatibility forms made one, and the accents of European scripts dropped; case kept. */
+/**
+ * Compatibility forms made one, and the accents of European scripts dropped; case kept. Only words with letters beyond
+ * ASCII are looked at: nothing composes across the others.
+ */
 function plain(text: string): string {
-  if (ASCII.test(text)) return text
-  return text
+  return ASCII.test(text) ? text : text.replace(BEYOND_ASCII, plainWord)
+}
+
+function plainWord(word: string): string {
+  return word
     .normalize('NFKD')
     .replace(/[\u0300-\u036f]|[\u00ad\u200b-\u200d]|\ufe0f/g, '')
     .normalize('NFKC')
@@ -81,8 +89,19 @@ export function stem(word: string): string {
   return word
 }
 
-/** Where words go: a set of them, or what counts them as one does and may take those of a run at once. */
-export type WordSink = { readonly size: number; add(word: string): unknown; addRun?(run: Run): void }
+/** Where words go: a set of them, or what counts them as one does and takes those of a run, or of two, at once. */
+export type WordSink = {
+  readonly size: number
+  add(word: string): unknown
+  addRun?(run: Run): void
+  addPair?(how: PairWord, before: Run, run: Run): void
+}
+
+/** A word that two neighbours make together. `kind`: 1 or 2, for whoever keeps what pairs gave. */
+export type PairWord = { readonly kind: number; of(before: Run, run: Run): string }
+
+const SUM: PairWord = { kind: 1, of: (before, run) => (before.word + run.word).slice(0, searchWordCharsMax) }
+const DOTTED: PairWord = { kind: 2, of: (before, run) => before.numberLast + DOT + run.numberFirst }
 
 /**
  * Adds the words of `text` to `into`, until it holds `max`. With `names`, also the sums of neighbours, which let
@@ -90,22 +109,29 @@ export type WordSink = { readonly size: number; add(word: string): unknown; addR
  */
 export function addWords(text: string, into: WordSink, max: number, names = false): void {
   const source = plain(text)
-  const reader = new RunReader(source, into, max, names)
-  if (ASCII.test(source)) readAscii(source, reader)
-  else for (const { 0: run, index } of source.matchAll(RUNS)) if (!reader.add(runOf(run), index, run.length)) return
+  readRuns(source, new RunReader(source, into, max, names))
 }
 
-/** The same runs as the expression finds in plain text, of which there is most: none that is known is cut out of it. */
-function readAscii(source: string, reader: RunReader): void {
+/**
+ * The same runs as the expression finds: it is asked only of stretches with letters beyond ASCII, and no run that is
+ * known is cut out of the text.
+ */
+function readRuns(source: string, reader: RunReader): void {
   for (let at = 0; at < source.length; at++) {
     let code = source.charCodeAt(at)
-    if (!isAsciiWord(code)) continue
+    if (!isAsciiWord(code) && code < 128) continue
     const from = at
     let hash = HASH_FROM
-    do {
+    while (isAsciiWord(code)) {
       hash = Math.imul(hash ^ code, HASH_BY)
       code = ++at < source.length ? source.charCodeAt(at) : 0
-    } while (isAsciiWord(code))
+    }
+    if (code >= 128) {
+      while (code >= 128 || isAsciiWord(code)) code = ++at < source.length ? source.charCodeAt(at) : 0
+      for (const { 0: run, index } of source.slice(from, at).matchAll(RUNS))
+        if (!reader.add(runOf(run), from + index, run.length)) return
+      continue
+    }
     const run = runs.find(hash, source, from, at) ?? runOf(source.slice(from, at))
     if (!reader.add(run, from, at - from)) return
   }
@@ -121,9 +147,8 @@ class RunReader {
   readonly #into: WordSink
   readonly #max: number
   readonly #names: boolean
-  #before = ''
+  #before: Run | undefined
   #beforeEnd = -2
-  #numberBefore = ''
 
   constructor(source: string, into: WordSink, max: number, names: boolean) {
     this.#source = source
@@ -137,18 +162,23 @@ class RunReader {
     const into = this.#into
     if (into.size >= this.#max) return false
     const end = this.#beforeEnd
-    const between = at - end === 1 ? this.#source.charCodeAt(end) : BLANK
-    const { word, numberFirst, numberLast } = run
+    const before = this.#before
     if (into.addRun) into.addRun(run)
     else for (const each of run.words) into.add(each)
-    if (between === FULL_STOP && this.#numberBefore && numberFirst) into.add(this.#numberBefore + DOT + numberFirst)
-    if (this.#names && between !== BLANK && this.#before && word) {
-      into.add((this.#before + word).slice(0, searchWordCharsMax))
+    if (before && at - end === 1) {
+      const between = this.#source.charCodeAt(end)
+      if (between === FULL_STOP && before.numberLast && run.numberFirst) this.#addPair(DOTTED, before, run)
+      if (this.#names && between !== BLANK && before.word && run.word) this.#addPair(SUM, before, run)
     }
-    this.#numberBefore = numberLast
-    this.#before = word
+    this.#before = run
     this.#beforeEnd = at + length
     return true
+  }
+
+  #addPair(how: PairWord, before: Run, run: Run): void {
+    const into = this.#into
+    if (into.addPair) into.addPair(how, before, run)
+    else into.add(how.of(before, run))
   }
 }
 
@@ -157,6 +187,8 @@ const FULL_STOP = 0x2e
 
 /** What one run of letters and digits gives by itself. */
 export type Run = {
+  /** No other has it. */
+  readonly serial: number
   /** Missing of a run in a script without spaces. */
   readonly word: string
   readonly words: readonly string[]
@@ -199,15 +231,18 @@ class Runs {
 }
 
 const PLACES = 4
+/** Shorter parts of a text are copies already. */
+const COPIED_ANYWAY = 13
 const runs = new Runs()
+let serials = 0
 
 function runOf(run: string): Run {
   let hash = HASH_FROM
   for (let i = 0; i < run.length; i++) hash = Math.imul(hash ^ run.charCodeAt(i), HASH_BY)
   const kept = runs.find(hash, run, 0, run.length)
   if (kept) return kept
-  // A part of a text keeps all of it in memory, a copy does not.
-  const own = Buffer.from(run, 'utf16le').toString('utf16le')
+  // A long part of a text keeps all of it in memory, a copy does not.
+  const own = run.length < COPIED_ANYWAY ? run : Buffer.from(run, 'utf16le').toString('utf16le')
   const made = readRun(own)
   if (run.length <= searchWordCharsMax) runs.keep(hash, made)
   return made
@@ -217,7 +252,7 @@ function readRun(run: string): Run {
   const words = new Set<string>()
   if (!ASCII.test(run) && run.match(UNSPACED)) {
     addUnspaced(run, words)
-    return { word: '', words: [...words], numberFirst: '', numberLast: '', numbers: [], numbersOf: 0, letters: run }
+    return runWith({ word: '', words: [...words], numberFirst: '', numberLast: '', letters: run })
   }
   const word = run.toLowerCase().slice(0, searchWordCharsMax)
   const parts = partsOf(run)
@@ -229,15 +264,17 @@ function readRun(run: string): Run {
   }
   const first = parts[0] ?? ''
   const last = parts.at(-1) ?? ''
-  return {
+  return runWith({
     word,
     words: [...words],
     numberFirst: isNumber(first) ? first : '',
     numberLast: isNumber(last) ? last : '',
-    numbers: [],
-    numbersOf: 0,
     letters: run,
-  }
+  })
+}
+
+function runWith(said: Omit<Run, 'serial' | 'numbers' | 'numbersOf'>): Run {
+  return { ...said, serial: ++serials, numbers: [], numbersOf: 0 }
 }
 
 /** The terms of a query: at most `queryTermsMax`, else `undefined`. None when it has no word at all. */

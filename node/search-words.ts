@@ -163,20 +163,20 @@ export class WordsMaker {
     this.#charsEnd += to - from
   }
 
-  /** The postings of the word whose characters were added last: the first `count` of both, at least one. */
-  addPostings(docs: Uint32Array, marks: Uint8Array, count: number): void {
+  /** The postings of the word whose characters were added last: those of both from `from` to `to`, at least one. */
+  addPostings(docs: Uint32Array, marks: Uint8Array, from: number, to: number): void {
     // A mark and at most five bytes each.
-    const room = this.#end + count * 6
+    const room = this.#end + (to - from) * 6
     if (room > this.#postings.length) this.#postings = grown(this.#postings, room)
     const postings = this.#postings
     let at = this.#end
     let places = 0
-    for (let i = 0; i < count; i++) {
+    for (let i = from; i < to; i++) {
       postings[at++] = marks[i] as number
       places |= marks[i] as number
     }
     let before = -1
-    for (let i = 0; i < count; i++) {
+    for (let i = from; i < to; i++) {
       let step = (docs[i] as number) - before
       before = docs[i] as number
       for (; step >= 0x80; step >>>= 7) postings[at++] = (step & 0x7f) | 0x80
@@ -185,7 +185,7 @@ export class WordsMaker {
     const word = this.#count++
     const start = word === 0 ? 0 : (this.#starts[word] as number)
     this.#starts[word + 1] = this.#charsEnd
-    this.#docs[word] = count
+    this.#docs[word] = to - from
     this.#offsets[word] = this.#end
     this.#masks[word] = (places & (IN_NAMES | IN_TAGS)) === 0 ? 0 : maskOf(this.#chars, start, this.#charsEnd)
     this.#end = at

@@ -144,24 +144,25 @@ async function reader(): Promise<Read> {
   return (await import('./search-entry.ts')).receivedOf
 }
 
-function* received(
-  sent: readonly (IndexEntry | IndexRow)[],
-  read: Read | undefined,
-): Generator<undefined, IndexEntry[]> {
-  const entries: IndexEntry[] = []
-  for (const one of sent) {
-    entries.push(isRow(one) ? read!(one) : one)
-    yield
+/**
+ * Read some at a time: the documents of a whole batch would outlive the collector's first looks, and one by one reading
+ * and indexing would take the processor's caches from each other.
+ */
+function* received(sent: readonly (IndexEntry | IndexRow)[], read: Read | undefined): Generator<IndexEntry> {
+  for (let from = 0; from < sent.length; from += READ_AT_ONCE) {
+    yield* sent.slice(from, from + READ_AT_ONCE).map((one) => (isRow(one) ? read!(one) : one))
   }
-  return entries
 }
+
+/** A millisecond's worth. */
+const READ_AT_ONCE = 32
 
 async function apply(change: Omit<IndexChange, 'entries'>, sent: readonly (IndexEntry | IndexRow)[]): Promise<void> {
   await loading
   const to = current
-  const read = to && (await run(to, received(sent, sent.some(isRow) ? await reader() : undefined)))
-  if (!to || !read) return
-  const changed = { ...change, entries: read.value }
+  const read = sent.some(isRow) ? await reader() : undefined
+  if (!to || current !== to) return
+  const changed = { ...change, entries: received(sent, read), count: sent.length }
   if (!(await run(to, to.engine.apply(changed)))) return
   to.unkept += 1 + sent.length + change.removed.length
   const { leftOut } = to.engine

@@ -19,7 +19,7 @@ function engineOf(entries: readonly IndexEntry[]): SearchEngine {
 }
 
 function take(engine: SearchEngine, entries: readonly IndexEntry[], removed: readonly string[] = []): void {
-  for (const _ of engine.apply({ seq: 1, entries, removed }));
+  for (const _ of engine.apply({ seq: 1, entries, count: entries.length, removed }));
 }
 
 function ask(engine: SearchEngine, query: Partial<SearchQuery>, budget = endless): SearchResult {

@@ -323,6 +323,13 @@ describe.each(indexes)('%s', (_, open) => {
     expect(await slugs(index, catalogue, { query: 'murmur' })).toEqual(['openai/whisper'])
     expect(await slugs(index, catalogue, { filters: { license: 'mit' } })).toEqual(['acme/whisper'])
     expect((await ask(index, {})).total).toBe(catalogue.length)
+    const [before, after] = ['early', 'late'].map((name) => entry('model', 'owner/twice', { name })) as [
+      IndexEntry,
+      IndexEntry,
+    ]
+    await index.apply({ seq: 100, entries: [before, after], removed: [] })
+    expect((await ask(index, { query: 'early' })).total).toBe(0)
+    expect((await ask(index, { query: 'late' })).items.map(({ id }) => id)).toEqual([after.id])
   })
 
   test('a word that no record has any more finds nothing and is no correction', async () => {
