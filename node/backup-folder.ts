@@ -17,6 +17,7 @@ import { openFolder } from './keys.ts'
 import { machineRandom, nativeSuite } from './native.ts'
 import {
   countsKey,
+  JOURNAL,
   type Meta,
   metaKey,
   metaRow,
@@ -32,7 +33,7 @@ import {
 const LEFT_OUT = new Set(['ops', 'search', 'node.json', '.restoring'])
 /** So are stores beside the store: damaged ones that were kept, and those being made. */
 const isLeftOut = (name: string) => LEFT_OUT.has(name) || name.startsWith('ops.')
-const JOURNAL = 'journal'
+const JOURNAL_FILE = 'journal'
 /** Where files lie until they get their names. */
 const ASIDE = '.restoring'
 
@@ -101,8 +102,8 @@ export async function restoreFolder(file: string, data: string, options: Restore
   const facts = await restoreRows(read, backup, ops, waits)
   // Last: a journal that lies there before the store would pass for one that is newer, if this were done again.
   const aside = join(data, ASIDE)
-  if (journal === 'restored' && (await isThere(join(aside, JOURNAL))))
-    await rename(join(aside, JOURNAL), join(data, JOURNAL))
+  if (journal === 'restored' && (await isThere(join(aside, JOURNAL_FILE))))
+    await rename(join(aside, JOURNAL_FILE), join(data, JOURNAL_FILE))
   await rm(aside, { recursive: true, force: true })
   return { ...facts, waits, kept }
 }
@@ -149,11 +150,11 @@ async function restoreFiles(
   if (!key) {
     throw new NodeError('key-unsafe', `${data} has another key than the backup; restore into an empty folder`)
   }
-  const journal = await continues(join(data, JOURNAL), join(aside, JOURNAL))
+  const journal = await continues(join(data, JOURNAL_FILE), join(aside, JOURNAL_FILE))
   const kept: string[] = []
   for (const name of names) {
     const to = join(data, name)
-    if (name === JOURNAL && journal === 'restored') continue
+    if (name === JOURNAL_FILE && journal === 'restored') continue
     if (await isThere(to)) {
       kept.push(name)
       continue
@@ -213,8 +214,10 @@ async function restoreRows(
     }
     if (meta === undefined) throw new NodeError('store-corrupt', 'the backup holds no store')
     const begun = { ...meta, epoch: toHex(machineRandom.bytes(16)) }
+    // What the journal beside it was like, the backup does not tell.
+    const journal = { key: noteKey(JOURNAL) }
     const mark = waits ? [{ key: noteKey(RESTORED), value: sealed(utf8('1'), sha256) }] : [{ key: noteKey(RESTORED) }]
-    await disk.batch([{ key: metaKey, value: sealed(metaRow(begun), sha256) }, ...mark], { sync: true })
+    await disk.batch([{ key: metaKey, value: sealed(metaRow(begun), sha256) }, journal, ...mark], { sync: true })
   }
   await rename(aside, ops)
   return { ops: counted, net: meta.net }

@@ -3,13 +3,14 @@
  * other. Nothing is changed, migrated or repaired; LevelDB itself finishes what a kill left, as at any open, and does not
  * open files that are damaged, for it would step over the damage and delete them.
  */
-import { readdir } from 'node:fs/promises'
+import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { IdSet } from '../crdt/index.ts'
 import { LevelDisk } from './disk-level.ts'
 import { NodeError } from './errors.ts'
 import { withheldRows } from './id-rows.ts'
 import { FileJournal } from './journal.ts'
+import { readJournalNote } from './journal-note.ts'
 import { damagedFiles, lacksCurrent } from './level-files.ts'
 import { formatOf } from './migrate.ts'
 import { nativeSuite } from './native.ts'
@@ -19,6 +20,7 @@ import {
   FORMAT,
   framesFrom,
   idOfKey,
+  JOURNAL,
   markerKey,
   metaKey,
   noteKey,
@@ -57,6 +59,8 @@ export type StoreReport = {
   readonly logsKept: readonly string[]
   /** What is wrong with the signing journal. */
   readonly journal: string | undefined
+  /** It is shorter than it was: the next start signs nothing until a peer was met. */
+  readonly journalLost: boolean
   readonly restored: boolean
 }
 
@@ -102,7 +106,9 @@ export async function inspectStore(data: string): Promise<StoreReport> {
   for await (const _ of disk.keys(asideRows)) waitingFrames++
   const counts = countsValue && readCounts(countsValue)
   const tally = await tallyFile(join(data, 'tally')).read()
-  const isShort = tally !== undefined && tally.epoch === meta?.epoch && counts !== undefined && tally.seq > counts.seq
+  const journalBytes = (await stat(join(data, 'journal')).catch(() => undefined))?.size ?? 0
+  const isShort =
+    typeof tally === 'object' && tally.epoch === meta?.epoch && counts !== undefined && tally.seq > counts.seq
   return {
     format: meta && formatOf(meta),
     formatKnown: FORMAT,
@@ -118,6 +124,7 @@ export async function inspectStore(data: string): Promise<StoreReport> {
     waitingFrames,
     logsKept: (await readdir(data)).filter((name) => /^ops\.logs-[0-9a-f]+$/.test(name)),
     journal: await FileJournal.check(join(data, 'journal')),
+    journalLost: journalBytes < readJournalNote(await value(noteKey(JOURNAL))),
     restored: (await value(noteKey(RESTORED))) !== undefined,
   }
 }

@@ -29,6 +29,9 @@ const CHUNK = 4096
 export class FileJournal implements Journal, AsyncDisposable {
   readonly #path: string
   readonly #file: FileHandle
+  readonly isNew: boolean
+  /** Bytes that no power cut can take. */
+  #durable: number
   /** Bytes that count; a failed append leaves what it wrote beyond, to be written over. */
   #end: number
   /** Where the fate of what was signed is known up to. */
@@ -39,12 +42,15 @@ export class FileJournal implements Journal, AsyncDisposable {
   private constructor(
     path: string,
     file: FileHandle,
+    isNew: boolean,
     end: number,
     settled: number,
     abandoned: (readonly [number, number])[],
   ) {
     this.#path = path
     this.#file = file
+    this.isNew = isNew
+    this.#durable = end
     this.#end = end
     this.#settled = settled
     this.#abandoned = abandoned
@@ -52,7 +58,7 @@ export class FileJournal implements Journal, AsyncDisposable {
 
   /** Opens or makes the file (mode 0600). NodeError('key-journal') when it is damaged, 'store-failed' when unreadable. */
   static async open(path: string): Promise<FileJournal> {
-    const file = await openFile(path)
+    const { file, isNew } = await openFile(path)
     try {
       let end = 0
       let settled = 0
@@ -68,7 +74,8 @@ export class FileJournal implements Journal, AsyncDisposable {
         }
       }
       await file.truncate(end)
-      return new FileJournal(path, file, end, settled, abandoned)
+      await file.datasync()
+      return new FileJournal(path, file, isNew, end, settled, abandoned)
     } catch (cause) {
       await file.close()
       throw cause instanceof NodeError ? cause : failed(path, 'read', cause)
@@ -98,7 +105,7 @@ export class FileJournal implements Journal, AsyncDisposable {
   static async repair(path: string, at: string): Promise<string | undefined> {
     if ((await FileJournal.check(path)) === undefined) return undefined
     const [certain, made, kept] = [[] as Uint8Array[], `${path}.repaired`, `${path}.damaged-${at}`]
-    await using file = await openFile(path)
+    await using file = (await openFile(path)).file
     let signed: Uint8Array[] = []
     let isCertain = true
     for await (const { type, bytes } of recordsOf(file, 0, (await file.stat()).size)) {
@@ -114,6 +121,10 @@ export class FileJournal implements Journal, AsyncDisposable {
     await rename(path, kept)
     await rename(made, path)
     return kept
+  }
+
+  get size(): number {
+    return this.#durable
   }
 
   async *entries(): AsyncIterable<JournalEntry> {
@@ -142,6 +153,7 @@ export class FileJournal implements Journal, AsyncDisposable {
       throw failed(this.#path, 'write', cause)
     }
     this.#end += bytes.length
+    this.#durable = this.#end
   }
 
   async settle(): Promise<void> {
@@ -180,13 +192,14 @@ export class FileJournal implements Journal, AsyncDisposable {
   }
 }
 
-async function openFile(path: string): Promise<FileHandle> {
+async function openFile(path: string): Promise<{ readonly file: FileHandle; readonly isNew: boolean }> {
   try {
     // Not 'a': on Linux that appends whatever the position says, and a failed append must be written over.
-    return await open(path, 'r+').catch((error) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return open(path, 'wx+', 0o600)
+    const file = await open(path, 'r+').catch((error) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
       throw error
     })
+    return { file: file ?? (await open(path, 'wx+', 0o600)), isNew: file === undefined }
   } catch (cause) {
     throw failed(path, 'open', cause)
   }

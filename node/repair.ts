@@ -27,7 +27,9 @@ import {
   FORMAT,
   framesFrom,
   isGoneFrame,
+  JOURNAL,
   metaKey,
+  nameOfNote,
   noteKey,
   notesUnder,
   RESTORED,
@@ -51,7 +53,7 @@ export type Repaired = {
   readonly lost: number | undefined
   /** Frames kept whose ops wait for others that are lost. */
   readonly waiting: number
-  /** The signing journal was damaged: nothing is signed until a peer was met. */
+  /** The signing journal was damaged: nothing is signed until a peer was met, unless `alone`. */
   readonly journal: 'good' | 'repaired'
   /** Where what was there before lies now. */
   readonly kept: readonly string[]
@@ -61,6 +63,8 @@ const { sha256 } = nativeSuite
 /** Frames. */
 const THREADS_FROM = 2_000
 
+/** What keeps the key from signing. */
+const SIGNING_NOTES = new Set([RESTORED, JOURNAL])
 /** Where the new store is made; a folder of this name without a store beside it is one whose last step was cut off. */
 const REPAIRED = 'ops.repaired'
 
@@ -72,14 +76,14 @@ export async function finishRepair(data: string): Promise<void> {
 
 /**
  * Repairs a folder; `net` is the network it belongs to should its own note of that be damaged. Needs room for the store
- * twice. NodeError: 'store-locked' when a process has it, 'store-format', 'wrong-network', 'store-failed' (no room).
+ * twice. `alone`: no other node holds what the key has signed, so it may sign at once. NodeError: 'store-locked' when a process has it, 'store-format', 'wrong-network', 'store-failed' (no room).
  */
 export async function repairFolder(
   data: string,
   net: NetworkId,
-  options: { readonly log?: Log; readonly now?: number } = {},
+  options: { readonly log?: Log; readonly now?: number; readonly alone?: boolean } = {},
 ): Promise<Repaired> {
-  const { log = () => {}, now = Date.now() } = options
+  const { log = () => {}, now = Date.now(), alone = false } = options
   await finishRepair(data)
   const ops = join(data, 'ops')
   if (!existsSync(ops)) throw new NodeError('store-failed', `there is no store in ${data}`)
@@ -99,7 +103,9 @@ export async function repairFolder(
   const made = join(data, REPAIRED)
   await rm(made, { recursive: true, force: true })
   const journal = await FileJournal.repair(join(data, 'journal'), at)
-  const read = await copyRows(ops, made, net, journal !== undefined)
+  // One that is gone is begun anew.
+  if (alone) await (await FileJournal.open(join(data, 'journal')))[Symbol.asyncDispose]()
+  const read = await copyRows(ops, made, net, alone ? 'signs' : journal !== undefined ? 'waits' : 'as before')
   const { held, waiting } = await takeIn(made, net, read.frames, log)
   await rm(ops, { recursive: true })
   await rename(made, ops)
@@ -126,7 +132,7 @@ async function copyWhole(from: string, to: string): Promise<void> {
 }
 
 /** Frames and what does not follow from them, of a store that LevelDB has made readable, into a new one. */
-async function copyRows(from: string, to: string, named: NetworkId, unsure: boolean) {
+async function copyRows(from: string, to: string, named: NetworkId, key: 'signs' | 'waits' | 'as before') {
   await using source = await LevelDisk.open(from)
   await using target = await LevelDisk.open(to)
   const value = async (key: Uint8Array) => {
@@ -165,17 +171,17 @@ async function copyRows(from: string, to: string, named: NetworkId, unsure: bool
     }
   }
   for (const range of [notesUnder(''), withheldRows]) {
-    for await (const [key, row] of source.entries(range)) {
+    for await (const [name, row] of source.entries(range)) {
       if (unsealed(row, sha256) === undefined) damaged++
-      else await put(key, row)
+      else if (key !== 'signs' || !SIGNING_NOTES.has(nameOfNote(name))) await put(name, row)
     }
   }
-  if (unsure) await put(noteKey(RESTORED), sealed(utf8('1'), sha256))
+  if (key === 'waits') await put(noteKey(RESTORED), sealed(utf8('1'), sha256))
   await target.batch([...rows, ...rowsOf(emptyStore(named, machineRandom), sha256)], { sync: true })
   // The end of a log that is gone took the newest counts with it; the tally lies outside.
   const tally = await tallyFile(join(dirname(from), 'tally')).read()
   const counted = countsValue && readCounts(countsValue)?.ops
-  const isOurs = tally !== undefined && tally.epoch === meta?.epoch
+  const isOurs = typeof tally === 'object' && tally.epoch === meta?.epoch
   return { frames: place, damaged, counted: isOurs ? Math.max(counted ?? 0, tally.ops) : counted }
 }
 

@@ -41,6 +41,10 @@ export type JournalEntry = { readonly record: RecordId; readonly op: OpId; reado
  * and the key does not fork its own history. Used by one writer, one call at a time.
  */
 export interface Journal {
+  /** It was made at this start. */
+  readonly isNew: boolean
+  /** How much of it is durable, in units of its own; it only grows. */
+  readonly size: number
   /** What was signed and not abandoned, oldest first. */
   entries(): AsyncIterable<JournalEntry>
   /** Durable when it resolves. */

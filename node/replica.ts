@@ -20,6 +20,7 @@ import { NodeError } from './errors.ts'
 import { HeldOps } from './held-ops.ts'
 import { arrivalsSince } from './id-log.ts'
 import type { Withheld } from './id-rows.ts'
+import { beginJournal, completeJournal, mustMeetPeer, noteJournal, noteSigning } from './journal-note.ts'
 import { OpSet } from './op-set.ts'
 import { Policy, type Target } from './policy.ts'
 import { PolicyView } from './policy-view.ts'
@@ -33,6 +34,7 @@ import type {
   Change,
   Codec,
   Health,
+  Journal,
   ListOptions,
   LocalAuthorisation,
   LocalWrite,
@@ -42,7 +44,6 @@ import type {
   Source,
   WriteOutcome,
 } from './replica-types.ts'
-import { RESTORED } from './rows.ts'
 import { Scope } from './scope.ts'
 import { type LogOptions, Serving } from './serving.ts'
 import { type Belonging, isSetName } from './sets.ts'
@@ -78,6 +79,7 @@ export class Replica implements ReplicaFace {
   readonly #scope: Scope
   readonly #admission: Admission
   readonly #writer: Writer
+  readonly #journal: Journal | undefined
   readonly #signing: Signing
   readonly #reading: Reading
   readonly #serving: Serving
@@ -103,8 +105,7 @@ export class Replica implements ReplicaFace {
     const { disk, environment, net, suite, codec = asIs, log = silent } = options
     const store = await Store.open({ disk, environment, net, sha256: suite.sha256, codec, log })
     const lostOps = await lostSince(options.tally, store, environment.random, log)
-    const isRestored = (await store.note(RESTORED)) !== undefined
-    if (isRestored) log('warn', 'this store was restored from a backup; nothing is signed until a peer was met')
+    const isRestored = await mustMeetPeer(store, options, log)
     const policy = await Policy.open(store, { quota: options.quota, own: options.signer?.key })
     const replica = new Replica(options, store, { policy, isRestored, lostOps, hasAside: await hasAside(disk) }, log)
     try {
@@ -138,6 +139,7 @@ export class Replica implements ReplicaFace {
     this.#admitted = options.onAdmitted ?? (() => {})
     this.#lostOps = lostOps
     this.#store = store
+    this.#journal = signer && journal
     const unsure = () => {
       this.#isUnsure = true
     }
@@ -154,10 +156,12 @@ export class Replica implements ReplicaFace {
     this.#admission = new Admission({ net, sha256, clock, checker, held, parking, scope, policy, withheld: set })
     const { pending } = this.#admission
     this.#signing = new Signing({
-      journal,
+      journal: this.#journal,
       held: (ids) => this.has(ids),
       isRestored,
-      unmark: () => store.setNote(RESTORED, undefined, { sync: true }),
+      complete: (journal) => completeJournal(journal, store, signer!.key),
+      begin: (journal) => beginJournal(journal, store, signer!.key),
+      unmark: () => noteSigning(journal, store),
       retry,
     })
     const isForked = (record: RecordId) => this.#signing.isForked(record)
@@ -442,6 +446,7 @@ export class Replica implements ReplicaFace {
     await this.ready
     const root = this.#set.rootAtRest()
     await this.#set.close()
+    if (this.#journal?.size && !this.#signing.isRestored) await noteJournal(this.#journal, this.#store)
     // Without the whole set there is nothing to compare with; the next open then counts, as after a crash.
     if (root !== undefined && this.#set.state === 'good') await this.#store.writeMarker(root)
     await this.#tallying?.close()

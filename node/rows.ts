@@ -70,6 +70,8 @@ export const waitingKey = (via: OpId) => concat(W, fromHex(via))
 export const waitingRows = { gte: utf8('w'), lt: utf8('x') }
 /** Note of a store that came from a backup: its key signs nothing until a peer was met. */
 export const RESTORED = 'restored'
+/** Note of how long the signing journal was (journal-note.ts). */
+export const JOURNAL = 'journal'
 /** Note that a record's row was damaged: whether it counted as live is not known any more. */
 export const RECOUNT = 'recount'
 export const noteKey = (name: string) => concat(G, utf8(name))

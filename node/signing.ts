@@ -4,7 +4,8 @@
  *
  * So the store is compared with the signing journal (forks.ts) at the start and whenever damage is found: a record whose
  * own ops are missing is not written until they are back. A store restored from a backup, whose journal may be older
- * than the key's last op, signs nothing at all until it has met a peer. What others signed is none of its business.
+ * than the key's last op, signs nothing at all until it has met a peer, and neither does one whose journal is lost.
+ * What others signed is none of its business.
  */
 import type { Op, OpId, RecordId } from '../crdt/index.ts'
 import { NodeError } from './errors.ts'
@@ -16,9 +17,13 @@ export type SigningOptions = {
   /** Left out: nothing to compare with. */
   readonly journal: Journal | undefined
   readonly held: Held
-  /** The store came from a backup and has met no peer since. */
+  /** The store came from a backup, or the journal was lost, and no peer was met since. */
   readonly isRestored: boolean
-  /** Takes the mark of a backup away, durably. */
+  /** Tells the journal of our own ops in the store that it does not know. */
+  readonly complete: (journal: Journal) => Promise<void>
+  /** The same, where the store does not know how long the journal should be. */
+  readonly begin: (journal: Journal) => Promise<void>
+  /** Takes the mark of that away, durably. */
   readonly unmark: () => Promise<void>
   readonly retry: RetryOptions
 }
@@ -30,6 +35,7 @@ export class Signing {
   readonly #forked = new Map<OpId, RecordId>()
   #isRestored: boolean
   #isComparing = false
+  #isMeeting = false
   #compared: Promise<void> = Promise.resolve()
 
   constructor(options: SigningOptions) {
@@ -40,11 +46,13 @@ export class Signing {
 
   /** Compares the journal once `loaded` has resolved. */
   start(loaded: Promise<unknown>): void {
-    const { journal, held, retry } = this.#options
+    const { journal, held, retry, begin } = this.#options
     if (journal === undefined) return
-    this.#compared = loaded.then(() =>
-      untilDone('compare the signing journal', async () => this.#setForked(await forkedRecords(journal, held)), retry),
-    )
+    const compare = async () => {
+      await this.#setForked(await forkedRecords(journal, held))
+      if (!this.#isRestored) await begin(journal)
+    }
+    this.#compared = loaded.then(() => untilDone('compare the signing journal', compare, retry))
     // Whoever opens the replica hears of it; an unheard rejection would end the process.
     this.#compared.catch(() => {})
   }
@@ -59,7 +67,7 @@ export class Signing {
     if (!this.#isRestored) return
     throw new NodeError(
       'key-journal',
-      'this store was restored from a backup, and its key may have signed more since: it signs again when it has met a peer',
+      'this store was restored from a backup, or its signing journal was lost, and its key may have signed more: it signs again when it has met a peer',
     )
   }
 
@@ -77,14 +85,25 @@ export class Signing {
 
   /** A peer's set was found equal to ours: a store from a backup has what its key signed since, and may sign again. */
   metPeer(): void {
-    if (!this.#isRestored) return
+    if (!this.#isRestored || this.#isMeeting) return
+    this.#isMeeting = true
+    this.#sign()
+      .catch((error) =>
+        this.#log('warn', "couldn't begin to sign again; the next peer is waited for", { error: String(error) }),
+      )
+      .finally(() => {
+        this.#isMeeting = false
+      })
+  }
+
+  /** The journal first: else the next store that is set back would be believed. */
+  async #sign(): Promise<void> {
+    const { journal, complete, unmark } = this.#options
+    await this.#compared
+    if (journal !== undefined) await complete(journal)
+    await unmark()
     this.#isRestored = false
     this.#log('info', 'the restored store has met a peer and signs again')
-    this.#options.unmark().catch((error) =>
-      this.#log('warn', "couldn't take the mark of a backup away; the next start waits for a peer again", {
-        error: String(error),
-      }),
-    )
   }
 
   /** This op is on disk. */

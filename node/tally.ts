@@ -16,7 +16,8 @@ import type { Store } from './store.ts'
 /** By arrival: the last number and how many ops, in this epoch. */
 export type Tally = { readonly epoch: string; readonly seq: number; readonly ops: number }
 export interface TallyFile {
-  read(): Promise<Tally | undefined>
+  /** Undefined when there is none. */
+  read(): Promise<Tally | 'damaged' | undefined>
   /** Whole or not at all, and durable. */
   write(tally: Tally): Promise<void>
 }
@@ -24,10 +25,10 @@ export interface TallyFile {
 export function tallyFile(path: string): TallyFile {
   return {
     read: async () => {
-      const text = await readFile(path, 'utf8').catch(() => '')
+      const text = await readFile(path, 'utf8').catch(() => undefined)
+      if (text === undefined) return undefined
       const [facts = '', check] = text.split('\n')
-      if (check !== checkOf(facts)) return undefined
-      return JSON.parse(facts) as Tally
+      return check === checkOf(facts) ? (JSON.parse(facts) as Tally) : 'damaged'
     },
     write: async ({ epoch, seq, ops }) => {
       const facts = JSON.stringify({ epoch, seq, ops })
@@ -101,6 +102,10 @@ export class Tallying {
  */
 export async function lostSince(file: TallyFile | undefined, store: Store, random: Random, log: Log): Promise<number> {
   const told = await file?.read()
+  if (told === 'damaged') {
+    log('warn', 'the file tally is damaged: it cannot be told whether the newest ops on disk are gone')
+    return 0
+  }
   if (told === undefined || told.epoch !== store.meta.epoch || told.seq <= store.counts.seq) return 0
   const lost = Math.max(1, told.ops - store.counts.ops)
   log('error', 'the newest ops on disk are gone; peers will be asked for them', { lost, of: told.ops })

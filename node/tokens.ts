@@ -45,7 +45,8 @@ export async function newToken(data: string, token: AccessToken): Promise<string
   const folder = tokensFolder(data)
   await openFolder(folder)
   const secret = `peerage_${randomBytes(32).toString('base64url')}`
-  const text = `${JSON.stringify({ ...token, sha256: hashOf(secret) })}\n`
+  const facts = { ...token, sha256: hashOf(secret) }
+  const text = `${JSON.stringify({ ...facts, check: checkOf(facts) })}\n`
   let file: Awaited<ReturnType<typeof open>>
   try {
     file = await open(pathOf(folder, token.name), 'wx', 0o600)
@@ -189,8 +190,11 @@ async function readToken(folder: string, name: string): Promise<{ token: AccessT
     // The parser's message would quote the file.
     throw new NodeError('key-unsafe', `${path} is not a token file: expected JSON`)
   }
-  const { may, kinds, created, expires, sha256 } = (content ?? {}) as Record<string, unknown>
+  const { check, ...facts } = (content ?? {}) as Record<string, unknown>
+  const { may, kinds, created, expires, sha256 } = facts
   const good =
+    // Files of versions before have none.
+    (check === undefined || check === checkOf(facts)) &&
     (may === 'read' || may === 'write') &&
     (kinds === undefined || (Array.isArray(kinds) && kinds.every((kind) => typeof kind === 'string'))) &&
     typeof created === 'number' &&
@@ -206,6 +210,11 @@ async function readToken(folder: string, name: string): Promise<{ token: AccessT
     ...(expires !== undefined && { expires }),
   } as AccessToken
   return { token, hash: sha256 as string }
+}
+
+/** A bit that flips in the hash or the kinds leaves a file that reads well, of another token. */
+function checkOf(facts: object): string {
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16)
 }
 
 function hashOf(secret: string): string {

@@ -12,6 +12,7 @@ import { Group } from './append.ts'
 import { freeErased } from './bodies.ts'
 import { NodeError } from './errors.ts'
 import type { Arrival } from './id-rows.ts'
+import { journalNote } from './journal-note.ts'
 import { admitQueueOpsMax, gossipMessageBytesMax, groupOpsMax, writeQueueMax } from './limits.ts'
 import type { OpSet } from './op-set.ts'
 import { BLOCKED } from './policy.ts'
@@ -290,7 +291,8 @@ export class Writer {
       return undefined
     }
     const told = [...this.#unjournalled, ...entries]
-    const [committed, journalled] = await Promise.allSettled([store.commit(prepared, sync), journal.append(told)])
+    const noted = { ...prepared, changes: [...prepared.changes, journalNote(journal, store.sha256)] }
+    const [committed, journalled] = await Promise.allSettled([store.commit(noted, sync), journal.append(told)])
     if (committed.status === 'rejected') {
       if (journalled.status === 'fulfilled') {
         // What an earlier group stored is abandoned with the rest here, so it stays to be told.

@@ -1,6 +1,6 @@
 /**
  * Damages every file of a data folder in turn and looks whether anybody is told.
- * `npm run flip-rounds -- [--flips 3] [--seed N] [--records 1500] [--only TEXT] [--faults flip,zero]`
+ * `npm run flip-rounds -- [--flips 3] [--seed N] [--records 1500] [--only TEXT,TEXT] [--faults flip,zero]`
  *
  * A real node makes the folder, a real peer holds the same. For each file: bits flipped at random places, a stretch of
  * zeros, its end cut off, the file gone. Then a node is started on it, alone, and asked for everything. The outcome of
@@ -57,9 +57,9 @@ type Count = {
 const folder = await mkdtemp(join(tmpdir(), 'peerage-flip-'))
 const [whole, trial] = [join(folder, 'whole'), join(folder, 'trial')]
 const table = new Map<string, Count>()
-const { peer, kind, ids } = await makeFolder(whole, join(folder, 'peer'), Number(options.records))
+const { peer, kind, ids, reader } = await makeFolder(whole, join(folder, 'peer'), Number(options.records))
 try {
-  const files = (await filesOf(whole)).filter((file) => file.includes(options.only))
+  const files = (await filesOf(whole)).filter((file) => options.only.split(',').some((part) => file.includes(part)))
   console.log(`seed ${seed}, ${files.length} files`)
   // What is answered, and said, where nothing is damaged.
   await fresh()
@@ -107,7 +107,7 @@ async function judge(before: Answers, usual: ReadonlySet<string>): Promise<Outco
     return { outcome: 'named', why: lastLine((error as Error).message), opened: false }
   }
   await using _ = node
-  const after = await askAll(node.http, kind, ids)
+  const after = await askAll(node.http, kind, ids, reader)
   const other = differing(before, after)
   const named = () => namesDamage(node, after, usual)
   for (const until = performance.now() + NAMED_MS; other.length > 0 && performance.now() < until; await later(200))
@@ -118,13 +118,13 @@ async function judge(before: Answers, usual: ReadonlySet<string>): Promise<Outco
   return { outcome: 'SILENT', why: `other answers: ${other.slice(0, 4).join(', ')}`, opened: true }
 }
 
-/** Lines of the log that a good folder does not give, gauges of damage, refused answers. */
+/** Lines of the log that a good folder does not give, gauges of damage, refused answers: 401 to whose token is gone. */
 async function namesDamage(node: Running, answers: Answers, usual: ReadonlySet<string>): Promise<string | undefined> {
   const said = warnings(node).find((message) => !usual.has(message))
   if (said !== undefined) return said
   const metrics = await (await fetch(`${node.http}/metrics`)).text()
   const gauge = /^peerage_(damaged_\w+|forked_records|restored) [1-9].*$/m.exec(metrics)
-  return gauge?.[0] ?? [...answers.values()].find((text) => text.startsWith('problem 5'))
+  return gauge?.[0] ?? [...answers.values()].find((text) => /^problem (401|5)/.test(text))
 }
 
 function warnings(node: Running): string[] {
@@ -148,7 +148,7 @@ async function leftAfterSync(before: Answers): Promise<string> {
   await using node = await startNode({ data: trial, join: peer.multiaddrs }).catch(() => undefined)
   if (node === undefined) return 'the node does not start'
   for (const until = performance.now() + REPAIRED_MS; ; await later(300)) {
-    const after = await askAll(node.http, kind, ids)
+    const after = await askAll(node.http, kind, ids, reader)
     const other = differing(before, after, CONTENT)
     if (other.length === 0) return ''
     if (performance.now() > until)
@@ -161,7 +161,7 @@ async function leftAfterSync(before: Answers): Promise<string> {
 
 async function whatIsUsual(): Promise<{ answers: Answers; usual: ReadonlySet<string> }> {
   await using node = await startNode({ data: trial, offline: true })
-  const answers = await askAll(node.http, kind, ids)
+  const answers = await askAll(node.http, kind, ids, reader)
   const refused = [...answers].filter(([, text]) => text.startsWith('problem 5'))
   if (refused.length > 0) throw new Error(`a good folder answers ${JSON.stringify(refused)}`)
   return { answers, usual: new Set(warnings(node)) }

@@ -375,6 +375,7 @@ export function buildProgram(io: Io, done: (code: number) => void): Command {
     .description(
       "make a good store of what can be read of a stopped node's damaged one, which is kept; say what is lost",
     )
+    .option('--alone', 'no other node holds what the key has signed: it may sign before it meets a peer')
     .action(does(async () => (await import('./cli/repair.ts')).run))
 
   program

@@ -16,6 +16,7 @@ export async function askAll(
   http: string,
   kind: { readonly plural: string },
   ids: readonly string[],
+  reader: string,
 ): Promise<Answers> {
   await settled(http)
   const answers = new Map<string, string>()
@@ -27,6 +28,7 @@ export async function askAll(
     const { did, peer_id, records, ops, root, pending, state_hash } = status
     return JSON.stringify({ did, peer_id, records, ops, root, pending, state_hash })
   })
+  await ask('token', () => text(http, `/v1/${kind.plural}?limit=1`, { authorization: `Bearer ${reader}` }))
   await ask('ops', () => opsOf(http))
   await ask('list', async () => {
     // Records of one moment stand in the order in which they arrived.
@@ -36,7 +38,7 @@ export async function askAll(
   await ask('changes', async () => (await pages(http, '/v1/changes?limit=1000')).join(''))
   for (const [i, body] of SEARCHES.entries()) {
     await ask(`search ${i}`, async () => {
-      const { items, facets, total } = JSON.parse(await text(http, '/v1/search', body))
+      const { items, facets, total } = JSON.parse(await (await post(http, '/v1/search', body)).text())
       const found = items.map((item: { record: { id: string } }) => item.record.id)
       return JSON.stringify({ found, facets, total })
     })
@@ -126,8 +128,8 @@ async function pages(http: string, first: string): Promise<string[]> {
   return all
 }
 
-async function text(http: string, path: string, body?: unknown): Promise<string> {
-  return (await (body === undefined ? good(await fetch(http + path)) : post(http, path, body))).text()
+async function text(http: string, path: string, headers: Readonly<Record<string, string>> = {}): Promise<string> {
+  return (await good(await fetch(http + path, { headers }))).text()
 }
 
 async function post(http: string, path: string, body: unknown): Promise<Response> {

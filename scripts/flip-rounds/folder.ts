@@ -13,6 +13,8 @@ const bin = resolve(import.meta.dirname, '../../src/bin.js')
 export type Made = {
   readonly peer: Running
   readonly kind: Kind
+  /** A token that may read, of the folder. */
+  readonly reader: string
   /** Ids of some records. */
   readonly ids: readonly string[]
 }
@@ -24,7 +26,9 @@ export async function makeFolder(data: string, peerData: string, records: number
     await using node = await startNode({ data, offline: true })
     await batch(node, items)
   }
-  await command(['tokens', 'new', 'reader', '--data', data])
+  const { said } = await command(['tokens', 'new', 'reader', '--data', data])
+  const reader = /peerage_[\w-]+/.exec(said)?.[0]
+  if (reader === undefined) throw new Error(`no token was made: ${said}`)
   {
     await using node = await startNode({ data, offline: true })
     const changed = items.slice(0, records / 3).map((item) => ({ ...item, doc: { ...item.doc, license: 'mit' } }))
@@ -45,7 +49,7 @@ export async function makeFolder(data: string, peerData: string, records: number
     )
     for (const until = performance.now() + 60_000; (await root(peer)) !== (await root(node)); await later(100))
       if (performance.now() > until) throw new Error('the peer does not come to the same root')
-    return { peer, kind, ids: listed.items.slice(30, 44).map(({ id }) => id) }
+    return { peer, kind, reader, ids: listed.items.slice(30, 44).map(({ id }) => id) }
   } catch (error) {
     await peer.kill()
     throw error

@@ -10,12 +10,12 @@ import type { Context } from './context.ts'
 import { EXIT, Failure } from './output.ts'
 import { count } from './show.ts'
 
-export async function run({ out, resolved }: Context): Promise<void> {
+export async function run({ out, resolved, options }: Context): Promise<void> {
   const { data, network } = resolved.settings
   const owner = otherOwner(data)
   if (owner !== undefined) throw new Failure(EXIT.usage, `${data} belongs to user ${owner}; repair it as that user`)
   out.progress('reading what can be read ...')
-  const repaired = await repairFolder(data, networkId(network)).catch((error) => {
+  const repaired = await repairFolder(data, networkId(network), { alone: options.alone === true }).catch((error) => {
     if (error instanceof NodeError && error.code === 'store-locked')
       throw new Failure(EXIT.conflict, `${error.message}; stop the node first`)
     throw error
@@ -32,7 +32,8 @@ export async function run({ out, resolved }: Context): Promise<void> {
   if (lost === undefined) out.talk('how many there were cannot be read any more')
   if (waiting > 0)
     out.talk(`${count(waiting, 'frame')} wait for ops that are lost, and go in when a peer has sent those`)
-  if (journal === 'repaired') out.talk('the signing journal was damaged: nothing is signed until a peer was met')
+  if (journal === 'repaired')
+    out.talk(`the signing journal was damaged${options.alone ? '' : ': nothing is signed until a peer was met'}`)
   out.talk(`what was there before: ${kept.join(', ')}; delete it when the node has what it should`)
   if (lost !== 0 || waiting > 0) out.talk('start the node with --join: peers are asked for what is missing')
 }

@@ -188,12 +188,13 @@ async function damage(patient: Patient): Promise<Finding | readonly Finding[]> {
   return found.length > 0 ? found : good(`${number(frames)} frames read back as written, in files that are whole`)
 }
 
+const ALONE = 'Start with --join, or run `peerage repair --alone` when no other node holds what the key has signed.'
 const REPAIR = 'Stop the node and run `peerage repair`: it makes a good store of what can be read'
 
 async function signing(patient: Patient): Promise<Finding> {
   const held = await patient.held()
-  const waits = 'a restored backup: nothing is signed until a peer was met'
-  const todo = 'Connect a peer that has the newer ops.'
+  const waits = 'a restored backup, or a journal that was lost: nothing is signed until a peer was met'
+  const todo = 'Connect a peer that has the newer ops. `peerage repair --alone` says that no node has.'
   if (held.by === 'node') {
     const forked = held.metrics.get('peerage_forked_records') ?? 0
     if (held.metrics.get('peerage_restored') === 1) return wrong(waits, todo)
@@ -202,7 +203,8 @@ async function signing(patient: Patient): Promise<Finding> {
   }
   if (held.by !== 'nobody') return unknown(whyNot(held))
   if (held.store.journal !== undefined) return wrong(held.store.journal, `${REPAIR}.`)
-  return held.store.restored ? unsure(waits, 'Start with --join.') : good('compared with the journal at the next start')
+  if (held.store.journalLost) return wrong('the signing journal is gone, or its end is', ALONE)
+  return held.store.restored ? unsure(waits, ALONE) : good('compared with the journal at the next start')
 }
 
 async function search(patient: Patient): Promise<Finding> {

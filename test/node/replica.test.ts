@@ -684,6 +684,49 @@ describe('the signing journal', () => {
     await checkReplica(restored)
   })
 
+  test.each<[string, (journal: MemoryJournal) => void]>([
+    [
+      'gone',
+      (journal) => {
+        journal.isNew = true
+        journal.list = []
+        journal.size = 0
+      },
+    ],
+    [
+      'cut',
+      (journal) => {
+        journal.list.length = 1
+        journal.size = 1
+      },
+    ],
+  ])('one that is %s says nothing of what was signed: that is waited for, and written down again', async (_, lose) => {
+    const journal = new MemoryJournal()
+    const backup = new FaultyDisk()
+    const { replica, disk } = await openReplica({ signer: me.signer, journal })
+    for (const slug of ['a', 'b', 'c']) await replica.write([creating(slug)])
+    for await (const [key, value] of disk.entries({})) await backup.batch([{ key, value }], { sync: true })
+    await replica.write([setting('a', 'x', 1)])
+    const late = (await Array.fromAsync(replica.log(3))).map(({ bytes }) => bytes)
+    lose(journal)
+    const { replica: restored, logged } = await openReplica({ disk: backup, signer: me.signer, journal })
+    expect(logged).toContainEqual(
+      expect.objectContaining({ level: 'error', message: expect.stringMatching(/journal/) }),
+    )
+    for (const slug of ['a', 'b'])
+      await expect(restored.write([setting(slug, 'x', 2)])).rejects.toMatchObject({ code: 'key-journal' })
+    await restored.admit(late, sync('peer'))
+    restored.metPeer()
+    await expect.poll(() => restored.health().restored).toBeUndefined()
+    expect(journal.list.length).toBe(4)
+    await restored.write([setting('a', 'x', 2)])
+    expect((await restored.record(me.recordOf('a')))!.line).toBe(true)
+    await restored[Symbol.asyncDispose]()
+    journal.isNew = false
+    const { replica: again } = await openReplica({ disk: backup, signer: me.signer, journal })
+    await again.write([setting('a', 'x', 3)])
+  })
+
   test('an op signed just before a crash, which the store never got, stops nothing', async () => {
     const journal = new MemoryJournal()
     const { replica, disk } = await openReplica({ signer: me.signer, journal })

@@ -69,6 +69,21 @@ test('a file that others can read, or that is no token, opens nothing and is tol
   ])
 })
 
+test('a file in which a digit of the hash has become another is told, and not taken for another token', async () => {
+  const secret = (await newToken(data, ci)) as string
+  const path = join(data, 'tokens', 'ci.json')
+  const text = await readFile(path, 'utf8')
+  await writeFile(
+    path,
+    text.replace(/"sha256":"./, (start) => start.slice(0, -1) + (start.endsWith('0') ? '1' : '0')),
+  )
+  const said: string[] = []
+  const store = new TokenStore(data, { log: (_, message) => said.push(message) })
+  expect(await store.find(secret)).toBeUndefined()
+  expect(said).toEqual(['a token is not used'])
+  expect(await listTokens(data)).toMatchObject([{ name: 'ci', problem: expect.any(String) }])
+})
+
 test('what was set up with a token goes on for as long as the token may do it', async () => {
   const store = new TokenStore(data)
   await newToken(data, { ...ci, kinds: ['model', 'tool'] })

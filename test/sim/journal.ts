@@ -22,6 +22,8 @@ export class SimJournal {
   /** Behind the end, from an append that failed: written over by the next one. */
   #beyond: readonly Line[] = []
   #handle: object | undefined
+  /** There is no file. */
+  #isGone = true
 
   constructor(chance: Chance) {
     this.#chance = chance
@@ -32,9 +34,17 @@ export class SimJournal {
     this.#handle = handle
     this.#lines.push(...this.#beyond)
     this.#beyond = []
+    this.#synced = this.#lines.length
+    const isNew = this.#isGone
+    this.#isGone = false
     const isMine = () => this.#handle === handle
     const known = [...this.#lines]
+    const synced = () => this.#synced
     return {
+      isNew,
+      get size() {
+        return synced()
+      },
       entries: () => entriesOf(known),
       append: (entries) => this.#append(entries, isMine, clock),
       settle: () => this.#mark('settled', isMine),
@@ -51,6 +61,12 @@ export class SimJournal {
     this.#lines = [...lines]
     this.#synced = lines.length
     this.#beyond = []
+  }
+
+  /** The file is gone. */
+  lose(): void {
+    this.restore([])
+    this.#isGone = true
   }
 
   crash(how: 'kill' | 'power'): void {

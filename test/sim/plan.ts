@@ -17,6 +17,11 @@ import type { NetworkStyle } from './network.ts'
 
 type At = { readonly at: number }
 /** `r` seeds what is drawn while it happens. Nodes are named n0, n1, ...; liars z0, z1, ... */
+/**
+ * How a store goes back to a backup: `copied` row by row, `bare` too while the journal is gone, `store` and `all` as
+ * `peerage restore` does it. Only `all` takes the journal back as well.
+ */
+export type RestoredAs = 'copied' | 'bare' | 'store' | 'all'
 export type Action = At &
   (
     | { readonly do: 'write'; readonly node: string; readonly r: number }
@@ -43,8 +48,7 @@ export type Action = At &
       }
     | { readonly do: 'flip'; readonly node: string; readonly rows: 'f' | 'r' }
     | { readonly do: 'backup'; readonly node: string }
-    /** The store goes back to the backup; `copied` row by row, else as `peerage restore` does it. Only `all` takes back the journal too. */
-    | { readonly do: 'restore'; readonly node: string; readonly as?: 'copied' | 'store' | 'all' }
+    | { readonly do: 'restore'; readonly node: string; readonly as?: RestoredAs }
     | { readonly do: 'lie'; readonly liar: string; readonly what: string; readonly r: number }
   )
 
@@ -304,7 +308,7 @@ function drawTroubles(
     return [
       { at, do: 'backup', ...one },
       write(-chance.int(0, 1_000)),
-      { at: back, do: 'restore', ...one, as: chance.pick(['copied', 'store', 'all']) },
+      { at: back, do: 'restore', ...one, as: chance.pick(['copied', 'store', 'all', 'bare']) },
       ...[1_020, 1_200, 2_500].map((ms) => write(chance.int(ms, 2 * ms))),
     ]
   })

@@ -136,6 +136,12 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     replace: 'return false &&',
   },
   {
+    name: 'a journal that is gone is no reason to wait',
+    file: 'node/journal-note.ts',
+    find: '  return hasSigned(store, key)',
+    replace: '  return false',
+  },
+  {
     name: 'the journal is not compared before the key says who may write',
     file: 'node/write.ts',
     find: 'if (ops.length > 0) checkNotForked(now.record, author)',

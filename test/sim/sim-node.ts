@@ -5,20 +5,21 @@
  * nothing it waited for ever comes. Somebody looks after it: a process that ended is started again, and one that can no
  * longer write or never got ready is restarted.
  */
-import { type NetworkId, networkId, toHex, utf8 } from '../../crdt/index.ts'
+import { type NetworkId, networkId, ownerOfKey, toHex, utf8 } from '../../crdt/index.ts'
 import { nameOf } from '../../node/disk-memory.ts'
 import { Gossip } from '../../node/gossip.ts'
 import { nativeSuite } from '../../node/native.ts'
 import { plainPackets } from '../../node/packet.ts'
 import { Replica } from '../../node/replica.ts'
 import type { Admitted, Appended, Log, Signer, Source } from '../../node/replica-types.ts'
-import { metaKey, metaRow, noteKey, RESTORED, readMeta, sealed, unsealed } from '../../node/rows.ts'
+import { JOURNAL, metaKey, metaRow, noteKey, RESTORED, readMeta, sealed, unsealed, usageKey } from '../../node/rows.ts'
 import { Sync } from '../../node/sync.ts'
 import type { SessionResult } from '../../node/sync-session.ts'
 import { Chance } from './chance.ts'
 import { type DiskStyle, type Row, SimDisk } from './disk.ts'
 import { type Line, SimJournal } from './journal.ts'
 import type { SimNetwork, SimTransport } from './network.ts'
+import type { RestoredAs } from './plan.ts'
 import { ProcessClock, type Scheduler } from './scheduler.ts'
 import type { Signatures } from './signatures.ts'
 
@@ -158,14 +159,17 @@ export class SimNode {
     return { rows: this.disk.backup(), journal: this.journal.backup() }
   }
 
-  /**
-   * The store as it was then, and the key as it is. `copied`: row by row; else as backup-folder.ts makes it. The journal
-   * stays, and shows what the key has signed since; with `all` it is what it was as well.
-   */
-  restore({ rows, journal }: Backup, as: 'copied' | 'store' | 'all'): void {
+  /** The store as it was then, and the key as it is; the journal shows what that has signed since, where it stays. */
+  restore({ rows, journal }: Backup, as: RestoredAs): void {
     this.crash('kill')
-    this.disk.restore(as === 'copied' ? rows : this.#begun(rows, as === 'all'))
+    this.disk.restore(as === 'copied' || as === 'bare' ? rows : this.#begun(rows, as === 'all'))
     if (as === 'all') this.journal.restore(journal)
+    if (as === 'bare') this.journal.lose()
+  }
+
+  /** Whether the key had signed anything by then: else a store without its journal is like a new one. */
+  hasSigned({ rows }: Backup): boolean {
+    return rows.has(nameOf(usageKey(ownerOfKey(this.#options.signer.key))))
   }
 
   /** With a log of its own, for it goes on otherwise than the one that peers have read; and whether it waits for them. */
@@ -176,6 +180,7 @@ export class SimNode {
     put(metaKey, metaRow({ ...meta, epoch: toHex(this.#chance.bytes(16)) }))
     if (waits) put(noteKey(RESTORED), utf8('1'))
     else begun.delete(nameOf(noteKey(RESTORED)))
+    begun.delete(nameOf(noteKey(JOURNAL)))
     return begun
   }
 

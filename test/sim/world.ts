@@ -21,7 +21,7 @@ import { NO_FAULTS } from './disk.ts'
 import { Library, ownerOf } from './library.ts'
 import { SimNetwork } from './network.ts'
 import { People } from './people.ts'
-import type { Action, Plan } from './plan.ts'
+import type { Action, Plan, RestoredAs } from './plan.ts'
 import { Scheduler } from './scheduler.ts'
 import { Signatures } from './signatures.ts'
 import { type Backup, NET, SimNode } from './sim-node.ts'
@@ -71,6 +71,8 @@ export class World {
   #lines = ''
   #healedAt = 0
   readonly #backups = new Map<string, Backup>()
+  /** Nodes that have forgotten what they signed, and have met no peer since. */
+  readonly #unmet = new Set<string>()
 
   constructor(plan: Plan, options: RunOptions = {}) {
     this.plan = plan
@@ -260,14 +262,17 @@ export class World {
   }
 
   /** What nobody else was told of is gone with the store that was set back; that no node can help. */
-  #restore(id: string, as: 'copied' | 'store' | 'all'): void {
+  #restore(id: string, wanted: RestoredAs): void {
     const node = this.nodes.get(id)!
     const backup = this.#backups.get(id)
     // Before its first start there was nothing to copy.
     if (backup === undefined || backup.rows.size === 0) return
     for (const [op, by] of this.acknowledged) if (by === id) this.acknowledged.delete(op)
+    const as = wanted === 'bare' && !node.hasSigned(backup) ? 'copied' : wanted
     node.restore(backup, as)
-    if (as === 'all') node.forgotAt.push(this.signed.size)
+    if (as !== 'all' && as !== 'bare') return
+    node.forgotAt.push(this.signed.size)
+    this.#unmet.add(id)
   }
 
   /** What no other disk holds would be gone for good; that no node can help. */
@@ -373,9 +378,8 @@ export class World {
   #appended(id: string, { first, last, local, frames }: Appended): void {
     this.#note('append', id, first, last)
     if (!local) return
-    if (this.nodes.get(id)!.parts?.replica.health().restored) {
+    if (this.#unmet.has(id))
       this.violate('S6', `${id} signs before it has met a peer, and was restored with all it knew`)
-    }
     for (const { frame } of frames) {
       for (const { op } of frame.entries) {
         this.library.add(op, frame.bytes)
@@ -388,6 +392,7 @@ export class World {
     // Only the disk may fail; what else ends a session has a name of its own.
     if (end === 'failed' && !why?.includes('store'))
       this.violate('S4', `a session of ${id} with ${peer} failed: ${why}`)
+    if (rootEqual) this.#unmet.delete(id)
     this.#note('session', id, peer, end, opsIn, opsOut, String(rootEqual), why ?? '', set)
   }
 

@@ -5,6 +5,8 @@ export class MemoryJournal implements Journal {
   list: JournalEntry[] = []
   appends = 0
   failing = false
+  isNew = false
+  size = 0
 
   async *entries(): AsyncIterable<JournalEntry> {
     yield* this.list
@@ -13,6 +15,7 @@ export class MemoryJournal implements Journal {
   async append(entries: readonly { readonly record: string; readonly op: string }[]): Promise<void> {
     if (this.failing) throw new Error('the journal cannot be written')
     this.appends++
+    this.size += entries.length
     this.list.push(...entries.map(({ record, op }) => ({ record, op, settled: false })))
   }
 
