@@ -23,8 +23,9 @@ import {
 } from '../../node/limits.ts'
 import { nativeSuite } from '../../node/native.ts'
 import type { Replica } from '../../node/replica.ts'
-import { belongingOf, belongs } from '../../node/sets.ts'
+import { AUTHORITY, belongingOf, belongs, kindSet } from '../../node/sets.ts'
 import { mergedHex } from '../support/authority-answers.ts'
+import { KINDS } from './library.ts'
 import { factsOf, type Judged, judge } from './oracle.ts'
 import { NET, type SimNode } from './sim-node.ts'
 import type { World } from './world.ts'
@@ -55,6 +56,7 @@ export async function checkWorld(world: World, note: Note): Promise<void> {
     judges.set(held, judged)
     for (const invalid of judged.invalid) violate('S3', invalid)
     const state = await checkRecords(replica, judged, violate)
+    await checkSets(replica, ops, violate)
     note(node.id, replica.root(), state)
     if ((states.get(held) ?? state) !== state) violate('S1', 'the same ops as another node, and another state')
     states.set(held, state)
@@ -164,6 +166,20 @@ async function readLog(
   const held = await replica.has([...ops.keys()])
   if (held.includes(false)) violate('S3', 'does not know that it holds what it holds')
   return ops
+}
+
+/** By kind it says of what it holds what it is: else it would be taken to lack it by whoever takes part in that kind. */
+async function checkSets(replica: Replica, ops: ReadonlyMap<OpId, Op>, violate: Violate): Promise<void> {
+  // Ops that wait for their time are known, and belong to sets as well.
+  if (replica.pending().ops > 0) return
+  const genesis = new Map([...ops.values()].map(({ header }) => [header.genesis && header.record, header.genesis]))
+  for (const name of [AUTHORITY, ...KINDS.map(kindSet)]) {
+    const held = new IdSet(sha256)
+    for (const { id, header } of ops.values())
+      if (belongs(belongingOf(header, genesis.get(header.record)), name)) held.add(id)
+    const said = await replica.reconciled(name)
+    if (said?.root() !== held.root()) violate('S3', `its root of ${name} is not that of its ops`)
+  }
 }
 
 /** Answers its state hash. */
