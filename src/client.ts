@@ -35,6 +35,7 @@ import { ClientPolicy } from './client-policy.ts'
 import { linesOf } from './feed.ts'
 import { type Fetch, Http, query } from './http.ts'
 import { Names, pathOf, pluralOf } from './names.ts'
+import { type OpVerdict, requestBodies, type Signer } from './post-ops.ts'
 import { Prover } from './proof.ts'
 import {
   batches,
@@ -49,14 +50,7 @@ import {
 } from './publishing.ts'
 import { type CallOptions, Reader, searchPath, signalOf } from './reader.ts'
 import { kindNamed, parseReference } from './reference.ts'
-import {
-  type OpVerdict,
-  requestBodies,
-  type SignedOutcome,
-  type SignedWrite,
-  SignedWriter,
-  type Signer,
-} from './signed-write.ts'
+import { type SignedOutcome, type SignedWrite, SignedWriter } from './signed-write.ts'
 
 export type ClientOptions = {
   readonly url: string

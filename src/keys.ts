@@ -9,7 +9,7 @@ import { mkdir, open, readdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { type ActorKey, didToOwner, keyToDid, type Owner, ownerToDid } from '../crdt/index.ts'
 import { KeyError } from './key-error.ts'
-import type { Signer } from './signed-write.ts'
+import type { Signer } from './post-ops.ts'
 
 export { KeyError } from './key-error.ts'
 

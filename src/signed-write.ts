@@ -1,51 +1,35 @@
 /**
- * Writes that are signed on this side: read the record's proven state, decide, sign, post, and believe the verdicts
- * only as far as they name our own ops.
+ * Writes that are signed on this side: read the record's proven state, decide, find what the key may rely on
+ * (reliance.ts), sign and post (post-ops.ts).
  *
  * The current heads become the parents, so a write says exactly what its signer has seen. Nobody can lose a race:
  * what others wrote meanwhile is merged, or stands beside it as a conflict.
  */
 import {
-  type ActorKey,
   BODY_BYTES_MAX,
   type Decision,
   type Draft,
-  draftOp,
-  encode,
   encodeVerbs,
   type Invalid,
   type Kind,
   type Merged,
   type Objection,
   OP_TYPES,
-  type Op,
   type OpId,
   type Owner,
   type OwnerAuthority,
   opIdToCid,
-  ownerOfKey,
   PARENTS_MAX,
-  prepareBatches,
-  readWrites,
-  type Suite,
   type ToWrite,
   type Verb,
 } from '../crdt/index.ts'
 import type { RecordJson } from './answers.ts'
 import { ClientError } from './client-error.ts'
 import type { Http } from './http.ts'
-import { clockAheadMsMax, opsRequestBytesMax, requestsInFlightMax, signedEntriesMax } from './limits.ts'
+import { clockAheadMsMax, requestsInFlightMax, signedEntriesMax } from './limits.ts'
+import { accepted, type OpVerdict, Poster, type PosterParts, type Signer } from './post-ops.ts'
 import { inParallel, type Place, type Prover } from './proof.ts'
-
-/** Anything that holds an Ed25519 key; keys.ts reads one from a file. */
-export type Signer = {
-  readonly key: ActorKey
-  /** Whose records it writes unless told otherwise: an identity; the key's own when left out. */
-  readonly owner?: Owner
-  /** The frame that began the identity, for a node that has not seen it yet. */
-  readonly founding?: Uint8Array
-  sign(message: Uint8Array): Uint8Array | Promise<Uint8Array>
-}
+import { NO_GRANT, Reliance, relied } from './reliance.ts'
 
 /** What is wrong with one place of a document. */
 export type FieldError = Invalid
@@ -74,13 +58,6 @@ type Refused = {
   readonly errors: readonly FieldError[]
 }
 
-export type OpVerdict = {
-  /** Missing for a frame that was refused as a whole. */
-  readonly op?: string
-  readonly verdict: 'applied' | 'duplicate' | 'pending' | 'refused'
-  readonly reason?: string
-}
-
 /** What a write finds; `same`: what it wants is there. */
 type State = { readonly before: Merged | undefined; readonly same: boolean }
 type Signing = { readonly at: number; readonly draft: Draft }
@@ -88,25 +65,19 @@ type Signing = { readonly at: number; readonly draft: Draft }
 export class SignedWriter {
   readonly #http: Http
   readonly #prover: Prover
-  readonly #net: () => Promise<string>
   readonly #signer: Signer
-  readonly #suite: Suite
+  readonly #poster: Poster
+  readonly #reliance: Reliance
   readonly #now: () => number
 
-  constructor(parts: {
-    http: Http
-    prover: Prover
-    net: () => Promise<string>
-    signer: Signer
-    suite: Suite
-    now: () => number
-  }) {
-    this.#http = parts.http
-    this.#prover = parts.prover
-    this.#net = parts.net
-    this.#signer = parts.signer
-    this.#suite = parts.suite
-    this.#now = parts.now
+  constructor(parts: PosterParts & { readonly now: () => number }) {
+    const { http, prover, signer, now } = parts
+    this.#http = http
+    this.#prover = prover
+    this.#signer = signer
+    this.#poster = new Poster(parts)
+    this.#reliance = new Reliance({ http, prover, poster: this.#poster, signer, now })
+    this.#now = now
   }
 
   /** Outcomes in order. Writes of one record are done one after the other, all others in batches of one proof. */
@@ -130,47 +101,18 @@ export class SignedWriter {
   /** One patch above given parents; an error unless the node takes it. */
   async patch(record: string, parents: readonly OpId[], after: number, verbs: readonly Verb[]): Promise<void> {
     const known = this.#prover.known(record)
-    const via = known && (await this.#via(known.owner, 'patch', record, known.kind))
+    const via = known && (await this.#reliance.via(known.owner, 'patch', record, known.kind))
     if (known !== undefined && via === undefined) throw new ClientError('refused', NO_GRANT)
-    const [posted] = await this.signAndPost([
-      { type: 'patch', record, parents, w: this.#time(after), body: encodeVerbs(verbs), ...relied(via) },
-    ])
-    accepted(posted ? [posted] : [])
+    accepted(
+      await this.#poster.post([
+        { type: 'patch', record, parents, w: this.#time(after), body: encodeVerbs(verbs), ...relied(via) },
+      ]),
+    )
   }
 
   /** Whose records it writes unless told otherwise. */
   get owner(): Owner {
-    return this.#signer.owner ?? ownerOfKey(this.#signer.key)
-  }
-
-  /** Signs drafts whose parents are known, posts them, and answers with a verdict for each, in order. */
-  async signAndPost(
-    drafts: readonly Draft[],
-    signal?: AbortSignal,
-  ): Promise<readonly { readonly op: Op; readonly verdict: OpVerdict }[]> {
-    const options = { net: await this.#net(), key: this.#signer.key, sha256: this.#suite.sha256 }
-    const ops = drafts.map((draft) => draftOp(draft, options))
-    const frames: Uint8Array[] = []
-    for (const { message, seal } of prepareBatches(ops, options)) {
-      frames.push(seal(await this.#signer.sign(message)).bytes)
-    }
-    const verdicts = new Map<string, OpVerdict>()
-    let refused = 'no verdict came back'
-    for (const body of requestBodies(frames)) {
-      const request = { method: 'POST', body, type: 'application/cbor', ...(signal && { signal }) }
-      const { results } = await this.#http.json<{ results: OpVerdict[] }>('/v1/ops', request)
-      for (const result of results) {
-        // A frame refused as a whole has no op to name.
-        if (result.op === undefined) refused = result.reason ?? refused
-        else verdicts.set(result.op, result)
-      }
-    }
-    return ops.map((op) => {
-      const verdict = verdicts.get(opIdToCid(op.id)) ?? { verdict: 'refused', reason: refused }
-      // Ours, signed a moment ago: proven without fetching it back.
-      if (verdict.verdict !== 'refused') this.#prover.note(op)
-      return { op, verdict }
-    })
+    return this.#reliance.owner
   }
 
   async #writeGroup(
@@ -190,15 +132,15 @@ export class SignedWriter {
       else if (decision.do === 'refuse') outcomes[at] = refusedFrom(decision, write, before)
       else {
         const owner = before?.owner ?? write.owner ?? this.owner
-        const via = await this.#via(owner, decision.do, write.place.id, write.kind.name)
+        const via = await this.#reliance.via(owner, decision.do, write.place.id, write.kind.name)
         const draft = via !== undefined && this.#draft(write, decision, before, owner, via)
-        if (!draft || !(await this.#saysSomething(owner, draft))) outcomes[at] = refused('refused', NO_GRANT)
+        if (!draft || !(await this.#reliance.saysSomething(owner, draft))) outcomes[at] = refused('refused', NO_GRANT)
         else signing.push({ at, draft })
       }
     }
     if (signing.length === 0) return
     const drafts = signing.map(({ draft }) => draft)
-    for (const [n, { op, verdict }] of (await this.signAndPost(drafts, signal)).entries()) {
+    for (const [n, { op, verdict }] of (await this.#poster.post(drafts, signal)).entries()) {
       const { at, draft } = signing[n] as Signing
       outcomes[at] = await this.#outcome((writes[at] as SignedWrite).place, draft, op.id, verdict, signal)
     }
@@ -250,41 +192,14 @@ export class SignedWriter {
     return { type, record: place.id, parents: [...(before as Merged).heads], w, body, ...relied(via) }
   }
 
-  /**
-   * What the key relies on for an op of this type; null: nothing is needed; undefined: it may not. A node that has never
-   * heard of our identity is told.
-   */
-  async #via(owner: Owner, type: Draft['type'], record: string, kind?: string): Promise<OpId | null | undefined> {
-    const { key, founding } = this.#signer
-    if (owner === ownerOfKey(key)) return null
-    let authority = await this.#prover.authority(owner)
-    if (authority.size === 0 && owner === this.owner && founding !== undefined) {
-      await this.#http.send('/v1/ops', { method: 'POST', body: founding, type: 'application/cbor' })
-      authority = await this.#prover.authority(owner)
-    }
-    return authority.viaFor(key, { type: OP_TYPES.indexOf(type) + 1, record, w: this.#now() }, kind)
-  }
-
-  /** Whether a grant that names places lets the draft say what it says; what it does not let would be inert. */
-  async #saysSomething(owner: Owner, draft: Draft): Promise<boolean> {
-    if (!('via' in draft) || draft.via === undefined) return true
-    const { via } = draft
-    const authority = await this.#prover.authority(owner)
-    const options = { net: await this.#net(), key: this.#signer.key, sha256: this.#suite.sha256 }
-    // A put is absent at the root first, which says nothing where places are named.
-    const writes = readWrites(draftOp(draft, options)).filter(({ path }) => draft.type !== 'put' || path.length > 0)
-    return writes.every(({ path }) => authority.mayWrite(via, path))
-  }
-
   /** Signs authority ops of an owner, each on top of the ones before, and posts them; their ids in order. */
   async authorise(
     owner: Owner,
     make: (authority: OwnerAuthority) => readonly AuthorityDraft[],
   ): Promise<readonly OpId[]> {
-    await this.#via(owner, 'grant', '')
+    await this.#reliance.via(owner, 'grant', '')
     const authority = (await this.#prover.authority(owner)).clone()
     const ids: OpId[] = []
-    const options = { net: await this.#net(), key: this.#signer.key, sha256: this.#suite.sha256 }
     for (const { type, body, parents, via } of make(authority)) {
       const w = this.#time()
       const header = { type: OP_TYPES.indexOf(type) + 1, record: authority.record, w }
@@ -298,10 +213,10 @@ export class SignedWriter {
         body: typeof body === 'function' ? body(ids) : body,
         ...relied(relies),
       }
-      authority.add(draftOp(draft, options))
-      const [posted] = await this.signAndPost([draft])
-      accepted(posted ? [posted] : [])
-      ids.push((posted as { op: Op }).op.id)
+      const op = await this.#poster.draft(draft)
+      authority.add(op)
+      accepted(await this.#poster.post([draft]))
+      ids.push(op.id)
     }
     return ids
   }
@@ -333,7 +248,7 @@ export class SignedWriter {
   ): Promise<Merged | undefined> {
     let now = before
     const many = now !== undefined && now.heads.length > PARENTS_MAX
-    const via = many ? await this.#via((now as Merged).owner, 'patch', place.id, (now as Merged).kind) : null
+    const via = many ? await this.#reliance.via((now as Merged).owner, 'patch', place.id, (now as Merged).kind) : null
     if (via === undefined) throw new ClientError('refused', NO_GRANT)
     while (now !== undefined && now.heads.length > PARENTS_MAX) {
       const drafts: Draft[] = []
@@ -349,7 +264,7 @@ export class SignedWriter {
             ...relied(via),
           })
       }
-      accepted(await this.signAndPost(drafts, signal))
+      accepted(await this.#poster.post(drafts, signal))
       now = this.#prover.known(place.id)
     }
     return now
@@ -363,12 +278,6 @@ export type AuthorityDraft = {
   readonly body: Uint8Array | ((before: readonly OpId[]) => Uint8Array)
   readonly parents?: readonly OpId[]
   readonly via?: OpId
-}
-
-const NO_GRANT = 'this key may not write there: the record belongs to another, who gave it no grant for it'
-
-function relied(via: OpId | null | undefined): { via?: OpId } {
-  return via === null || via === undefined ? {} : { via }
 }
 
 function refusedFrom(objection: Objection, { kind, slug }: SignedWrite, before: Merged | undefined): Refused {
@@ -390,26 +299,4 @@ function refused(code: Refused['code'], errors: string | readonly FieldError[]):
     code,
     errors: typeof errors === 'string' ? [{ pointer: '', message: errors }] : errors,
   }
-}
-
-function accepted(posted: readonly { readonly verdict: OpVerdict }[]): void {
-  const refused = posted.find(({ verdict }) => verdict.verdict === 'refused')
-  if (refused)
-    throw new ClientError('refused', `the node refused an op: ${refused.verdict.reason ?? 'no reason given'}`)
-}
-
-/** POST /v1/ops takes the canonical bytes of an array of frames; several requests where one would be too large. */
-export function* requestBodies(frames: readonly Uint8Array[]): Generator<Uint8Array> {
-  let group: Uint8Array[] = []
-  let bytes = 0
-  for (const frame of frames) {
-    if (group.length > 0 && bytes + frame.length > opsRequestBytesMax) {
-      yield encode(group)
-      group = []
-      bytes = 0
-    }
-    group.push(frame)
-    bytes += frame.length + 5
-  }
-  if (group.length > 0) yield encode(group)
 }

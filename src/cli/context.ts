@@ -9,7 +9,7 @@ import { keysFolder, type Origin, type Resolved, type Settings } from '../config
 import { keyPath, readKeyFile, readSecretFile } from '../keys.ts'
 import { nodeFetch } from '../node-fetch.ts'
 import { type NodeFile, nodeFile } from '../node-file.ts'
-import type { Signer } from '../signed-write.ts'
+import type { Signer } from '../post-ops.ts'
 import { EXIT, Failure, type Output } from './output.ts'
 
 export type Context = {
