@@ -11,7 +11,7 @@ import { addWordsOf, leavesOf, type Table, type Texts, textsOf } from './search-
 import { exactHints } from './search-hash.ts'
 import { completenessOf, freshnessOf, popularityOf, trustOf } from './search-rank.ts'
 import { type Arrays, type Segment, segmentOf } from './search-segment.ts'
-import type { PairWord, Run } from './search-text.ts'
+import type { Run } from './search-text.ts'
 import { memoryTexts } from './search-texts.ts'
 import type { Values } from './search-values.ts'
 import { IN_NAMES, IN_TAGS, IN_TEXTS, markOf, type Words, WordsMaker, weightIn } from './search-words.ts'
@@ -160,15 +160,11 @@ const HINTS_MOST = 2 ** 21
 const COLUMNS_A_STEP = 32
 
 let vocabularies = 0
-const PAIR_SHIFT = 16
-const PAIRS = 2 ** (32 - PAIR_SHIFT)
 
 /** A number for each word of an index, which stays the same while segments are built one after the other. */
 export class Vocabulary {
   readonly #self = ++vocabularies
   readonly #numbers = new Map<string, number>()
-  /** By a hash: the serials of two runs, how they were put together, and the number of the word they gave. */
-  readonly #pairs = new Uint32Array(4 * PAIRS)
   readonly words: string[] = []
   /** By word: one more than its last posting in the segment that is being built. All 0 between segments. */
   last = new Uint32Array(1_024)
@@ -180,20 +176,6 @@ export class Vocabulary {
       run.numbersOf = this.#self
     }
     return run.numbers
-  }
-
-  /** Of what two neighbours make together. What pairs gave is kept until others take their places. */
-  numberOfPair(how: PairWord, before: Run, run: Run): number {
-    const slot = (Math.imul(before.serial, 0x9e3779b1) ^ Math.imul(run.serial + how.kind, 0x85ebca6b)) >>> PAIR_SHIFT
-    const at = slot * 4
-    const pairs = this.#pairs
-    if (pairs[at] !== before.serial || pairs[at + 1] !== run.serial || pairs[at + 2] !== how.kind) {
-      pairs[at] = before.serial
-      pairs[at + 1] = run.serial
-      pairs[at + 2] = how.kind
-      pairs[at + 3] = this.numberOf(how.of(before, run))
-    }
-    return pairs[at + 3] as number
   }
 
   numberOf(word: string): number {
@@ -267,10 +249,6 @@ class Lexicon {
 
   addRun(run: Run): void {
     for (const number of this.#vocabulary.numbersOf(run)) this.#addNumber(number)
-  }
-
-  addPair(how: PairWord, before: Run, run: Run): void {
-    this.#addNumber(this.#vocabulary.numberOfPair(how, before, run))
   }
 
   #addNumber(number: number): void {

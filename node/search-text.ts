@@ -18,8 +18,6 @@ const PARTS = /\p{Lu}+(?!\p{Ll})|\p{Lu}?[\p{Ll}\p{Lo}\p{Lm}\p{M}]+|\p{N}+/gu
 const NO_ASCII_WORD = /[^a-zA-Z0-9]+/g
 const STEMMED = /^[a-z]{4,}$/
 const ASCII = /^[\0-\x7f]*$/
-/** With the one unit of ASCII before, for marks that stand above it. */
-const BEYOND_ASCII = /[\0-\x7f]?[^\0-\x7f]+/g
 /** Words that say nothing by themselves; left out of a query that has others. */
 const STOP_WORDS = new Set(
   (
@@ -43,16 +41,10 @@ export type Term = {
   readonly fixed: boolean
 }
 
-/**
- * Compatibility forms made one, and the accents of European scripts dropped; case kept. Only words with letters beyond
- * ASCII are looked at: nothing composes across the others.
- */
+/** Compatibility forms made one, and the accents of European scripts dropped; case kept. */
 function plain(text: string): string {
-  return ASCII.test(text) ? text : text.replace(BEYOND_ASCII, plainWord)
-}
-
-function plainWord(word: string): string {
-  return word
+  if (ASCII.test(text)) return text
+  return text
     .normalize('NFKD')
     .replace(/[\u0300-\u036f]|[\u00ad\u200b-\u200d]|\ufe0f/g, '')
     .normalize('NFKC')
@@ -89,19 +81,8 @@ export function stem(word: string): string {
   return word
 }
 
-/** Where words go: a set of them, or what counts them as one does and takes those of a run, or of two, at once. */
-export type WordSink = {
-  readonly size: number
-  add(word: string): unknown
-  addRun?(run: Run): void
-  addPair?(how: PairWord, before: Run, run: Run): void
-}
-
-/** A word that two neighbours make together. `kind`: 1 or 2, for whoever keeps what pairs gave. */
-export type PairWord = { readonly kind: number; of(before: Run, run: Run): string }
-
-const SUM: PairWord = { kind: 1, of: (before, run) => (before.word + run.word).slice(0, searchWordCharsMax) }
-const DOTTED: PairWord = { kind: 2, of: (before, run) => before.numberLast + DOT + run.numberFirst }
+/** Where words go: a set of them, or what counts them as one does and may take those of a run at once. */
+export type WordSink = { readonly size: number; add(word: string): unknown; addRun?(run: Run): void }
 
 /**
  * Adds the words of `text` to `into`, until it holds `max`. With `names`, also the sums of neighbours, which let
@@ -109,29 +90,22 @@ const DOTTED: PairWord = { kind: 2, of: (before, run) => before.numberLast + DOT
  */
 export function addWords(text: string, into: WordSink, max: number, names = false): void {
   const source = plain(text)
-  readRuns(source, new RunReader(source, into, max, names))
+  const reader = new RunReader(source, into, max, names)
+  if (ASCII.test(source)) readAscii(source, reader)
+  else for (const { 0: run, index } of source.matchAll(RUNS)) if (!reader.add(runOf(run), index, run.length)) return
 }
 
-/**
- * The same runs as the expression finds: it is asked only of stretches with letters beyond ASCII, and no run that is
- * known is cut out of the text.
- */
-function readRuns(source: string, reader: RunReader): void {
+/** The same runs as the expression finds in plain text, of which there is most: none that is known is cut out of it. */
+function readAscii(source: string, reader: RunReader): void {
   for (let at = 0; at < source.length; at++) {
     let code = source.charCodeAt(at)
-    if (!isAsciiWord(code) && code < 128) continue
+    if (!isAsciiWord(code)) continue
     const from = at
     let hash = HASH_FROM
-    while (isAsciiWord(code)) {
+    do {
       hash = Math.imul(hash ^ code, HASH_BY)
       code = ++at < source.length ? source.charCodeAt(at) : 0
-    }
-    if (code >= 128) {
-      while (code >= 128 || isAsciiWord(code)) code = ++at < source.length ? source.charCodeAt(at) : 0
-      for (const { 0: run, index } of source.slice(from, at).matchAll(RUNS))
-        if (!reader.add(runOf(run), from + index, run.length)) return
-      continue
-    }
+    } while (isAsciiWord(code))
     const run = runs.find(hash, source, from, at) ?? runOf(source.slice(from, at))
     if (!reader.add(run, from, at - from)) return
   }
@@ -147,8 +121,9 @@ class RunReader {
   readonly #into: WordSink
   readonly #max: number
   readonly #names: boolean
-  #before: Run | undefined
+  #before = ''
   #beforeEnd = -2
+  #numberBefore = ''
 
   constructor(source: string, into: WordSink, max: number, names: boolean) {
     this.#source = source
@@ -162,23 +137,18 @@ class RunReader {
     const into = this.#into
     if (into.size >= this.#max) return false
     const end = this.#beforeEnd
-    const before = this.#before
+    const between = at - end === 1 ? this.#source.charCodeAt(end) : BLANK
+    const { word, numberFirst, numberLast } = run
     if (into.addRun) into.addRun(run)
     else for (const each of run.words) into.add(each)
-    if (before && at - end === 1) {
-      const between = this.#source.charCodeAt(end)
-      if (between === FULL_STOP && before.numberLast && run.numberFirst) this.#addPair(DOTTED, before, run)
-      if (this.#names && between !== BLANK && before.word && run.word) this.#addPair(SUM, before, run)
+    if (between === FULL_STOP && this.#numberBefore && numberFirst) into.add(this.#numberBefore + DOT + numberFirst)
+    if (this.#names && between !== BLANK && this.#before && word) {
+      into.add((this.#before + word).slice(0, searchWordCharsMax))
     }
-    this.#before = run
+    this.#numberBefore = numberLast
+    this.#before = word
     this.#beforeEnd = at + length
     return true
-  }
-
-  #addPair(how: PairWord, before: Run, run: Run): void {
-    const into = this.#into
-    if (into.addPair) into.addPair(how, before, run)
-    else into.add(how.of(before, run))
   }
 }
 
@@ -187,8 +157,6 @@ const FULL_STOP = 0x2e
 
 /** What one run of letters and digits gives by itself. */
 export type Run = {
-  /** No other has it. */
-  readonly serial: number
   /** Missing of a run in a script without spaces. */
   readonly word: string
   readonly words: readonly string[]
@@ -231,18 +199,15 @@ class Runs {
 }
 
 const PLACES = 4
-/** Shorter parts of a text are copies already. */
-const COPIED_ANYWAY = 13
 const runs = new Runs()
-let serials = 0
 
 function runOf(run: string): Run {
   let hash = HASH_FROM
   for (let i = 0; i < run.length; i++) hash = Math.imul(hash ^ run.charCodeAt(i), HASH_BY)
   const kept = runs.find(hash, run, 0, run.length)
   if (kept) return kept
-  // A long part of a text keeps all of it in memory, a copy does not.
-  const own = run.length < COPIED_ANYWAY ? run : Buffer.from(run, 'utf16le').toString('utf16le')
+  // A part of a text keeps all of it in memory, a copy does not.
+  const own = Buffer.from(run, 'utf16le').toString('utf16le')
   const made = readRun(own)
   if (run.length <= searchWordCharsMax) runs.keep(hash, made)
   return made
@@ -252,7 +217,7 @@ function readRun(run: string): Run {
   const words = new Set<string>()
   if (!ASCII.test(run) && run.match(UNSPACED)) {
     addUnspaced(run, words)
-    return runWith({ word: '', words: [...words], numberFirst: '', numberLast: '', letters: run })
+    return { word: '', words: [...words], numberFirst: '', numberLast: '', numbers: [], numbersOf: 0, letters: run }
   }
   const word = run.toLowerCase().slice(0, searchWordCharsMax)
   const parts = partsOf(run)
@@ -264,17 +229,15 @@ function readRun(run: string): Run {
   }
   const first = parts[0] ?? ''
   const last = parts.at(-1) ?? ''
-  return runWith({
+  return {
     word,
     words: [...words],
     numberFirst: isNumber(first) ? first : '',
     numberLast: isNumber(last) ? last : '',
+    numbers: [],
+    numbersOf: 0,
     letters: run,
-  })
-}
-
-function runWith(said: Omit<Run, 'serial' | 'numbers' | 'numbersOf'>): Run {
-  return { ...said, serial: ++serials, numbers: [], numbersOf: 0 }
+  }
 }
 
 /** The terms of a query: at most `queryTermsMax`, else `undefined`. None when it has no word at all. */
