@@ -16,6 +16,8 @@ import type { Parts } from './search-rank.ts'
 export interface SearchFace {
   /** Arrivals that the index has not reached. */
   readonly behind: number
+  /** It has been behind by much for longer than a search waits. */
+  readonly isOutrun: boolean
   /** Records that the index lacks, for they are damaged on disk. */
   readonly broken: ReadonlySet<RecordId>
   /** Resolves when the index has reached `seq`, or after `ms`. */
@@ -94,9 +96,12 @@ export function matcher(asked: Omit<ListQuery, 'limit'>): Matcher | QueryProblem
   return 'problem' in made ? understood.explain(made, understood.query) : made
 }
 
-/** Until the index has reached the last op, up to a second. */
-export async function waitForIndex(replica: ReplicaFace, index: SearchFace): Promise<void> {
-  if (index.behind > 0) await index.waitFor(replica.counts().seq, searchWaitMsMax)
+/** Until the index has reached the last op, up to a second; not at all when that would be in vain. */
+export async function waitForIndex(
+  replica: Pick<ReplicaFace, 'counts'>,
+  index: Pick<SearchFace, 'behind' | 'isOutrun' | 'waitFor'>,
+): Promise<void> {
+  if (index.behind > 0 && !index.isOutrun) await index.waitFor(replica.counts().seq, searchWaitMsMax)
 }
 
 type Understood = {

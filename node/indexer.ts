@@ -82,6 +82,8 @@ export class Indexer implements AsyncDisposable {
   /** When something was appended last, and for the first time after a lull. */
   #appendedAt = Number.NEGATIVE_INFINITY
   #begunAt = Number.NEGATIVE_INFINITY
+  /** When something was appended that the index, which had all till then, has not. */
+  #behindSince: number
 
   /** Resolves at once: the index is brought up to date in the background. */
   static async open(options: IndexerOptions): Promise<Indexer> {
@@ -97,6 +99,7 @@ export class Indexer implements AsyncDisposable {
     this.#queueRecords = queueRecords
     this.#own = replica.actor && ownerOfKey(replica.actor)
     this.#target = replica.counts().seq
+    this.#behindSince = environment.clock.monotonic()
     this.#stopFollowing = replica.onAppended((appended) => this.#note(appended))
     this.#stopListening = index.onLost(() => {
       this.#complete = false
@@ -120,6 +123,15 @@ export class Indexer implements AsyncDisposable {
   /** Arrivals that the index has not reached. */
   get behind(): number {
     return Math.max(0, this.#replica.counts().seq - this.#index.seq)
+  }
+
+  /**
+   * For longer than a search waits it has been behind, and still is by a bulk: whoever waited for it would wait in vain,
+   * every time.
+   */
+  get isOutrun(): boolean {
+    const { clock } = this.#environment
+    return this.behind >= indexBulkRecords && clock.monotonic() >= this.#behindSince + searchWaitMsMax
   }
 
   /** Records that are damaged on disk and not in the index, or in it as they were before. */
@@ -189,6 +201,7 @@ export class Indexer implements AsyncDisposable {
     const now = this.#environment.clock.monotonic()
     if (now >= this.#appendedAt + indexLullMs) this.#begunAt = now
     this.#appendedAt = now
+    if (this.#index.seq >= this.#target) this.#behindSince = now
     this.#target = Math.max(this.#target, last)
     if (this.#live) {
       for (const { merged, row } of records) this.#queue.set(merged.record, this.#rowOf(merged, row))

@@ -2,25 +2,25 @@
  * Records for the search benchmark, as many as wanted and the same every time: the real catalogue again and again under
  * other names, or made ones whose words are as unequally common as those of a language (Zipf).
  */
-import { createHash } from 'node:crypto'
 import type { Doc } from '../../crdt/index.ts'
-import type { IndexEntry } from '../../node/index.ts'
 
-export type Source = (number: number) => IndexEntry
+export type BenchRecord = { readonly kind: string; readonly slug: string; readonly doc: Doc }
+export type Source = (number: number) => BenchRecord
 
 /** Copies after the first carry another last word in name and slug, and count other downloads. */
-export function renamed(records: readonly { kind: string; slug: string; doc: Doc }[]): Source {
+export function renamed(records: readonly BenchRecord[]): Source {
   return (number) => {
-    const record = records[number % records.length] as (typeof records)[number]
+    const record = records[number % records.length] as BenchRecord
     const copy = Math.floor(number / records.length)
-    if (copy === 0) return entry(number, record.kind, record.slug, record.doc)
+    if (copy === 0) return record
     const suffix = `-${wordOf(copy)}`
     const { name, downloads } = record.doc
-    return entry(number, record.kind, record.slug + suffix, {
+    const doc = {
       ...record.doc,
       ...(typeof name === 'string' && { name: name + suffix }),
       ...(typeof downloads === 'number' && { downloads: Math.floor(downloads * (0.5 + random(number)())) }),
-    })
+    }
+    return { kind: record.kind, slug: record.slug + suffix, doc }
   }
 }
 
@@ -36,7 +36,7 @@ export function made(): Source {
     const some = (from: readonly string[]) => from[Math.floor(from.length ** next()) - 1] as string
     const provider = wordOf(Math.floor(20_000 ** next()))
     const name = `${words(3).join('-')}-${number.toString(36)}`
-    return entry(number, 'model', `${provider}/${name}`, {
+    const doc = {
       name,
       provider,
       description: words(25).join(' '),
@@ -48,19 +48,8 @@ export function made(): Source {
       parameters: Math.floor(1e12 ** next()),
       updated_at: 1_600_000_000 + Math.floor(1.5e8 * next()),
       open_weights: next() < 0.7,
-    })
-  }
-}
-
-function entry(number: number, kind: string, slug: string, doc: Doc): IndexEntry {
-  return {
-    id: createHash('sha256').update(`${kind} ${slug}`).digest('hex'),
-    kind,
-    owner: 'did:key:z6MkBench',
-    slug,
-    doc,
-    registeredAt: 1_700_000_000_000 + number,
-    changedAt: 1_700_000_000_000 + number,
+    }
+    return { kind: 'model', slug: `${provider}/${name}`, doc }
   }
 }
 

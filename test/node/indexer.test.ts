@@ -146,6 +146,28 @@ test('what is written while an index is being filled is not lost, and writing do
   expect(await found(indexer)).not.toContain(changed.header.record)
 })
 
+test('an index that has been behind by a bulk for as long as a search waits is not waited for', async () => {
+  const { replica } = await openReplica()
+  await using index = new SlowIndex()
+  const { indexer, clock } = await start(replica, index)
+  await using _ = indexer
+  const later = (ms: number) => clock.advance(ms)
+  let release = index.hold()
+  await admit(replica, geneses(0, indexBulkRecords))
+  await later(searchWaitMsMax - 1)
+  expect(indexer.isOutrun).toBe(false)
+  await later(1)
+  expect(indexer.isOutrun).toBe(true)
+  release()
+  await caughtUp(indexer, replica)
+  expect(indexer.isOutrun).toBe(false)
+  release = index.hold()
+  await admit(replica, geneses(40, 41))
+  await later(2 * searchWaitMsMax)
+  expect([indexer.behind, indexer.isOutrun]).toEqual([1, false])
+  release()
+})
+
 test('while an index is being filled, searches wait a second and are then told so', async () => {
   const { replica } = await openReplica()
   await admit(replica, geneses(0, 3))
