@@ -28,7 +28,7 @@ export function opRoutes(node: NodeFace): Route[] {
         [],
         {
           ...ok(
-            'A verdict for every op, then one for every frame that was refused as a whole. Reasons `blocked` and `quota` are this node’s policy: another may take the op',
+            'A verdict for every op, then one for every frame that was refused as a whole. Reasons `blocked`, `quota` and `crowded` are this node’s policy: another may take the op, or this one later',
             schema('Verdicts'),
           ),
           ...problems('bad-request', 'too-large', 'unsupported-type', 'busy'),

@@ -13,6 +13,7 @@ import type { Group } from './append.ts'
 import type { Clock } from './environment.ts'
 import { refusedIdsMax, verifiedBatchesMax } from './limits.ts'
 import { Lru } from './lru.ts'
+import { MergeBudget } from './merge-budget.ts'
 import { type Parking, Pending } from './pending.ts'
 import type { Policy } from './policy.ts'
 import type { SignatureChecker, Source } from './replica-types.ts'
@@ -43,12 +44,14 @@ export class Admission {
   readonly pending: Pending
   readonly #options: AdmissionOptions
   readonly #refused: Refused = new Lru(refusedIdsMax)
+  readonly #merging: MergeBudget
   /** Signed messages whose signature was found good. */
   readonly #verified = new Lru<string, true>(verifiedBatchesMax)
 
   constructor(options: AdmissionOptions) {
     this.#options = options
     this.pending = new Pending(options.clock, options.parking)
+    this.#merging = new MergeBudget(options.clock)
   }
 
   async authenticate(bytes: readonly Uint8Array[], source: Source): Promise<Arrived> {
@@ -92,7 +95,7 @@ export class Admission {
 
   #settling(group: Group): Settling {
     const { pending } = this
-    return new Settling({ ...this.#options, group, pending, refused: this.#refused })
+    return new Settling({ ...this.#options, group, pending, refused: this.#refused, merging: this.#merging })
   }
 
   async #verify(frames: readonly ParsedFrame[]): Promise<Set<ParsedFrame>> {

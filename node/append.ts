@@ -178,6 +178,13 @@ export class Group {
     return state?.now ?? state?.added.find(({ header }) => header.genesis !== undefined)?.header.genesis
   }
 
+  /** How many ops one more op of this record makes us merge; 0 while it is one line, or is merged in this group anyway. */
+  mergeCostOf(record: RecordId): number {
+    const state = this.#states.get(record)
+    if (state?.before === undefined || state.before.line || state.added.length > 0) return 0
+    return state.before.opCount
+  }
+
   /** The record of an op that is held; undefined when its frame is damaged. */
   async recordOf(id: OpId, guess: RecordId): Promise<RecordId | undefined> {
     const taken = this.#taken.get(id) ?? this.#repaired.get(id)

@@ -26,6 +26,14 @@ export const gossipMessageBytesMax = 256 * KiB
 export const gossipOpsPerSecondMax = 200
 export const gossipOpsBurst = 2_000
 
+// Merging
+/** Records of so many ops or fewer are merged whenever somebody writes: 2 ms at most. */
+export const mergeFreeOps = 64
+/** After a larger one, live ops of such records are refused, and a stream of them pauses, for each op merged: 3 % of a core. ms. */
+export const mergePauseMsPerOp = 1
+/** And no longer, or the other side would take us for gone. ms. */
+export const mergePauseMsMax = 2_000
+
 // Pending ops: authentic, but a parent is missing
 export const pendingOpsPerPeerMax = 1_000
 export const pendingBytesPerPeerMax = 16 * MiB

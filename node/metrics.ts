@@ -64,7 +64,8 @@ const REASONS = [
   'outside', // of a kind or owner that this node takes no part in
   'blocked', // by the operator
   'quota', // its owner or actor has had his share
-] as const satisfies readonly (FrameReason | OpReason | 'outside' | 'blocked' | 'quota')[]
+  'crowded', // merging its record once more has to wait
+] as const satisfies readonly (FrameReason | OpReason | 'outside' | 'blocked' | 'quota' | 'crowded')[]
 
 export class Metrics {
   readonly #registry = new Registry()

@@ -99,6 +99,8 @@ export type Admitted = {
   readonly refusedFrames: readonly { readonly at: number; readonly reason: string }[]
   /** Every frame was read and its signature checked: what was held already is not, and is not to be passed on. */
   readonly verified: boolean
+  /** Ops held before that had to be merged again: whoever streams what causes much of it is to be slowed (merge-budget.ts). */
+  readonly mergedOps: number
   /** Parents that pending ops wait for and we lack: ask the sender. */
   readonly missing: readonly OpId[]
   /** True when an honest peer never sends this (malformed, bad signature, wrong record, ...). */

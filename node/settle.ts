@@ -31,6 +31,7 @@ import type { Clock } from './environment.ts'
 import type { Withheld } from './id-rows.ts'
 import { clockAheadMsMax } from './limits.ts'
 import type { Lru } from './lru.ts'
+import type { MergeBudget } from './merge-budget.ts'
 import type { Pending, Waiting } from './pending.ts'
 import type { Policy } from './policy.ts'
 import { costOf, countedFor, isOver } from './quota.ts'
@@ -72,7 +73,7 @@ type Judgement =
   | { readonly refused: string }
   | { readonly missing: readonly OpId[] }
   | { readonly ahead: Belonging }
-  | { readonly denied: 'blocked' | 'quota' }
+  | { readonly denied: 'blocked' | 'quota' | 'crowded' }
 
 /** Reasons that say nothing about the sender: an honest node of a later version keeps such ops and sends them. */
 const HONEST = new Set(['reserved'])
@@ -87,6 +88,7 @@ type Parts = {
   readonly scope: Scope
   readonly policy: Policy
   readonly withheld: WithheldLookup
+  readonly merging: MergeBudget
 }
 
 export class Settling {
@@ -109,6 +111,7 @@ export class Settling {
   readonly #ahead: Candidate[] = []
   #isLive = true
   #isTrusted = false
+  #mergedOps = 0
 
   constructor(parts: Parts) {
     this.#parts = parts
@@ -135,7 +138,8 @@ export class Settling {
     this.#keepWaiting()
     const results = answers.map((answer) => ('carrier' in answer ? (answer.verdict ?? waiting(answer.op)) : answer))
     const verified = refusedFrames.length === 0 && frames.every(({ authentic }) => authentic)
-    const admitted = { results, refusedFrames, verified, ...this.#summary(results, refusedFrames.length) }
+    const summary = this.#summary(results, refusedFrames.length)
+    const admitted = { results, refusedFrames, verified, mergedOps: this.#mergedOps, ...summary }
     return this.#settled(admitted)
   }
 
@@ -143,7 +147,7 @@ export class Settling {
     const { clock, pending } = this.#parts
     await this.#decide(pending.due(clock.now()).map((one) => this.#fromPending(one)))
     this.#keepWaiting()
-    const admitted = { results: [], refusedFrames: [], verified: true, missing: [], misbehaved: false }
+    const admitted = { results: [], refusedFrames: [], verified: true, mergedOps: 0, missing: [], misbehaved: false }
     return this.#settled(admitted)
   }
 
@@ -233,7 +237,10 @@ export class Settling {
     }
     const judgement = await this.#judgeNew(op)
     // Its parents are fetched for what may go in: not for one whose actor has had his share.
-    if ('missing' in judgement && (await this.#isOverQuota(op, undefined))) return { denied: 'quota' }
+    if ('missing' in judgement) {
+      if (this.#isCrowded(op)) return { denied: 'crowded' }
+      if (await this.#isOverQuota(op, undefined)) return { denied: 'quota' }
+    }
     if ('valid' in judgement) {
       if (this.#isBlocked(candidate, judgement)) return { denied: 'blocked' }
       const refusedParents = op.header.parents.filter((id) => !group.has(id))
@@ -245,7 +252,9 @@ export class Settling {
         const { owner, kind } = judgement
         return { ahead: kind === undefined ? { kind: '', owner: '' } : { kind, owner } }
       }
+      if (this.#isCrowded(op)) return { denied: 'crowded' }
       if (await this.#isOverQuota(op, judgement.owner)) return { denied: 'quota' }
+      this.#merges(op)
       if (judgement.authorityOf !== undefined) {
         await group.takeAuthority(op, judgement.authorityOf, carrier)
         return judgement
@@ -286,6 +295,20 @@ export class Settling {
     candidate.isWanted = true
     candidate.verdict = undefined
     this.#again.push(candidate)
+  }
+
+  /** Live only: to merge its record once more is too much for now. */
+  #isCrowded({ header }: Op): boolean {
+    const { group, merging, policy } = this.#parts
+    if (!this.#isLive || this.#isTrusted || header.actor === policy.own) return false
+    return merging.isOver(group.mergeCostOf(header.record))
+  }
+
+  #merges({ header }: Op): void {
+    const { group, merging } = this.#parts
+    const ops = group.mergeCostOf(header.record)
+    this.#mergedOps += ops
+    merging.spend(ops)
   }
 
   /** Live only. Without an owner, as far as the actor alone decides. Spends of the quotas when it is not. */

@@ -7,6 +7,7 @@
  * much of the log we hold, corrected by what the first answers show.
  */
 import type { IdWidth, OpId } from '../crdt/index.ts'
+import { type Clock, sleep } from './environment.ts'
 import {
   syncAdmitsMax,
   syncCredits,
@@ -20,6 +21,7 @@ import {
   syncSincesMax,
   syncUnsureWindow,
 } from './limits.ts'
+import { mergePause } from './merge-budget.ts'
 import { type PacketCodec, unpack } from './packet.ts'
 import type { ReconciledSet } from './reconciled-set.ts'
 import type { ReplicaFace } from './replica-types.ts'
@@ -38,6 +40,7 @@ export type PullOptions = {
   readonly link: Link
   readonly replica: ReplicaFace
   readonly codec: PacketCodec
+  readonly clock: Clock
   /** The store holds everything of the peer's log up to `seq`. */
   readonly reached: (seq: number, atOnce: boolean) => Promise<void>
   /** A peer sent what an honest replica does not hold; the session goes on, its other ops are welcome. */
@@ -240,7 +243,7 @@ export class Puller {
     came?: (id: OpId) => void,
     via: Via = 'sync',
   ): Promise<Outcome> {
-    const { link, replica, badOps } = this.#options
+    const { link, clock, replica, badOps } = this.#options
     const admitted = await replica.admit(frames, { via, peer: link.peer })
     let held = 0
     for (const { op, verdict } of admitted.results) {
@@ -252,6 +255,8 @@ export class Puller {
     for (const id of admitted.missing) this.#missing.add(id)
     if (this.#missing.size > syncMissingMax) throw link.fail('misbehaved', 'too many parents missing', 'useless')
     this.#count(admitted.results.length + admitted.refusedFrames.length)
+    const pause = mergePause(admitted.mergedOps)
+    if (pause > 0) await sleep(clock, pause, link.signal)
     await this.#grant(request)
     return { seq, held, items: admitted.results.length }
   }

@@ -137,6 +137,7 @@ export class Session {
       link: this.#link,
       replica,
       codec,
+      clock,
       reached: (seq, atOnce) => this.#reached(seq, atOnce),
       badOps: () => penalise('bad-op'),
       set: () => this.#about,

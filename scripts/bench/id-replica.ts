@@ -80,7 +80,7 @@ export class IdReplica {
         results.push({ op: id, verdict: isNew ? 'applied' : 'duplicate' })
       }
     }
-    return { results, refusedFrames: [], missing: [], misbehaved: false, verified: true }
+    return { results, refusedFrames: [], missing: [], misbehaved: false, verified: true, mergedOps: 0 }
   }
 
   async frames(ids: readonly OpId[]): Promise<{ frames: Uint8Array[]; left: OpId[] }> {

@@ -25,6 +25,7 @@ test('tells what the parts count, and gauges as they are when asked', async () =
       refusedFrames: [{ at: 0, reason: 'bad-signature' }],
       missing: [],
       verified: false,
+      mergedOps: 0,
       misbehaved: true,
     },
     'sync',
@@ -53,7 +54,10 @@ test('tells what the parts count, and gauges as they are when asked', async () =
 test('strangers cannot make series: their kinds share one, and unknown reasons another', async () => {
   const metrics = new Metrics(() => gauges, { process: false })
   const refusedFrames = Array.from({ length: 100 }, (_, n) => ({ at: n, reason: `reason-${n}` }))
-  metrics.admitted({ results: [], refusedFrames, missing: [], verified: false, misbehaved: true }, 'gossip')
+  metrics.admitted(
+    { results: [], refusedFrames, missing: [], verified: false, mergedOps: 0, misbehaved: true },
+    'gossip',
+  )
   const text = await metrics.text()
   expect(text).toContain('peerage_records{kind="other"} 6\n')
   expect(text).toContain('peerage_refused_total{reason="other",via="gossip"} 100\n')
