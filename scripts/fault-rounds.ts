@@ -1,7 +1,7 @@
 /**
  * What a machine does to a node, done to a real one: the disk fills up and has room again, the folder cannot be written,
  * a second process wants it, the clock jumps by a year, a backup is restored.
- * `npm run fault-rounds -- [--only TEXT]`
+ * `npm run fault-rounds -- [--only TEXT] [--minutes 15]`
  *
  * One line each; exit 1 when a promise was broken. A full disk and a read-only folder are file systems of their own,
  * which takes the right to mount: without it these are skipped, and that is said.
@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Running, startNode } from '../test/support/start-node.ts'
+import { endingAfter } from './ending.ts'
 import { read, request, Writer } from './fault-rounds/writer.ts'
 import { later } from './flip-rounds/answers.ts'
 import { command, filesOf } from './flip-rounds/folder.ts'
@@ -19,7 +20,9 @@ import { command, filesOf } from './flip-rounds/folder.ts'
 type Status = { ops: number; root: string | null; seq: number; peers: { root_equal?: boolean }[] }
 type Record = { id: string; heads: string[]; description: string }
 
-const { values: options } = parseArgs({ options: { only: { type: 'string', default: '' } } })
+const { values: options } = parseArgs({
+  options: { only: { type: 'string', default: '' }, minutes: { type: 'string', default: '0' } },
+})
 const folder = await mkdtemp(join(tmpdir(), 'peerage-fault-'))
 const YEAR_MS = 365 * 24 * 60 * 60_000
 const MIB = 1024 * 1024
@@ -35,10 +38,14 @@ const ROUNDS: readonly (readonly [name: string, run: () => Promise<string>])[] =
 
 class Skip extends Error {}
 
+const ending = endingAfter(Number(options.minutes))
+let ran = 0
 let failed = 0
 let skipped = 0
 try {
   for (const [name, run] of ROUNDS.filter(([name]) => name.includes(options.only))) {
+    if (ending.why !== undefined) break
+    ran++
     try {
       console.log(`${name}: ok, ${await run()}`)
     } catch (error) {
@@ -50,7 +57,7 @@ try {
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
-console.log(JSON.stringify({ rounds: ROUNDS.length, failed, skipped }))
+console.log(JSON.stringify({ rounds: ran, failed, skipped }))
 process.exitCode = failed === 0 ? 0 : 1
 
 /** No write half done, reads go on, writing does as soon as there is room, and a kill then loses nothing. */

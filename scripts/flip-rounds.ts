@@ -1,6 +1,7 @@
 /**
  * Damages every file of a data folder in turn and looks whether anybody is told.
- * `npm run flip-rounds -- [--flips 3] [--seed N] [--records 1500] [--only TEXT,TEXT] [--faults flip,zero]`
+ * `npm run flip-rounds -- [--flips 3] [--seed N] [--records 1500] [--only TEXT,TEXT] [--faults flip,zero]
+ * [--minutes 40]`
  *
  * A real node makes the folder, a real peer holds the same. For each file: bits flipped at random places, a stretch of
  * zeros, its end cut off, the file gone. Then a node is started on it, alone, and asked for everything. The outcome of
@@ -20,6 +21,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Running, startNode } from '../test/support/start-node.ts'
 import { mulberry } from './bench/record.ts'
+import { endingAfter } from './ending.ts'
 import { type Answers, askAll, CONTENT, differing, later, partingOf } from './flip-rounds/answers.ts'
 import { damage, type Fault } from './flip-rounds/damage.ts'
 import { command, filesOf, makeFolder } from './flip-rounds/folder.ts'
@@ -30,11 +32,13 @@ const { values: options } = parseArgs({
     seed: { type: 'string' },
     records: { type: 'string', default: '1500' },
     only: { type: 'string', default: '' },
+    minutes: { type: 'string', default: '0' },
     faults: { type: 'string', default: 'flip,zero,truncate,delete' },
   },
 })
 const seed = Number(options.seed ?? Math.floor(Math.random() * 2 ** 31))
 const random = mulberry(seed)
+const ending = endingAfter(Number(options.minutes))
 const ALL: readonly Fault[] = [...Array<Fault>(Number(options.flips)).fill('flip'), 'zero', 'truncate', 'delete']
 const FAULTS = ALL.filter((fault) => options.faults.split(',').includes(fault))
 /** What peers do not have. */
@@ -64,7 +68,8 @@ try {
   // What is answered, and said, where nothing is damaged.
   await fresh()
   const { answers: before, usual } = await whatIsUsual()
-  for (const file of files) for (const fault of FAULTS) await tryOne(file, fault, before, usual)
+  for (const file of files)
+    for (const fault of FAULTS) if (ending.why === undefined) await tryOne(file, fault, before, usual)
 } finally {
   await peer.stop()
   await rm(folder, { recursive: true, force: true })

@@ -1,7 +1,7 @@
 /**
  * Kills a node with SIGKILL at random moments while clients register, change and import over HTTP, opens it again, and
  * asks for everything that was acknowledged.
- * `npm run kill-rounds -- [--rounds 20] [--seed N] [--data FOLDER]`
+ * `npm run kill-rounds -- [--rounds 20] [--seed N] [--data FOLDER] [--minutes 30]`
  *
  * A write counts as acknowledged when its answer reached us: 201 or 200 for one record, its line for one of a batch.
  * After each kill what was acknowledged since the kill before, and as many of the others by chance, is asked for; at the
@@ -18,6 +18,7 @@ import { kinds } from '../crdt/index.ts'
 import { catalogueItems, type Item } from '../test/support/catalogue-items.ts'
 import { type Running, startNode } from '../test/support/start-node.ts'
 import { mulberry } from './bench/record.ts'
+import { endingAfter } from './ending.ts'
 import { read, request } from './fault-rounds/writer.ts'
 import { later } from './flip-rounds/answers.ts'
 
@@ -26,9 +27,16 @@ type Known = { readonly id: string; readonly plural: string; marker: number | un
 type Shown = { readonly heads: readonly string[]; readonly kill_marker?: number }
 
 const { values: options } = parseArgs({
-  options: { rounds: { type: 'string', default: '20' }, seed: { type: 'string' }, data: { type: 'string' } },
+  options: {
+    rounds: { type: 'string', default: '20' },
+    seed: { type: 'string' },
+    data: { type: 'string' },
+    minutes: { type: 'string', default: '0' },
+  },
 })
 const rounds = Number(options.rounds)
+const ending = endingAfter(Number(options.minutes))
+let ran = 0
 const seed = Number(options.seed ?? Math.floor(Math.random() * 2 ** 31))
 const LINES_A_BATCH = 50
 const [IMPORTERS, WRITERS] = [2, 6]
@@ -48,7 +56,7 @@ let [lost, wrong, failedOpens] = [0, 0, 0]
 console.log(`seed ${seed}, ${rounds} rounds, ${items.length} items`)
 
 let fresh: Known[] = []
-for (let round = 1; round <= rounds && failedOpens === 0; round += 1) {
+for (let round = 1; round <= rounds && failedOpens === 0 && ending.why === undefined; round += 1) {
   const started = performance.now()
   const node = await startNode({ data: folder, offline: true }).catch((error: Error) => error)
   if (node instanceof Error) {
@@ -73,6 +81,7 @@ for (let round = 1; round <= rounds && failedOpens === 0; round += 1) {
   await later(random() * 1_000)
   await node.kill()
   await working
+  ran = round
   console.log(
     `round ${round}: opened in ${openMs.toFixed(0)} ms, ${acknowledged - before} ops acknowledged before the kill, ` +
       `${acknowledged} in all, ${missing} missing`,
@@ -84,7 +93,9 @@ if (failedOpens === 0) {
   wrong += await compareCounts(last)
 }
 await rm(folder, { recursive: true, force: true })
-console.log(JSON.stringify({ seed, rounds, acknowledged, records: known.size, lost, wrong, failed_opens: failedOpens }))
+console.log(
+  JSON.stringify({ seed, rounds: ran, acknowledged, records: known.size, lost, wrong, failed_opens: failedOpens }),
+)
 process.exit(lost + wrong + failedOpens === 0 ? 0 : 1)
 
 /** Posts what comes next in batches until the node is gone. */

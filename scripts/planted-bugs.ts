@@ -1,19 +1,21 @@
 /**
- * `npm run planted-bugs -- [--seed 1] [--seeds 1000] [--only TEXT]`: plants each bug of test/sim/planted-bugs.ts in the
- * real sources and runs simulated worlds until one of them shows it that shows nothing without. Prints a table; exit 1 when a bug
- * was not found.
+ * `npm run planted-bugs -- [--seed 1] [--seeds 1000] [--only TEXT] [--minutes 60]`: plants each bug of
+ * test/sim/planted-bugs.ts in the real sources and runs simulated worlds until one of them shows it that shows nothing
+ * without. Prints a table; exit 1 when one that was tried was not found.
  */
 import { spawn } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 import { PLANTED_BUGS, type PlantedBug } from '../test/sim/planted-bugs.ts'
+import { endingAfter } from './ending.ts'
 
 const { values } = parseArgs({
   options: {
     seed: { type: 'string', default: '1' },
     seeds: { type: 'string', default: '1000' },
     only: { type: 'string', default: '' },
+    minutes: { type: 'string', default: '0' },
   },
 })
 const bugs = PLANTED_BUGS.filter(({ name }) => name.includes(values.only))
@@ -21,6 +23,7 @@ const plant = new URL('../test/sim/plant.ts', import.meta.url).href
 const sim = new URL('./sim.ts', import.meta.url).pathname
 const first = Number(values.seed)
 const count = Number(values.seeds)
+const ending = endingAfter(Number(values.minutes))
 
 type Found = { readonly bug: PlantedBug; readonly seeds?: number; readonly how: string; readonly seconds: number }
 
@@ -31,13 +34,20 @@ await Promise.all(Array.from({ length: Math.min(2, availableParallelism()) }, ru
 const missed = found.filter(({ seeds }) => seeds === undefined)
 const worlds = found.map(({ seeds }) => seeds ?? 0)
 console.log(
-  JSON.stringify({ planted: bugs.length, found: bugs.length - missed.length, most_worlds: Math.max(0, ...worlds) }),
+  JSON.stringify({
+    planted: bugs.length,
+    tried: found.length,
+    found: found.length - missed.length,
+    most_worlds: Math.max(0, ...worlds),
+  }),
 )
 process.exitCode = missed.length === 0 ? 0 : 1
 
 async function runSome(): Promise<void> {
   for (let bug = waiting.shift(); bug !== undefined; bug = waiting.shift()) {
     const one = await hunt(bug)
+    // One that was left before it was found says nothing.
+    if (ending.why !== undefined) return
     found.push(one)
     const seeds = one.seeds === undefined ? 'none' : String(one.seeds)
     console.log(`${seeds.padStart(6)}  ${one.seconds.toFixed(1).padStart(7)}  ${one.how.padEnd(4)}  ${bug.name}`)
@@ -69,6 +79,8 @@ async function run(options: readonly string[], seed: number, seeds: number, plan
     env: { ...process.env, PLANTED: planted },
     stdio: ['ignore', 'pipe', 'ignore'],
   })
+  const stop = () => child.kill('SIGKILL')
+  ending.signal.addEventListener('abort', stop)
   let failed: { readonly seed: number; readonly goal: string } | undefined
   let last = seed - 1
   for await (const line of createInterface({ input: child.stdout })) {
@@ -78,5 +90,6 @@ async function run(options: readonly string[], seed: number, seeds: number, plan
     if (match[3] !== undefined) failed ??= { seed: last, goal: match[3] }
   }
   const status = child.exitCode ?? (await new Promise<number | null>((resolve) => child.once('exit', resolve)))
+  ending.signal.removeEventListener('abort', stop)
   return { failed, last, status }
 }

@@ -49,13 +49,17 @@ export type FuzzOptions = {
   readonly blind?: boolean
   /** Begun before the target's code ran for the first time. */
   readonly coverage?: Coverage
+  /** Asked before each batch: whether to end before all runs are done. */
+  readonly isOver?: () => boolean
+  /** Told after each batch how many inputs were tried. */
+  readonly onBatch?: (executions: number, found: number) => void
 }
 
 export async function fuzz(
   target: Target,
   runs: number,
   seed: number,
-  { blind = false, coverage = new Coverage() }: FuzzOptions = {},
+  { blind = false, coverage = new Coverage(), isOver = () => false, onBatch }: FuzzOptions = {},
 ): Promise<Fuzzed> {
   const chance = new Chance(seed, 'fuzz', target.name)
   const started = performance.now()
@@ -97,7 +101,7 @@ export async function fuzz(
   coverage.begin()
   let size = BATCH_MIN
   let isGuided = true
-  while (executions < runs && found.length < FOUND_MAX) {
+  while (executions < runs && found.length < FOUND_MAX && !isOver()) {
     if (isGuided && executions >= runs * GUIDED) {
       isGuided = false
       coverage[Symbol.dispose]()
@@ -116,6 +120,7 @@ export async function fuzz(
       size = Math.max(BATCH_MIN, size >> 1)
     } else size = Math.min(BATCH_MAX, size * 2)
     memoryMb = Math.max(memoryMb, memoryNow())
+    onBatch?.(executions, found.length)
   }
   if (isGuided) coverage[Symbol.dispose]()
   if (memoryMb > MEMORY_MB) found.push({ input: new Uint8Array(), why: `the process grew to ${memoryMb} MB` })
