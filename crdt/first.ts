@@ -6,7 +6,7 @@
  * row on disk is the body as it came. Whoever looks sees what `merge` makes of the op.
  */
 import { isDocument } from './body.ts'
-import { type First, foldFirst } from './fold.ts'
+import { type First, type FirstSaid, readSaid } from './fold.ts'
 import type { Merged } from './merge.ts'
 import type { Op } from './op.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
@@ -29,9 +29,9 @@ export function begin(op: Op, sha256: Sha256 = pureSha256): Merged | undefined {
 /** The record of a genesis of which `begin` gave one. */
 export function readLater(first: First, sha256: Sha256): Merged {
   const { id, record, owner, kind, w } = first
-  let said: Merged | undefined
-  const read = (): Merged => {
-    said ??= foldFirst(first, sha256)
+  let said: FirstSaid | undefined
+  const read = (): FirstSaid => {
+    said ??= readSaid(first, sha256)
     unread.delete(merged)
     return said
   }

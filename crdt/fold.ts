@@ -67,9 +67,11 @@ export type First = {
   readonly body: Uint8Array
 }
 
-/** The record that a genesis alone makes, which relies on no other op. */
-export function foldFirst(first: First, sha256: Sha256): Merged {
-  const { id, record, owner, kind, slugHash, w, body } = first
+/** What is read of a record that a genesis alone makes; the rest is the same for all of them (first.ts). */
+export type FirstSaid = Pick<Merged, 'slug' | 'doc' | 'texts' | 'sets' | 'registers'>
+
+/** What a genesis says that stands alone and relies on no other op. */
+export function readSaid({ id, record, owner, kind, slugHash, w, body }: First, sha256: Sha256): FirstSaid {
   const entries = readEntries(body)
   const laid = entries && layout(entries)
   if (entries === undefined || laid === undefined) {
@@ -77,20 +79,9 @@ export function foldFirst(first: First, sha256: Sha256): Merged {
     fold.takeContent(id, w, readDocument(body), sha256)
     return fold.merged()
   }
-  const slug = slugOf(entries, slugHash, sha256)
   return {
-    record,
-    owner,
-    kind,
-    ...(slug !== undefined && { slug }),
-    live: true,
+    slug: slugOf(entries, slugHash, sha256),
     doc: laid.doc,
-    heads: [id],
-    conflicts: [],
-    registeredAt: w,
-    changedAt: w,
-    opCount: 1,
-    line: true,
     texts: laid.texts.map((path) => ({ path, epoch: id, splices: 0 })),
     sets: laid.sets,
     registers: laid.registers,
