@@ -28,7 +28,8 @@ import { factsOf, idFacts, listed } from './search-listing.ts'
 import { inAtLeast, lookUp, matchTerm, type TermMatch } from './search-match.ts'
 import { merge, nextMerge, type TextSink } from './search-merge.ts'
 import { decodeCursor, encodeCursor, queryMark } from './search-order.ts'
-import { byField, byId, byScore, byTime, type Order, pageOf } from './search-page.ts'
+import { keptOrder, makeOrder } from './search-orders.ts'
+import { byField, byId, byScore, byTime, type Order, type OrderMissing, pageOf } from './search-page.ts'
 import { hasPhrases, phrasesOf } from './search-phrase.ts'
 import { fameOf, WEIGHTS, type Weights } from './search-rank.ts'
 import { Scores } from './search-score.ts'
@@ -38,7 +39,7 @@ import { joined, type Term, termsOf } from './search-text.ts'
 import { storedTexts } from './search-texts.ts'
 import { Values } from './search-values.ts'
 import { Filter } from './search-where.ts'
-import { WorkBudget } from './search-work.ts'
+import { drained, WorkBudget } from './search-work.ts'
 
 /** A change whose entries are made one after the other. */
 export type Change = Omit<IndexChange, 'entries'> & {
@@ -225,7 +226,32 @@ export class SearchEngine {
     }
   }
 
-  search(query: SearchQuery, budget: WorkBudget = new WorkBudget(searchWorkMs)): SearchResult | QueryProblem {
+  /** Without a pause, whatever it takes to prepare. */
+  search(query: SearchQuery, budget?: WorkBudget): SearchResult | QueryProblem {
+    return drained(this.answer(query, () => budget ?? new WorkBudget(searchWorkMs)))
+  }
+
+  /** In one step as a rule. What it wants of large segments and they lack is made in steps, and then it is asked again. */
+  *answer(
+    query: SearchQuery,
+    budget = () => new WorkBudget(searchWorkMs),
+  ): Generator<undefined, SearchResult | QueryProblem> {
+    for (let round = 1; ; round++) {
+      const missing: Missing[] = []
+      const note: OrderMissing = (segment, paths) => missing.push({ segment, paths })
+      const answer = this.#search(query, budget(), round < ROUNDS_MAX ? note : undefined)
+      if (missing.length === 0) return answer
+      this.#readers++
+      try {
+        for (const { segment, paths } of missing)
+          if (!keptOrder(segment, paths)) yield* makeOrder(segment, paths, this.values)
+      } finally {
+        this.#readers--
+      }
+    }
+  }
+
+  #search(query: SearchQuery, budget: WorkBudget, missing?: OrderMissing): SearchResult | QueryProblem {
     const text = query.query ?? ''
     const terms = readText(text)
     if (isProblem(terms)) return terms
@@ -255,7 +281,7 @@ export class SearchEngine {
       const value = facetOfCodes(countValues(all, paths, this.values, budget), this.values, budget)
       Object.defineProperty(facets, name, { value, enumerable: true })
     }
-    const order = this.#orderOf(plan, matched)
+    const order = this.#orderOf(plan, matched, missing)
     const { page, more } = pageOf(found, order, after, query.limit, budget)
     const last = page.at(-1)
     const items = page.map(({ id, segment, doc, base }): SearchHit => {
@@ -305,11 +331,11 @@ export class SearchEngine {
     }
   }
 
-  #orderOf({ sort }: Plan, matched: Matched | undefined): Order {
+  #orderOf({ sort }: Plan, matched: Matched | undefined, missing?: OrderMissing): Order {
     if (!sort) return matched ? byScore(matched.scores) : byTime(({ arrays }) => arrays.registeredAt, true)
     if (sort.path === 'registered_at') return byTime(({ arrays }) => arrays.registeredAt, sort.descending)
     if (sort.path === 'changed_at') return byTime(({ arrays }) => arrays.changedAt, sort.descending)
-    return sort.path === 'id' ? byId(sort.descending) : byField(sort, this.values)
+    return sort.path === 'id' ? byId(sort.descending) : byField(sort, this.values, missing)
   }
 
   /** `rarities`: of the first page, for those that follow it. */
@@ -399,6 +425,11 @@ export class SearchEngine {
     return [...(this.#paths.get(segment) ?? [])]
   }
 }
+
+/** An order that a query wants of a segment. */
+type Missing = { readonly segment: Segment; readonly paths: readonly string[] }
+/** What others made meanwhile may have cost a query what was made for it: then it makes the rest at once. */
+const ROUNDS_MAX = 4
 
 const IDS_A_STEP = 64
 /** Fame is reckoned anew once one in this many records came or went. */

@@ -7,7 +7,7 @@ import { isShortened, type Leaf } from './search-fields.ts'
 import { docsIn, type Found, type Part } from './search-found.ts'
 import { idAt } from './search-segment.ts'
 import type { Values } from './search-values.ts'
-import type { WorkBudget } from './search-work.ts'
+import { drained, type WorkBudget } from './search-work.ts'
 
 type Facet = SearchResult['facets'][string]
 
@@ -215,13 +215,6 @@ export function* facetSteps(
 }
 
 const VALUES_A_STEP = 8_192
-
-function drained<T>(steps: Generator<undefined, T>): T {
-  for (;;) {
-    const { done, value } = steps.next()
-    if (done) return value
-  }
-}
 
 /** The first of many values in the order of a facet. */
 class FirstValues {

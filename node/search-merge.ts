@@ -5,6 +5,7 @@
 import { indexColumnsMax } from './limits.ts'
 import { hasBit } from './search-bits.ts'
 import { type Column, type ColumnPart, mergeColumns } from './search-column.ts'
+import { carryOrders } from './search-orders.ts'
 import { type Arrays, type Segment, segmentOf, type Texts } from './search-segment.ts'
 import { textStart } from './search-texts.ts'
 import type { Values } from './search-values.ts'
@@ -49,7 +50,9 @@ export function* merge(segments: readonly Segment[], values: Values, sink: TextS
     yield
   }
   const words = yield* mergeWords(segments, moved)
-  return { segment: yield* segmentOf({ size, arrays, words, columns, texts: sink.end() }), moved }
+  const segment = yield* segmentOf({ size, arrays, words, columns, texts: sink.end() })
+  yield* carryOrders(segments, moved, values, segment)
+  return { segment, moved }
 }
 
 /** Segments of about one size that are joined once there are so many. */

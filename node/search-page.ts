@@ -18,17 +18,18 @@ import {
   type SortKey,
   sortKeyOf,
 } from './search-order.ts'
+import { keptOrder, makeOrder } from './search-orders.ts'
 import type { Scores } from './search-score.ts'
 import { idAt, idStart, type Segment } from './search-segment.ts'
 import type { Values } from './search-values.ts'
-import type { WorkBudget } from './search-work.ts'
+import { drained, type WorkBudget } from './search-work.ts'
 
 export type Placed = Position & { readonly segment: Segment; readonly doc: number; readonly base: number }
 
-/** Orders kept of each segment, 8 bytes a document. */
-const ORDERS_KEPT = 6
 /** Of fewer of a segment's documents keys are made one by one. */
 const ORDERED_SHARE = 8
+/** Segments of more documents get an order in steps, before the query that wants it is asked again. */
+const ORDERED_AT_ONCE = 8_192
 
 /** Documents to be looked at after those of the rounds before. */
 export type Round = {
@@ -84,8 +85,14 @@ export function byId(descending: boolean): Order {
   }
 }
 
-/** By the first value of the first of the paths that gives a key. */
-export function byField({ paths, descending }: Sort, values: Values): Order {
+/** Told of a segment that has no order by these paths. */
+export type OrderMissing = (segment: Segment, paths: readonly string[]) => void
+
+/**
+ * By the first value of the first of the paths that gives a key. `missing` is told of large segments that have no such
+ * order yet; what is answered is of no use then.
+ */
+export function byField({ paths, descending }: Sort, values: Values, missing?: OrderMissing): Order {
   const key = (segment: Segment, doc: number): SortKey => {
     for (const path of paths) {
       const column = segment.columns.get(path)
@@ -110,33 +117,18 @@ export function byField({ paths, descending }: Sort, values: Values): Order {
     descending,
     key,
     packed: (segment, found) => {
-      const name = paths.join('\0')
-      let at = segment.orders.get(name)
+      let at = keptOrder(segment, paths)
       if (!at && found * ORDERED_SHARE > segment.size) {
-        at = orderOf(segment, paths, values)
-        const [oldest] = segment.orders.keys()
-        if (segment.orders.size >= ORDERS_KEPT && oldest !== undefined) segment.orders.delete(oldest)
-        segment.orders.set(name, at)
+        if (missing && segment.size > ORDERED_AT_ONCE) {
+          missing(segment, paths)
+          return { at: undefined, of: () => Number.NaN }
+        }
+        at = drained(makeOrder(segment, paths, values))
       }
       const numbers = at
       return { at: numbers, of: numbers ? (doc) => numbers[doc] as number : (doc) => of(segment, doc) }
     },
   }
-}
-
-function orderOf(segment: Segment, paths: readonly string[], values: Values): Float64Array {
-  const at = new Float64Array(segment.size).fill(Number.NaN)
-  for (const path of paths) {
-    const column = segment.columns.get(path)
-    if (!column) continue
-    const byCode = new Float64Array(1 + column.dict.length + column.listEnds.length).fill(Number.NaN)
-    for (let code = 1; code < byCode.length; code++) byCode[code] = packedOf(values, firstValue(column, code))
-    for (let i = 0; i < column.codes.length; i++) {
-      const doc = column.docs ? (column.docs[i] as number) : i
-      if (Number.isNaN(at[doc])) at[doc] = byCode[column.codes[i] as number] as number
-    }
-  }
-  return at
 }
 
 const CHECKED_EVERY = 16_384

@@ -32,3 +32,11 @@ export class WorkBudget {
     return this.#spent
   }
 }
+
+/** What steps come to, without a pause. */
+export function drained<T>(steps: Generator<undefined, T>): T {
+  for (;;) {
+    const step = steps.next()
+    if (step.done) return step.value
+  }
+}

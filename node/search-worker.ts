@@ -281,10 +281,19 @@ function isFull(error: unknown): boolean {
   return error instanceof Error && 'code' in error && ['ENOSPC', 'EDQUOT', 'EROFS'].includes(String(error.code))
 }
 
-/** Undefined when the index was lost under it. */
+async function answerOf(query: SearchQuery): Promise<SearchResult | QueryProblem | undefined> {
+  return asked((engine) => engine.answer(query))
+}
+
 async function fieldsOf(kinds: readonly string[] | undefined): Promise<FieldList | undefined> {
-  const of = current
-  return of && (await run(of, of.engine.fields(kinds, new WorkBudget(fieldsWorkMs))))?.value
+  return asked((engine) => engine.fields(kinds, new WorkBudget(fieldsWorkMs)))
+}
+
+async function asked<T>(question: (engine: SearchEngine) => Generator<undefined, T>): Promise<T | undefined> {
+  if (!current) return undefined
+  const found = await run(current, question(current.engine))
+  if (!found) throw new Error('the index was lost under the question')
+  return found.value
 }
 
 function isOfDisk(error: unknown): boolean {
@@ -295,8 +304,7 @@ port.on('message', (job: Job) => {
   if (job.do === 'search' || job.do === 'fields') {
     void answer(job, async () => {
       await loading
-      if (job.do === 'search') return current?.engine.search(job.query)
-      return await fieldsOf(job.kinds)
+      return job.do === 'search' ? await answerOf(job.query) : await fieldsOf(job.kinds)
     })
     return
   }
