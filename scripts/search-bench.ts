@@ -40,7 +40,7 @@ import {
 import { madeBy, SearchEngine } from '../node/search-engine.ts'
 import { tablesOf } from '../node/search-fields.ts'
 import { IndexFolder } from '../node/search-files.ts'
-import { WorkBudget } from '../node/search-work.ts'
+import { drained, WorkBudget } from '../node/search-work.ts'
 import { catalogueFiles, readCatalogue } from '../test/support/catalogue-files.ts'
 import { FedReplica } from './bench/fed-replica.ts'
 import { made, random, renamed, type Source } from './bench/index-records.ts'
@@ -265,7 +265,7 @@ async function work(path: string, drawn: Drawn): Promise<Record<string, unknown>
   const engine = new SearchEngine(tables, 1)
   const manifest = folder.manifest()
   if (!manifest) throw new Error('there is no index to be asked')
-  whole(engine.take(whole(folder.load(manifest, engine.values))))
+  drained(engine.take(drained(folder.load(manifest, engine.values))))
   const index = { search: async (query: SearchQuery) => engine.search(query, new WorkBudget(1e6)) }
   const rows = []
   for (const [name, asked] of Object.entries(CLASSES)) {
@@ -292,13 +292,6 @@ async function work(path: string, drawn: Drawn): Promise<Record<string, unknown>
   }
   for (const { texts } of engine.segments) texts.close()
   return rows
-}
-
-function whole<T>(steps: Generator<undefined, T>): T {
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-  }
 }
 
 async function ask(index: Asker, drawn: Drawn, asked: Asked): Promise<Record<string, unknown>> {

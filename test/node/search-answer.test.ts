@@ -7,7 +7,7 @@ import { kinds } from '../../crdt/index.ts'
 import type { FieldList, IndexEntry, SearchQuery, SearchResult } from '../../node/search.ts'
 import { SearchEngine } from '../../node/search-engine.ts'
 import { tablesOf } from '../../node/search-fields.ts'
-import { WorkBudget } from '../../node/search-work.ts'
+import { drained, WorkBudget } from '../../node/search-work.ts'
 import { entry } from '../support/index-entries.ts'
 
 const endless = new WorkBudget(Number.POSITIVE_INFINITY)
@@ -29,11 +29,23 @@ function ask(engine: SearchEngine, query: Partial<SearchQuery>, budget = endless
 }
 
 function fieldsOf(engine: SearchEngine, budget: WorkBudget): FieldList {
-  const steps = engine.fields(undefined, budget)
-  for (;;) {
-    const { done, value } = steps.next()
-    if (done) return value
+  return drained(engine.fields(undefined, budget))
+}
+
+/** Where joined texts go. */
+function memory() {
+  const pieces: Uint8Array[] = []
+  return {
+    write: (bytes: Uint8Array) => pieces.push(bytes),
+    end: () => ({ read: (from: number, to: number) => Buffer.concat(pieces).subarray(from, to), close: () => {} }),
+    *finish() {},
+    abandon: () => {},
   }
+}
+
+/** False when there was nothing to do. */
+function upkept(engine: SearchEngine): boolean {
+  return drained(engine.upkeep(memory))
 }
 
 const slugsOf = (entries: readonly IndexEntry[], { items }: SearchResult) =>
@@ -194,15 +206,6 @@ test('joining segments changes no answer, whatever left them meanwhile', () => {
     { where: { field: 'size', op: '<', value: 77 }, facets: ['tags', 'size'], sort: 'name' },
   ]
   const before = () => queries.map((query) => ask(engine, query))
-  const memory = () => {
-    const pieces: Uint8Array[] = []
-    return {
-      write: (bytes: Uint8Array) => pieces.push(bytes),
-      end: () => ({ read: (from: number, to: number) => Buffer.concat(pieces).subarray(from, to), close: () => {} }),
-      *finish() {},
-      abandon: () => {},
-    }
-  }
   for (let round = 0, left = 0; ; round++) {
     const steps = engine.upkeep(memory)
     for (let step = steps.next(), n = 0; ; step = steps.next(), n++) {
@@ -211,14 +214,51 @@ test('joining segments changes no answer, whatever left them meanwhile', () => {
         break
       }
       if (n % 5 === 0 && left < 60) take(engine, [], [entries[left++ * 6]?.id ?? ''])
-      if (n % 10 === 0) {
+      if (n % 40 === 0) {
         const plain = engineOf(entries.filter(({ id }) => ask(engine, { filters: { id } }).total === 1))
-        expect(before().map(({ total, facets }) => ({ total, facets }))).toEqual(
-          queries.map((query) => ask(plain, query)).map(({ total, facets }) => ({ total, facets })),
-        )
+        const seen = ({ total, facets, items }: SearchResult, at: number) => ({
+          total,
+          facets,
+          ...(queries[at]?.sort && { ids: items.map(({ id }) => id) }),
+        })
+        expect(before().map(seen)).toEqual(queries.map((query) => ask(plain, query)).map(seen))
       }
     }
   }
+})
+
+test('a large segment is put in order in steps, once, and joining it keeps the order', () => {
+  const size = 8_200
+  const sizeOf = (i: number) => (i * 7_919) % size
+  const entries = Array.from({ length: size }, (_, i) => entry('model', `m${i}`, { size: sizeOf(i) }, i))
+  const engine = engineOf(entries)
+  const stepsFor = (query: SearchQuery): { steps: number; answer: SearchResult } => {
+    const answering = engine.answer(query, () => endless)
+    for (let steps = 1; ; steps++) {
+      const { done, value } = answering.next()
+      if (done) return { steps, answer: value as SearchResult }
+    }
+  }
+  const largest = { sort: '-size', limit: 3 }
+  const expected = entries
+    .filter((_, i) => sizeOf(i) >= size - 3)
+    .sort((a, b) => Number(b.doc['size']) - Number(a.doc['size']))
+  const first = stepsFor(largest)
+  expect(first.steps).toBeGreaterThan(2)
+  expect(first.answer.items.map(({ id }) => id)).toEqual(expected.map(({ id }) => id))
+  const second = stepsFor(largest)
+  expect(second).toEqual({ steps: 1, answer: first.answer })
+  // A third of them leaves, so that the segment is written anew.
+  const leaving = entries.filter((_, i) => sizeOf(i) % 3 !== 0 && sizeOf(i) < size - 3)
+  take(
+    engine,
+    [],
+    leaving.map(({ id }) => id),
+  )
+  while (upkept(engine));
+  expect(engine.segments.map((segment) => segment.size)).toEqual([size - leaving.length])
+  expect(stepsFor({ ...largest, sort: 'size' }).steps).toBe(1)
+  expect(stepsFor(largest).answer.items).toEqual(first.answer.items)
 })
 
 const data = process.env['CATALOG_DATA']
