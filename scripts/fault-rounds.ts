@@ -200,7 +200,7 @@ async function clockJumps(): Promise<string> {
 
 /** The key does not sign over what it signed after the backup; with a peer that has it, it goes on from there. */
 async function restoredBackup(): Promise<string> {
-  const [data, backup] = [join(folder, 'kept'), join(folder, 'kept.backup')]
+  const [data, backup, copy] = [join(folder, 'kept'), join(folder, 'kept.backup'), join(folder, 'kept.copy')]
   await using peer = await startNode({ data: join(folder, 'kept-peer') })
   const ids: string[] = []
   const change = async (node: Running, text: string) => {
@@ -219,19 +219,28 @@ async function restoredBackup(): Promise<string> {
     await change(node, 'before')
     const made = await command(['backup', backup, '--data', data])
     expect(made.code === 0, `the backup fails: ${made.said}`)
+  }
+  await cp(data, copy, { recursive: true })
+  {
+    await using node = await startNode({ data, join: peer.multiaddrs })
     await change(node, 'after')
     await equal(node, peer)
   }
   const told: string[] = []
-  for (const journal of ['kept', 'lost'] as const) {
-    const restored = join(folder, `restored-${journal}`)
+  for (const journal of ['kept', 'lost', 'lost beside a copied store'] as const) {
+    const restored = join(folder, `restored ${journal}`)
     // On the machine that was set back the journal is still there; on a new one it is not.
     if (journal === 'kept') {
       await cp(data, restored, { recursive: true })
       await rm(join(restored, 'ops'), { recursive: true })
     }
-    const { code, said } = await command(['restore', backup, '--data', restored])
-    expect(code === 0, `the restore fails: ${said}`)
+    if (journal === 'lost beside a copied store') {
+      await cp(copy, restored, { recursive: true })
+      await rm(join(restored, 'journal'))
+    } else {
+      const { code, said } = await command(['restore', backup, '--data', restored])
+      expect(code === 0, `the restore fails: ${said}`)
+    }
     {
       await using alone = await startNode({ data: restored, offline: true })
       for (const id of ids) {
