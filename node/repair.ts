@@ -88,7 +88,7 @@ export async function repairFolder(
   const ops = join(data, 'ops')
   if (!existsSync(ops)) throw new NodeError('store-failed', `there is no store in ${data}`)
   await LevelDisk.checkUnlocked(ops)
-  const at = new Date(now).toISOString().replace(/[-:]|\.\d+/g, '')
+  const at = new Date(now).toISOString().replace(/[-:.]/g, '')
   const kept = join(data, `ops.damaged-${at}`)
   const found = await damagedFiles(ops)
   if (await lacksCurrent(ops)) found.push({ name: 'CURRENT', what: 'it is gone' })

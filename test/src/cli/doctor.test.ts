@@ -139,6 +139,11 @@ test('a store that does not open is named, with the command that repairs it, and
   const { code, lines } = await peerage(['repair', '--json', '--data', at('broken')])
   expect(code).toBe(0)
   expect(JSON.parse(lines[0]!)).toMatchObject({ ops: 109, lost: 0, waiting_frames: 0, journal: 'good' })
+  await rm(join(at('broken'), 'journal'))
+  const lost = await doctor('broken')
+  expect(lost.wrong).toEqual(['signing'])
+  expect(lost.of('signing')[0]!.todo).toContain('`peerage repair --alone`')
+  expect((await peerage(['repair', '--alone', '--data', at('broken')])).code).toBe(0)
   expect((await doctor('broken')).wrong).toEqual([])
 })
 
