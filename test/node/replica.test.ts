@@ -277,6 +277,12 @@ describe('local writes', () => {
     await checkReplica(replica)
   })
 
+  test('what no peer would ask a replica of some kinds for is not written', async () => {
+    const { replica } = await openReplica({ signer: me.signer, sets: [`kind:other-than-${me.kind}`] })
+    expect(await replica.write([creating('a')])).toEqual([{ outcome: 'outside', before: undefined }])
+    expect(replica.counts().ops).toBe(0)
+  })
+
   test('a delete and a put on top of it count as one live record less and one more', async () => {
     const { replica } = await openReplica({ signer: me.signer })
     await replica.write([creating('a'), creating('b')])

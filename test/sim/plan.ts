@@ -115,7 +115,7 @@ export function drawPlan(seed: number, options: DrawOptions = {}): Plan {
   const bulkBytes = chance.yes(0.96) ? 0 : chance.int(20_000, 120_000)
   const actions = [
     ...drawWrites(chance, nodes, healMs),
-    ...(sharing > 0 ? drawSharing(chance, nodes, Object.keys(sets), healMs) : []),
+    ...(sharing > 0 ? drawSharing(chance, nodes, healMs) : []),
     ...drawDeliveries(chance, nodes, healMs),
     ...drawTroubles(chance, nodes, pairs, healMs, upTo),
     ...liars.flatMap(({ id }) => drawLies(chance, id, healMs)),
@@ -184,7 +184,7 @@ function drawWrites(chance: Chance, nodes: readonly string[], healMs: number): A
 }
 
 /** Nodes that let each other write and take it back; identities whose keys change; bundles that are carried about. */
-function drawSharing(chance: Chance, nodes: readonly string[], parts: readonly string[], healMs: number): Action[] {
+function drawSharing(chance: Chance, nodes: readonly string[], healMs: number): Action[] {
   const at = () => Math.floor(chance.between(500, healMs))
   const r = () => chance.int(0, 2 ** 31)
   const several = (most: number, make: () => Action) => Array.from({ length: chance.int(0, most) }, make)
@@ -199,8 +199,6 @@ function drawSharing(chance: Chance, nodes: readonly string[], parts: readonly s
       r: r(),
     })),
     ...several(3, () => ({ at: at(), do: 'carry', from: chance.pick(nodes), node: chance.pick(nodes) })),
-    // Who takes part in some sets only is let write in others too, which it must not.
-    ...parts.flatMap((node) => several(40, () => ({ at: at(), do: 'write', node, r: r() }))),
   ]
 }
 

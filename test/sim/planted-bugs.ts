@@ -5,7 +5,8 @@
  * `find` must be in the file exactly once; planted-bugs.test.ts says so when the code has moved on. A bug that the design
  * heals by itself (a parent that nobody wakes, a cursor that ran ahead, a log that is not given back to whoever lost it,
  * an op put off that no kind knows of until it is due: the next comparison brings what is missing) is not in the list: it
- * costs time, not the goals.
+ * costs time, not the goals. Nor is one that gossip hides in all worlds but one in thousands (a node of some kinds that
+ * writes in others, where no peer asks it): for that there is a test of its own.
  */
 export type PlantedBug = {
   readonly name: string
@@ -153,12 +154,6 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
     file: 'node/write.ts',
     find: 'if (ops.length > 0) checkNotForked(now.record, author)',
     replace: '',
-  },
-  {
-    name: 'a node of some kinds writes what its peers never ask it for',
-    file: 'node/write.ts',
-    find: 'if (!author.scope.takesPart(',
-    replace: 'if (false && !author.scope.takesPart(',
   },
   // Merging.
   {
