@@ -16,11 +16,14 @@ import { NodeError } from './errors.ts'
 import { IdLog } from './id-log.ts'
 import { type Arrival, readWithheld, type Withheld, withheldKey, withheldRow } from './id-rows.ts'
 import { sortIds } from './id-sort.ts'
-import { belongingsKeptMax, idTailOpsMax, setCheckAfterMs, syncSetsKeptMax } from './limits.ts'
+import { belongingsKeptMax, idTailOpsMax, setCheckAfterMs } from './limits.ts'
 import { ReconciledSet } from './reconciled-set.ts'
 import type { Log } from './replica-types.ts'
-import { type Counts, idOfKey, type Marker, opKey, opRows, readLocation } from './rows.ts'
+import { rowlessIds } from './rowless-ids.ts'
+import { type Counts, idOfKey, type Marker, opRows, readLocation } from './rows.ts'
+import { SetParts } from './set-parts.ts'
 import { ALL, type Belonging, belongs } from './sets.ts'
+import { stepwise, turn } from './turn.ts'
 
 export type OpSetOptions = {
   readonly disk: Disk
@@ -35,9 +38,7 @@ export class OpSet {
   readonly #options: OpSetOptions
   readonly #idLog: IdLog
   #all: ReconciledSet
-  /** Parts of it that somebody has asked for, the longest unused first. */
-  readonly #parts = new Map<string, Promise<ReconciledSet>>()
-  readonly #growing = new Set<ReconciledSet>()
+  readonly #parts: SetParts
   /** Arrived since open; undefined when all are in `#all`. */
   #arrived: Set<OpId> | undefined = new Set()
   /** Known and not held, and of those known for another reason too. */
@@ -56,6 +57,11 @@ export class OpSet {
     this.#options = options
     this.#all = new ReconciledSet(ALL, new IdSet(options.sha256))
     this.#idLog = new IdLog({ ...options, others: () => [...this.#withheld.keys(), ...this.#parked.keys()] })
+    this.#parts = new SetParts({
+      sha256: options.sha256,
+      fill: (name, add) => this.#fill(name, add),
+      ready: () => this.#makeGood(),
+    })
   }
 
   get state(): 'loading' | 'good' | 'differs' {
@@ -120,7 +126,6 @@ export class OpSet {
     const signal = this.#signal
     if (signal === undefined) return
     this.#parts.clear()
-    this.#growing.clear()
     this.#again = () => this.#finish(counts, false, signal)
   }
 
@@ -193,18 +198,7 @@ export class OpSet {
   /** A part of the set, made when it is first asked for and kept up to date from then on. */
   part(name: string): Promise<ReconciledSet> {
     if (name === ALL) return Promise.resolve(this.#all)
-    const made = this.#parts.get(name) ?? this.#make(name)
-    this.#parts.delete(name)
-    this.#parts.set(name, made)
-    for (const oldest of this.#parts.keys()) {
-      if (this.#parts.size <= syncSetsKeptMax) break
-      this.#parts
-        .get(oldest)
-        ?.then((set) => this.#growing.delete(set))
-        .catch(() => {})
-      this.#parts.delete(oldest)
-    }
-    return made
+    return this.#parts.get(name)
   }
 
   /** Whether asking for this part reads all ids. */
@@ -247,7 +241,6 @@ export class OpSet {
     if (signal.aborted) return
     if (this.#arrived !== undefined) throw new NodeError('busy', 'the op set is still being loaded')
     this.#parts.clear()
-    this.#growing.clear()
     const renewing = this.#idLog.rebuild(this.#options.opsSince, upto, signal, this.#all)
     this.#checking = renewing.catch(() => {})
     await renewing
@@ -335,22 +328,14 @@ export class OpSet {
     if (!signal.aborted) await this.#all.prepare(turn)
   }
 
-  /** Compares the ids with the rows of the ops themselves: LevelDB may have lost some without a word. */
+  /** Compares the ids with the rows of the ops themselves. */
   async #check(signal: AbortSignal): Promise<void> {
     const { disk, log } = this.#options
     let lost = 0
-    for (let first = 0; first < 256 && !signal.aborted; first++) {
-      const prefix = first.toString(16).padStart(2, '0')
-      const rows = new Set<OpId>()
-      for await (const key of disk.keys(rangeOf(first))) rows.add(idOfKey(key))
-      const unsure = [...this.#all.ids.ids(prefix)].filter((id) => !rows.has(id) && this.has(id) === true)
-      // It may have arrived since the rows were read.
-      const found = await disk.getMany(unsure.map(opKey))
-      for (const [i, id] of unsure.entries()) {
-        if (found[i] !== undefined) continue
-        this.#delete(id)
-        lost++
-      }
+    const isHeld = (id: OpId) => this.has(id) === true
+    for await (const ids of rowlessIds(disk, this.#all.ids, isHeld, signal)) {
+      for (const id of ids) this.#delete(id)
+      lost += ids.length
     }
     if (lost === 0) return
     this.#state = 'differs'
@@ -359,27 +344,19 @@ export class OpSet {
     log('error', 'ops are missing on disk; peers will be asked for them', { lost })
   }
 
-  async #make(name: string): Promise<ReconciledSet> {
+  /** What could not be read of where ops belong is read first. Undefined when nothing is left to read. */
+  #makeGood(): Promise<void> | undefined {
     const again = this.#again
     this.#again = undefined
-    if (again !== undefined) {
-      this.#checking = this.#checking.then(again)
-      await this.#checking
-    }
-    const set = new ReconciledSet(name, new IdSet(this.#options.sha256))
-    // What is appended from now on goes in by itself; what was there before is read.
-    this.#growing.add(set)
-    try {
-      for await (const { id, of } of this.#idLog.arrivals()) if (belongs(of, name) && this.has(id)) set.add(id)
-      for (const [id, { of }] of this.#withheld) if (of && belongs(of, name)) set.add(id)
-      for (const [id, of] of this.#parked) if (belongs(of, name)) set.add(id)
-      await set.prepare(turn)
-    } catch (error) {
-      this.#growing.delete(set)
-      this.#parts.delete(name)
-      throw error
-    }
-    return set
+    if (again === undefined) return undefined
+    this.#checking = this.#checking.then(again)
+    return this.#checking
+  }
+
+  async #fill(name: string, add: (id: OpId) => void): Promise<void> {
+    for await (const { id, of } of this.#idLog.arrivals()) if (belongs(of, name) && this.has(id)) add(id)
+    for (const [id, { of }] of this.#withheld) if (of && belongs(of, name)) add(id)
+    for (const [id, of] of this.#parked) if (belongs(of, name)) add(id)
   }
 
   /** One for the many that belong to the same. */
@@ -394,32 +371,11 @@ export class OpSet {
 
   #add(id: OpId, of: Belonging | undefined): void {
     this.#all.add(id)
-    if (of === undefined) return
-    for (const set of this.#growing) if (belongs(of, set.name)) set.add(id)
+    if (of !== undefined) this.#parts.add(id, of)
   }
 
   #delete(id: OpId): void {
     this.#all.delete(id)
-    for (const set of this.#growing) set.delete(id)
+    this.#parts.delete(id)
   }
-}
-
-function rangeOf(first: number) {
-  const gte = Uint8Array.of(opRows.gte[0]!, first)
-  return { gte, lt: first < 255 ? Uint8Array.of(opRows.gte[0]!, first + 1) : opRows.lt }
-}
-
-/** Runs to its end, letting others run in between; undefined when it was stopped. */
-async function stepwise<T>(steps: Generator<void, T>, signal: AbortSignal): Promise<T | undefined> {
-  for (;;) {
-    const step = steps.next()
-    if (step.done) return step.value
-    if (signal.aborted) return undefined
-    await turn()
-  }
-}
-
-/** A turn of the event loop: reads and requests go first. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve))
 }
