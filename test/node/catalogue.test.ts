@@ -14,7 +14,7 @@ const own = `01${signer.key}`
 /** Finding is tested through HTTP, with a real index. */
 const noIndex = {
   behind: 0,
-    isOutrun: false,
+  isOutrun: false,
   broken: new Set<string>(),
   waitFor: async () => {},
   search: async () => ({ problem: 'no index here' }),
