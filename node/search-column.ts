@@ -72,17 +72,31 @@ export function acceptedCodes({ dict, listEnds, items }: Column, isAccepted: Uin
   return accepted
 }
 
-/** Counts the documents of each value in or out of the index's values. */
-export function countUses(column: Column, values: Values, sign: 1 | -1): void {
+/** Counts the documents of each value in or out of the index's values, in steps. */
+export function* countUses(column: Column, values: Values, sign: 1 | -1): Generator<undefined, void> {
+  const { codes } = column
   const perCode = new Uint32Array(1 + column.dict.length + column.listEnds.length)
-  for (let i = 0; i < column.codes.length; i++) {
-    const code = column.codes[i] as number
-    perCode[code] = (perCode[code] as number) + 1
+  for (let from = 0; from < codes.length; from += DOCS_A_STEP) {
+    countCodes(codes, perCode, from, Math.min(from + DOCS_A_STEP, codes.length))
+    yield
   }
-  for (let code = 1; code < perCode.length; code++) {
+  for (let from = 1; from < perCode.length; from += CODES_A_STEP) {
+    useCodes(column, perCode, values, sign, from, Math.min(from + CODES_A_STEP, perCode.length))
+    yield
+  }
+}
+
+function countCodes(codes: Codes, perCode: Uint32Array, from: number, to: number): void {
+  for (let i = from; i < to; i++) perCode[codes[i] as number] = (perCode[codes[i] as number] as number) + 1
+}
+
+function useCodes(column: Column, perCode: Uint32Array, values: Values, sign: 1 | -1, from: number, to: number): void {
+  const { dict } = column
+  for (let code = from; code < to; code++) {
     const times = perCode[code] as number
     if (times === 0) continue
-    for (const value of valuesOf(column, code)) values.use(value, sign * times)
+    if (code <= dict.length) values.use(dict[code - 1] as number, sign * times)
+    else for (const value of valuesOf(column, code)) values.use(value, sign * times)
   }
 }
 
@@ -149,83 +163,157 @@ export function codesFor(most: number, count: number): Codes {
 }
 
 const CODES_A_STEP = 4_096
+const DOCS_A_STEP = 65_536
 
 /** One column to be merged: where its documents go to, -1 for those that are left out. */
 export type ColumnPart = { readonly column: Column; readonly docs: number; readonly moved: Int32Array }
 
-/** Puts columns one after the other, in steps. Values and lists that only documents left out had are not kept. */
+/**
+ * Puts columns one after the other, in steps. Values and lists that only documents left out had are not kept. `seed`: any
+ * number that strangers do not know.
+ */
 export function* mergeColumns(
   parts: readonly ColumnPart[],
   size: number,
   scratch: Uint32Array,
+  seed: number,
 ): Generator<undefined, Column> {
-  const dict: number[] = []
-  const listEnds: number[] = []
-  const items: number[] = []
-  const lists = new Map<string, number>()
-  /** Codes of lists are counted from 1 behind those of values, which are not all known yet. */
-  const kept: { doc: Uint32Array; code: Int32Array; count: number }[] = []
-  let have = 0
-  for (const { column, docs: partSize, moved } of parts) {
-    const { codes } = column
-    const count = column.docs ? column.docs.length : partSize
-    const newOf = new Int32Array(1 + column.dict.length + column.listEnds.length)
-    const into = { doc: new Uint32Array(count), code: new Int32Array(count), count: 0 }
-    for (let i = 0; i < count; i++) {
-      if (i % CODES_A_STEP === CODES_A_STEP - 1) yield
+  const merging = new ColumnMerge(parts, scratch, seed)
+  for (const part of parts) {
+    const count = part.column.codes.length
+    merging.begin(part)
+    for (let from = 0; from < count; from += CODES_A_STEP) {
+      merging.take(from, Math.min(from + CODES_A_STEP, count))
+      yield
+    }
+  }
+  for (let from = 0; from < merging.values; from += DOCS_A_STEP) {
+    merging.clear(from, Math.min(from + DOCS_A_STEP, merging.values))
+    yield
+  }
+  merging.lay(size)
+  for (let from = 0; from < merging.have; from += DOCS_A_STEP) {
+    merging.place(from, Math.min(from + DOCS_A_STEP, merging.have))
+    yield
+  }
+  return merging.made()
+}
+
+/** Flat arrays with room for all that may come: what is never touched takes no memory, and nothing is copied to grow. */
+class ColumnMerge {
+  /** By value of the index, one more than its place in the dictionary; all 0 between columns. */
+  readonly #scratch: Uint32Array
+  readonly #dict: Uint32Array
+  readonly #items: Uint32Array
+  readonly #listEnds: Uint32Array
+  /** By a hash of a list's items, one more than its number. */
+  readonly #lists: Uint32Array
+  /** By document that has it: where it goes to, and its code; those of lists are below 0, for their places are not known yet. */
+  readonly #docs: Uint32Array
+  readonly #kept: Int32Array
+  readonly #seed: number
+  values = 0
+  have = 0
+  #listCount = 0
+  #part: ColumnPart | undefined
+  #newOf = new Int32Array(0)
+  #codes: Codes = new Uint8Array(0)
+  #isSparse = false
+
+  constructor(parts: readonly ColumnPart[], scratch: Uint32Array, seed: number) {
+    this.#seed = seed
+    const sum = (of: (column: Column) => number) => parts.reduce((all, { column }) => all + of(column), 0)
+    const lists = sum(({ listEnds }) => listEnds.length)
+    this.#scratch = scratch
+    this.#dict = new Uint32Array(sum(({ dict }) => dict.length))
+    this.#items = new Uint32Array(sum(({ items }) => items.length))
+    this.#listEnds = new Uint32Array(lists)
+    this.#lists = new Uint32Array(2 ** Math.ceil(Math.log2(2 * lists + 1)))
+    this.#docs = new Uint32Array(sum(({ codes }) => codes.length))
+    this.#kept = new Int32Array(this.#docs.length)
+  }
+
+  begin(part: ColumnPart): void {
+    this.#part = part
+    this.#newOf = new Int32Array(1 + part.column.dict.length + part.column.listEnds.length)
+  }
+
+  take(from: number, to: number): void {
+    const { column, moved } = this.#part as ColumnPart
+    const { codes, docs } = column
+    const newOf = this.#newOf
+    for (let i = from; i < to; i++) {
       const code = codes[i] as number
       if (code === 0) continue
-      const doc = moved[column.docs ? (column.docs[i] as number) : i] as number
+      const doc = moved[docs ? (docs[i] as number) : i] as number
       if (doc < 0) continue
       let renewed = newOf[code] as number
       if (renewed === 0) {
-        const numbers = valuesOf(column, code).map((value) => {
-          if (scratch[value] === 0) scratch[value] = dict.push(value)
-          return scratch[value] as number
-        })
-        if (numbers.length === 1) {
-          renewed = numbers[0] as number
-        } else {
-          const key = numbers.join()
-          let list = lists.get(key)
-          if (list === undefined) {
-            items.push(...numbers)
-            list = listEnds.push(items.length)
-            lists.set(key, list)
-          }
-          renewed = -list
-        }
+        renewed =
+          code <= column.dict.length ? this.#valueOf(column.dict[code - 1] as number) : this.#listOf(column, code)
         newOf[code] = renewed
       }
-      into.doc[into.count] = doc
-      into.code[into.count++] = renewed
+      this.#docs[this.have] = doc
+      this.#kept[this.have++] = renewed
     }
-    have += into.count
-    kept.push(into)
   }
-  for (const value of dict) scratch[value] = 0
-  const isSparse = have < size * SPARSE_BELOW
-  const codes = codesFor(dict.length + listEnds.length, isSparse ? have : size)
-  let at = 0
-  const sparse = isSparse ? new Uint32Array(have) : undefined
-  for (const { doc, code, count } of kept) {
-    for (let i = 0; i < count; i++) {
-      const each = code[i] as number
-      const number = each < 0 ? dict.length - each : each
-      if (sparse) {
-        sparse[at] = doc[i] as number
-        codes[at++] = number
-      } else {
-        codes[doc[i] as number] = number
-      }
+
+  #valueOf(value: number): number {
+    const known = this.#scratch[value] as number
+    if (known !== 0) return known
+    this.#dict[this.values++] = value
+    this.#scratch[value] = this.values
+    return this.values
+  }
+
+  #listOf(column: Column, code: number): number {
+    const numbers = valuesOf(column, code).map((value) => this.#valueOf(value))
+    // A list of one is its value.
+    if (numbers.length === 1) return numbers[0] as number
+    const mask = this.#lists.length - 1
+    let slot = numbers.reduce((hash, number) => Math.imul(hash ^ number, 0x9e3779b1), this.#seed)
+    for (slot = (slot ^ (slot >>> 15)) & mask; this.#lists[slot] !== 0; slot = (slot + 1) & mask) {
+      const list = (this.#lists[slot] as number) - 1
+      if (this.#isList(list, numbers)) return -1 - list
     }
-    yield
+    const begin = this.#listCount === 0 ? 0 : (this.#listEnds[this.#listCount - 1] as number)
+    this.#items.set(numbers, begin)
+    this.#listEnds[this.#listCount] = begin + numbers.length
+    this.#lists[slot] = ++this.#listCount
+    return -this.#listCount
   }
-  return {
-    docs: sparse,
-    codes,
-    dict: Uint32Array.from(dict),
-    listEnds: Uint32Array.from(listEnds),
-    items: Uint32Array.from(items),
+
+  #isList(list: number, numbers: readonly number[]): boolean {
+    const begin = list === 0 ? 0 : (this.#listEnds[list - 1] as number)
+    if ((this.#listEnds[list] as number) - begin !== numbers.length) return false
+    for (let i = 0; i < numbers.length; i++) if (this.#items[begin + i] !== numbers[i]) return false
+    return true
+  }
+
+  clear(from: number, to: number): void {
+    for (let i = from; i < to; i++) this.#scratch[this.#dict[i] as number] = 0
+  }
+
+  lay(size: number): void {
+    this.#isSparse = this.have < size * SPARSE_BELOW
+    this.#codes = codesFor(this.values + this.#listCount, this.#isSparse ? this.have : size)
+  }
+
+  place(from: number, to: number): void {
+    for (let i = from; i < to; i++) {
+      const each = this.#kept[i] as number
+      this.#codes[this.#isSparse ? i : (this.#docs[i] as number)] = each < 0 ? this.values - each : each
+    }
+  }
+
+  made(): Column {
+    const items = this.#listCount === 0 ? 0 : (this.#listEnds[this.#listCount - 1] as number)
+    return {
+      docs: this.#isSparse ? this.#docs.slice(0, this.have) : undefined,
+      codes: this.#codes,
+      dict: this.#dict.slice(0, this.values),
+      listEnds: this.#listEnds.slice(0, this.#listCount),
+      items: this.#items.slice(0, items),
+    }
   }
 }

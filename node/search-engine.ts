@@ -14,7 +14,7 @@ import type {
   SearchQuery,
   SearchResult,
 } from './search.ts'
-import { type Bits, clearBit, hasBit, keepBits } from './search-bits.ts'
+import { type Bits, clearBit, dropBits, hasBit, keepBits } from './search-bits.ts'
 import { SegmentBuilder, Vocabulary } from './search-builder.ts'
 import { codeAt, countUses, firstValue } from './search-column.ts'
 import { collapse } from './search-copies.ts'
@@ -111,8 +111,9 @@ export class SearchEngine {
     }
     if (segment) {
       for (const doc of replaced) removeDoc(segment, doc)
-      for (const column of segment.columns.values()) countUses(column, this.values, 1)
-      this.#reckon(segment)
+      // Without a pause since the first was removed: a record is found as it was or as it is. One batch is small.
+      for (const column of segment.columns.values()) drained(countUses(column, this.values, 1))
+      drained(this.#reckon(segment))
       this.#publish([...this.segments, segment])
     }
     this.#isBuilding = false
@@ -157,10 +158,7 @@ export class SearchEngine {
     }
     if (this.#unreckoned * RECKONED_SHARE > this.live) {
       this.#unreckoned = 0
-      for (const segment of this.segments) {
-        this.#reckon(segment)
-        yield
-      }
+      for (const segment of this.segments) yield* this.#reckon(segment)
       return true
     }
     return false
@@ -169,29 +167,21 @@ export class SearchEngine {
   *#join(joining: readonly Segment[], sinkFor: (documents: number) => TextSink): Generator<undefined, void> {
     const documents = joining.reduce((sum, { liveCount }) => sum + liveCount, 0)
     const sink = sinkFor(documents)
-    const { segment, moved } = yield* merge(joining, this.values, sink)
+    const { segment, moved, lived } = yield* merge(joining, this.values, sink)
     yield* sink.finish(segment, this.values)
-    for (const column of segment.columns.values()) {
-      countUses(column, this.values, 1)
-      yield
-    }
-    this.#reckon(segment)
-    yield
+    for (const column of segment.columns.values()) yield* countUses(column, this.values, 1)
+    yield* this.#reckon(segment)
     // Without a pause from here on: what left meanwhile leaves the new segment too.
     for (const [at, old] of joining.entries()) {
-      const to = moved[at] as Int32Array
-      for (let doc = 0; doc < old.size; doc++) {
-        if ((to[doc] as number) >= 0 && !hasBit(old.live, doc)) removeDoc(segment, to[doc] as number)
-      }
+      const left = lived[at] as Bits
+      dropBits(left, old.live)
+      for (const doc of docsIn(old, left)) removeDoc(segment, (moved[at] as Int32Array)[doc] as number)
     }
     const others = this.segments.filter((each) => !joining.includes(each))
     this.#publish(segment.liveCount === 0 ? others : [segment, ...others])
     for (const old of joining) {
       old.texts.close()
-      for (const column of old.columns.values()) {
-        countUses(column, this.values, -1)
-        yield
-      }
+      for (const column of old.columns.values()) yield* countUses(column, this.values, -1)
     }
     if (!this.#isBuilding && this.#readers === 0) this.values.sweep()
   }
@@ -199,15 +189,9 @@ export class SearchEngine {
   /** Makes these, which came from a file, the index's segments, in steps. */
   *take(segments: readonly Segment[]): Generator<undefined, void> {
     for (const segment of segments) {
-      for (const column of segment.columns.values()) {
-        countUses(column, this.values, 1)
-        yield
-      }
+      for (const column of segment.columns.values()) yield* countUses(column, this.values, 1)
     }
-    for (const segment of segments) {
-      this.#reckon(segment)
-      yield
-    }
+    for (const segment of segments) yield* this.#reckon(segment)
     this.#publish(segments)
   }
 
@@ -216,9 +200,17 @@ export class SearchEngine {
     this.#paths = undefined
   }
 
-  #reckon({ size, arrays, columns, fame }: Segment): void {
+  /** How known the documents are by now, in steps. */
+  *#reckon(segment: Segment): Generator<undefined, void> {
+    for (let from = 0; from < segment.size; from += DOCS_A_STEP) {
+      this.#reckonSome(segment, from, Math.min(from + DOCS_A_STEP, segment.size))
+      yield
+    }
+  }
+
+  #reckonSome({ arrays, columns, fame }: Segment, from: number, to: number): void {
     const slugs = columns.get('slug')
-    for (let doc = 0; doc < size; doc++) {
+    for (let doc = from; doc < to; doc++) {
       const code = slugs ? codeAt(slugs, doc) : 0
       const references = slugs && code !== 0 ? (this.values.uses[firstValue(slugs, code)] as number) - 1 : 0
       const popularity = arrays.popularity[doc] as number
@@ -432,6 +424,7 @@ type Missing = { readonly segment: Segment; readonly paths: readonly string[] }
 const ROUNDS_MAX = 4
 
 const IDS_A_STEP = 64
+const DOCS_A_STEP = 16_384
 /** Fame is reckoned anew once one in this many records came or went. */
 const RECKONED_SHARE = 16
 const OWN_TIMES = ['registered_at', 'changed_at']

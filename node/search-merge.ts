@@ -3,7 +3,7 @@
  * searches come between; what leaves a segment meanwhile is for the caller to take out of the result.
  */
 import { indexColumnsMax } from './limits.ts'
-import { hasBit } from './search-bits.ts'
+import { type Bits, hasBit } from './search-bits.ts'
 import { type Column, type ColumnPart, mergeColumns } from './search-column.ts'
 import { carryOrders } from './search-orders.ts'
 import { type Arrays, type Segment, segmentOf, type Texts } from './search-segment.ts'
@@ -25,17 +25,20 @@ export interface TextSink {
 const WORDS_A_STEP = 400
 const POSTINGS_A_STEP = 100_000
 const DOCS_A_STEP = 20_000
+const HINTS_A_STEP = 4_000
 const TEXT_BYTES_A_STEP = 1 << 20
 
 export type Merged = {
   readonly segment: Segment
   /** By source, the new number of each document; -1 for one that was left out. */
   readonly moved: readonly Int32Array[]
+  /** By source, the documents that were not left out. */
+  readonly lived: readonly Bits[]
 }
 
 export function* merge(segments: readonly Segment[], values: Values, sink: TextSink): Generator<undefined, Merged> {
-  const { moved, size } = move(segments)
-  yield
+  const lived = segments.map(({ live }) => live.slice())
+  const { moved, size } = yield* move(segments, lived)
   const textEnds = yield* mergeTexts(segments, moved, size, sink)
   const arrays = yield* mergeArrays(segments, moved, size, textEnds)
   const columns = new Map<string, Column>()
@@ -45,14 +48,14 @@ export function* merge(segments: readonly Segment[], values: Values, sink: TextS
       const column = segment.columns.get(path)
       return column ? [{ column, docs: segment.size, moved: moved[at] as Int32Array }] : []
     })
-    const column = yield* mergeColumns(parts, size, scratch)
+    const column = yield* mergeColumns(parts, size, scratch, values.seed)
     if (column.codes.length > 0) columns.set(path, column)
     yield
   }
   const words = yield* mergeWords(segments, moved)
   const segment = yield* segmentOf({ size, arrays, words, columns, texts: sink.end() })
   yield* carryOrders(segments, moved, values, segment)
-  return { segment, moved }
+  return { segment, moved, lived }
 }
 
 /** Segments of about one size that are joined once there are so many. */
@@ -77,14 +80,27 @@ export function nextMerge(segments: readonly Segment[]): readonly Segment[] | un
 }
 
 /** The new number of each document, -1 for one that is gone. */
-function move(segments: readonly Segment[]): { moved: readonly Int32Array[]; size: number } {
+function* move(
+  segments: readonly Segment[],
+  lived: readonly Bits[],
+): Generator<undefined, { moved: readonly Int32Array[]; size: number }> {
   let size = 0
-  const moved = segments.map((segment) => {
+  const moved: Int32Array[] = []
+  for (const [at, segment] of segments.entries()) {
     const to = new Int32Array(segment.size)
-    for (let doc = 0; doc < segment.size; doc++) to[doc] = hasBit(segment.live, doc) ? size++ : -1
-    return to
-  })
+    for (let from = 0; from < segment.size; from += DOCS_A_STEP) {
+      size = number(to, lived[at] as Bits, size, from, Math.min(from + DOCS_A_STEP, segment.size))
+      yield
+    }
+    moved.push(to)
+  }
   return { moved, size }
+}
+
+function number(into: Int32Array, live: Bits, first: number, from: number, to: number): number {
+  let next = first
+  for (let doc = from; doc < to; doc++) into[doc] = hasBit(live, doc) ? next++ : -1
+  return next
 }
 
 function* mergeTexts(
@@ -183,7 +199,7 @@ function* mergeHints(
   moved: readonly Int32Array[],
 ): Generator<undefined, Pick<Arrays, 'hints' | 'hintDocs'>> {
   const hints = new HintMerge(segments, moved)
-  while (hints.some(DOCS_A_STEP)) yield
+  while (hints.some(HINTS_A_STEP)) yield
   return hints.taken()
 }
 
@@ -241,7 +257,9 @@ class HintMerge {
 function* mergeWords(segments: readonly Segment[], moved: readonly Int32Array[]): Generator<undefined, Words> {
   // Before a word is added there is to be room for six bytes a document of it.
   const bytes = segments.reduce((sum, { words, size }) => sum + words.postings.length + size * 6, 0)
-  const maker = new WordsMaker(bytes)
+  const most = segments.reduce((sum, { words }) => sum + words.docs.length, 0)
+  const chars = segments.reduce((sum, { words }) => sum + words.chars.length, 0)
+  const maker = new WordsMaker(bytes, most, chars)
   const next = segments.map(() => 0)
   const largest = Math.max(1, ...segments.map(({ size }) => size))
   const read = new Uint32Array(largest)

@@ -34,10 +34,10 @@ export class Values {
   #tabled = 0
   #free: number[] = []
   /** Makes collisions that strangers could look for ours alone. */
-  readonly #seed: number
+  readonly seed: number
 
   constructor(seed: number) {
-    this.#seed = seed
+    this.seed = seed
   }
 
   /** One more than the largest code. */
@@ -49,14 +49,14 @@ export class Values {
   find(leaf: Leaf): number | undefined {
     if (leaf === null) return NULL_CODE
     if (typeof leaf === 'boolean') return leaf ? TRUE_CODE : FALSE_CODE
-    return this.#table[this.#slotOf(leaf, hashOf(leaf, this.#seed))] || undefined
+    return this.#table[this.#slotOf(leaf, hashOf(leaf, this.seed))] || undefined
   }
 
   /** The code of a value, new if need be. Its uses are for the caller to count (`use`). */
   codeOf(leaf: Leaf): number {
     if (leaf === null) return NULL_CODE
     if (typeof leaf === 'boolean') return leaf ? TRUE_CODE : FALSE_CODE
-    const hash = hashOf(leaf, this.#seed)
+    const hash = hashOf(leaf, this.seed)
     const slot = this.#slotOf(leaf, hash)
     const known = this.#table[slot] as number
     if (known !== 0) return known

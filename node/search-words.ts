@@ -134,19 +134,24 @@ export function somePosting(
 
 /** Collects the postings of words, which come in order, and makes `Words` of them. */
 export class WordsMaker {
-  #chars = new Uint16Array(4_096)
+  #chars: Uint16Array
   #charsEnd = 0
-  #starts = new Uint32Array(1_024)
-  #docs = new Uint32Array(1_024)
-  #offsets = new Uint32Array(1_024)
-  #masks = new Uint32Array(1_024)
+  #starts: Uint32Array
+  #docs: Uint32Array
+  #offsets: Uint32Array
+  #masks: Uint32Array
   #count = 0
   #postings: Uint8Array
   #end = 0
 
-  /** `postingBytes`: what is expected, so that a hundred MB need not be copied to make room. */
-  constructor(postingBytes = 16_384) {
+  /** What is expected, so that a hundred MB need not be copied to make room. */
+  constructor(postingBytes = 16_384, words = 1_024, chars = 4_096) {
     this.#postings = new Uint8Array(postingBytes)
+    this.#chars = new Uint16Array(chars)
+    this.#starts = new Uint32Array(words + 1)
+    this.#docs = new Uint32Array(words + 1)
+    this.#offsets = new Uint32Array(words + 1)
+    this.#masks = new Uint32Array(words + 1)
   }
 
   addText(text: string): void {
