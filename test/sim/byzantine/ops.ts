@@ -10,7 +10,7 @@ import {
   type Value,
   type Verb,
 } from '../../../crdt/index.ts'
-import { gossipMessageBytesMax } from '../../../node/limits.ts'
+import { gossipMessageBytesMax, mergeFreeOps } from '../../../node/limits.ts'
 import { nativeSuite } from '../../../node/native.ts'
 import { draft, KIND, ownerOf } from '../library.ts'
 import { NET } from '../sim-node.ts'
@@ -186,9 +186,14 @@ export const OP_LIES: readonly Behaviour[] = [
   },
   {
     name: 'branches without end',
-    act: own((liar, record, { id }) =>
-      Array.from({ length: liar.chance.int(20, 40) }, (_, i) => patch(liar, record, [id], [['set', ['n'], i]])),
-    ),
+    act: async (liar, chance) => {
+      const { record, genesis } = liar.begin()
+      const branch = (_: unknown, i: number) => patch(liar, record, [genesis.id], [['set', ['n'], i]])
+      const count = chance.yes(0.3) ? mergeFreeOps + 6 : chance.int(20, 40)
+      await liar.spread(liar.seal([genesis, ...Array.from({ length: count }, branch)]), chance)
+      // One at a time, so that each would have all merged again.
+      for (let i = 0; i < chance.int(0, 8); i++) await liar.gossip(liar.seal([branch(0, count + i)]))
+    },
   },
   {
     name: 'names too many parents',
