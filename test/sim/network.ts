@@ -7,9 +7,10 @@
  * learns at its own time. Who penalises whom, and refuses whom, is decided by the node's own rules (network-penalties).
  */
 import { NodeError } from '../../node/errors.ts'
-import { syncMessageBytesMax, syncStreamsPerPeerMax } from '../../node/limits.ts'
+import { syncStreamsPerPeerMax } from '../../node/limits.ts'
 import { Penalties } from '../../node/network-penalties.ts'
 import type { Channel, Misdeed, Transport, Validity } from '../../node/transport.ts'
+import { Inbox } from '../support/inbox.ts'
 import { Chance } from './chance.ts'
 import { never } from './disk.ts'
 import type { ProcessClock, Scheduler } from './scheduler.ts'
@@ -31,8 +32,6 @@ const MESH = 6
 const SEEN_MS = 120_000
 /** A path that lets nothing through for so long ends the connection. */
 const STALL_MS = 15_000
-/** Messages that may wait at a receiver before its sender waits, too. */
-const QUEUE_MAX = 8
 
 export class SimNetwork {
   readonly scheduler: Scheduler
@@ -399,24 +398,17 @@ export class SimTransport implements Transport {
 export class SimChannel implements Channel {
   readonly peer: string
   isInbound = false
-  /** Since when a reader waits for the next message. */
-  waitingSince: number | undefined
-  bytesIn = 0
   bytesOut = 0
   readonly #network: SimNetwork
   readonly #host: SimTransport
-  readonly #queue: Uint8Array[] = []
+  readonly #inbox = new Inbox()
   #other!: SimChannel
   #link!: Link
   /** What was sent and has not arrived, in order: whichever segment comes, the first message is what is read. */
   readonly #sentOut: (() => void)[] = []
   #lastAt = 0
-  #underWay = 0
-  #ended = false
+  #readSince = 0
   #closed = false
-  #error: NodeError | undefined
-  #wakeReceiver: (() => void) | undefined
-  #wakeSenders: (() => void)[] = []
 
   constructor(network: SimNetwork, host: SimTransport, peer: string) {
     this.#network = network
@@ -430,65 +422,58 @@ export class SimChannel implements Channel {
   }
 
   get isOpen(): boolean {
-    return this.#error === undefined
+    return this.#inbox.error === undefined
+  }
+
+  get bytesIn(): number {
+    return this.#inbox.bytes
+  }
+
+  /** Since when a reader waits for the next message. */
+  get waitingSince(): number | undefined {
+    return this.#inbox.isRead ? this.#readSince : undefined
   }
 
   async send(message: Uint8Array): Promise<void> {
-    const other = this.#other
+    const [mine, theirs] = [this.#inbox, this.#other.#inbox]
     if (this.#host.isOver) return never()
-    if (this.#error) throw this.#error
+    if (mine.error) throw mine.error
     if (this.#closed) throw new NodeError('peer-gone', 'the channel is closed')
     const copy = message.slice()
     this.bytesOut += 4 + copy.length
-    other.#underWay++
+    theirs.announce()
     this.#sent(() => {
       this.#network.tap(this.#host.self, this.peer, 'channel', copy)
-      other.#push(copy)
+      theirs.arrive(copy)
     })
-    while (other.#underWay > QUEUE_MAX && !this.#error) {
-      await new Promise<void>((resolve) => other.#wakeSenders.push(resolve))
-    }
+    while (theirs.isFull && !mine.error) await theirs.room()
     if (this.#host.isOver) return never()
-    if (this.#error) throw this.#error
+    if (mine.error) throw mine.error
   }
 
-  async receive(options: { timeoutMs?: number } = {}): Promise<Uint8Array | undefined> {
-    const { timeoutMs } = options
-    const cancel =
-      timeoutMs === undefined ? () => {} : this.#host.clock.after(timeoutMs, () => this.abort('the peer is silent'))
-    try {
-      this.waitingSince = this.#network.scheduler.now
-      while (this.#queue.length === 0) {
-        if (this.#host.isOver) return await never()
-        if (this.#error) throw this.#error
-        if (this.#ended) return undefined
-        await new Promise<void>((resolve) => {
-          this.#wakeReceiver = resolve
-        })
-      }
-    } finally {
-      this.waitingSince = undefined
-      cancel()
-    }
-    this.#underWay--
-    for (const wake of this.#wakeSenders.splice(0)) wake()
-    return this.#queue.shift()
+  receive({ timeoutMs }: { timeoutMs?: number } = {}): Promise<Uint8Array | undefined> {
+    this.#readSince = this.#network.scheduler.now
+    return this.#inbox.receive({
+      clock: this.#host.clock,
+      timeoutMs,
+      silent: () => this.abort('the peer is silent'),
+      gone: () => (this.#host.isOver ? never() : undefined),
+    })
   }
 
   async close(): Promise<void> {
-    if (this.#closed || this.#error) return
+    if (this.#closed || !this.isOpen) return
     this.#closed = true
     const other = this.#other
     this.#sent(() => {
-      other.#ended = true
-      other.#wakeReceiver?.()
+      other.#inbox.end()
       other.#over()
     })
     this.#over()
   }
 
   abort(why = 'closed'): void {
-    if (this.#error) return
+    if (!this.isOpen) return
     this.#fail(why)
     const other = this.#other
     this.#sent(() => other.#fail('the other side left'))
@@ -507,26 +492,13 @@ export class SimChannel implements Channel {
   }
 
   #fail(why: string): void {
-    this.#error ??= new NodeError('peer-gone', why)
-    this.#wakeReceiver?.()
-    for (const wake of this.#wakeSenders.splice(0)) wake()
-    for (const wake of this.#other.#wakeSenders.splice(0)) wake()
+    this.#inbox.fail(why)
+    this.#other.#inbox.wakeSenders()
     this.#host.forget(this)
   }
 
   #over(): void {
-    if (this.#ended && this.#closed) this.#host.forget(this)
-  }
-
-  #push(message: Uint8Array): void {
-    if (this.#error) return
-    this.bytesIn += 4 + message.length
-    if (message.length > syncMessageBytesMax) {
-      this.#error = new NodeError('peer-misbehaved', `a message of ${message.length} bytes`)
-    } else {
-      this.#queue.push(message)
-    }
-    this.#wakeReceiver?.()
+    if (this.#inbox.isEnded && this.#closed) this.#host.forget(this)
   }
 }
 

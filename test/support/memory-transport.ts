@@ -5,14 +5,12 @@
 import { createHash } from 'node:crypto'
 import type { Clock } from '../../node/environment.ts'
 import { NodeError } from '../../node/errors.ts'
-import { syncMessageBytesMax, syncStreamsPerPeerMax } from '../../node/limits.ts'
+import { syncStreamsPerPeerMax } from '../../node/limits.ts'
 import { Penalties } from '../../node/network-penalties.ts'
 import type { Channel, Misdeed, Transport, Validity } from '../../node/transport.ts'
+import { Inbox } from './inbox.ts'
 
 export type MemoryNetworkOptions = { readonly clock: Clock; readonly latencyMs?: number }
-
-/** Messages that may wait at a receiver before its sender waits too. */
-const QUEUE_MAX = 8
 
 export class MemoryNetwork {
   readonly clock: Clock
@@ -162,17 +160,11 @@ export class MemoryTransport implements Transport {
 
 export class MemoryChannel implements Channel {
   readonly peer: string
-  readonly #network: MemoryNetwork
-  readonly #queue: Uint8Array[] = []
-  #other: MemoryChannel | undefined
-  #underWay = 0
-  #ended = false
-  #closed = false
-  #error: NodeError | undefined
-  #wakeReceiver: (() => void) | undefined
-  #wakeSenders: (() => void)[] = []
-  bytesIn = 0
   bytesOut = 0
+  readonly #network: MemoryNetwork
+  readonly #inbox = new Inbox()
+  #other: MemoryChannel | undefined
+  #closed = false
 
   constructor(network: MemoryNetwork, peer: string) {
     this.#network = network
@@ -183,74 +175,39 @@ export class MemoryChannel implements Channel {
     this.#other = other
   }
 
+  get bytesIn(): number {
+    return this.#inbox.bytes
+  }
+
   get isOver(): boolean {
-    return this.#error !== undefined || (this.#ended && this.#closed)
+    return this.#inbox.error !== undefined || (this.#inbox.isEnded && this.#closed)
   }
 
   async send(message: Uint8Array): Promise<void> {
-    const other = this.#other as MemoryChannel
-    if (this.#error) throw this.#error
-    if (this.#closed || other.#error) throw new NodeError('peer-gone', 'the channel is closed')
+    const [mine, theirs] = [this.#inbox, this.#other!.#inbox]
+    if (mine.error) throw mine.error
+    if (this.#closed || theirs.error) throw new NodeError('peer-gone', 'the channel is closed')
     const copy = message.slice()
     this.bytesOut += 4 + copy.length
-    other.#underWay++
-    this.#network.later(() => other.#push(copy))
-    while (other.#underWay > QUEUE_MAX && !other.#error && !this.#error) {
-      await new Promise<void>((resolve) => other.#wakeSenders.push(resolve))
-    }
-    if (this.#error) throw this.#error
+    theirs.announce()
+    this.#network.later(() => theirs.arrive(copy))
+    while (theirs.isFull && !theirs.error && !mine.error) await theirs.room()
+    if (mine.error) throw mine.error
   }
 
-  async receive(options: { timeoutMs?: number } = {}): Promise<Uint8Array | undefined> {
-    const { timeoutMs } = options
-    const cancel = timeoutMs === undefined ? () => {} : this.#network.clock.after(timeoutMs, () => this.abort('silent'))
-    try {
-      while (this.#queue.length === 0) {
-        if (this.#error) throw this.#error
-        if (this.#ended) return undefined
-        await new Promise<void>((resolve) => {
-          this.#wakeReceiver = resolve
-        })
-      }
-    } finally {
-      cancel()
-    }
-    this.#underWay--
-    for (const wake of this.#wakeSenders.splice(0)) wake()
-    return this.#queue.shift()
+  receive({ timeoutMs }: { timeoutMs?: number } = {}): Promise<Uint8Array | undefined> {
+    return this.#inbox.receive({ clock: this.#network.clock, timeoutMs, silent: () => this.abort('silent') })
   }
 
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    const other = this.#other as MemoryChannel
-    this.#network.later(() => {
-      other.#ended = true
-      other.#wakeReceiver?.()
-    })
+    this.#network.later(() => this.#other!.#inbox.end())
   }
 
   abort(why = 'closed'): void {
-    this.#fail(why)
-    const other = this.#other as MemoryChannel
-    this.#network.later(() => other.#fail('the other side left'))
-  }
-
-  #fail(why: string): void {
-    this.#error ??= new NodeError('peer-gone', why)
-    this.#wakeReceiver?.()
-    for (const wake of this.#wakeSenders.splice(0)) wake()
-  }
-
-  #push(message: Uint8Array): void {
-    if (this.#error) return
-    this.bytesIn += 4 + message.length
-    if (message.length > syncMessageBytesMax) {
-      this.#error = new NodeError('peer-misbehaved', `a message of ${message.length} bytes`)
-    } else {
-      this.#queue.push(message)
-    }
-    this.#wakeReceiver?.()
+    this.#inbox.fail(why)
+    this.#network.later(() => this.#other!.#inbox.fail('the other side left'))
   }
 }
 
