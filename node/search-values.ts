@@ -13,6 +13,8 @@ const WIDE = 0x8000
 const NUMBER = 0x7fff
 /** Sweeping fewer is not worth the time. */
 const SWEPT_LEAST = 50_000
+/** Slots that a new value moves: all have moved long before the next table is outgrown. */
+const MOVED_AT_ONCE = 16
 
 export const NULL_CODE = 1
 const FALSE_CODE = 2
@@ -30,7 +32,11 @@ export class Values {
   #hashes = new Uint32Array(1_024)
   #blocks: Buffer[] = []
   #end = 0
+  /** Codes by the hash of their values, two thirds full at most. */
   #table = new Uint32Array(2_048)
+  /** The one before, of which the first so many slots have moved. */
+  #outgrown: Uint32Array | undefined
+  #moved = 0
   #tabled = 0
   #free: number[] = []
   /** Makes collisions that strangers could look for ours alone. */
@@ -49,7 +55,7 @@ export class Values {
   find(leaf: Leaf): number | undefined {
     if (leaf === null) return NULL_CODE
     if (typeof leaf === 'boolean') return leaf ? TRUE_CODE : FALSE_CODE
-    return this.#table[this.#slotOf(leaf, hashOf(leaf, this.seed))] || undefined
+    return this.#known(leaf, hashOf(leaf, this.seed)) || undefined
   }
 
   /** The code of a value, new if need be. Its uses are for the caller to count (`use`). */
@@ -57,16 +63,16 @@ export class Values {
     if (leaf === null) return NULL_CODE
     if (typeof leaf === 'boolean') return leaf ? TRUE_CODE : FALSE_CODE
     const hash = hashOf(leaf, this.seed)
-    const slot = this.#slotOf(leaf, hash)
-    const known = this.#table[slot] as number
+    const known = this.#known(leaf, hash)
     if (known !== 0) return known
     const code = this.#free.pop() ?? this.#size++
     if (code >= this.#starts.length) this.#grow()
     this.#write(code, leaf)
     this.#hashes[code] = hash
     this.#unused++
-    this.#table[slot] = code
-    if (++this.#tabled * 3 > this.#table.length * 2) this.#rehash(this.#table.length * 2)
+    if (++this.#tabled * 3 > this.#table.length * 2) this.#outgrow()
+    enter(this.#table, code, hash)
+    this.#moveSome(MOVED_AT_ONCE)
     return code
   }
 
@@ -142,7 +148,9 @@ export class Values {
     this.#tabled = kept.length
     for (const [code, leaf] of kept) this.#write(code, leaf)
     this.#unused = 0
-    this.#rehash(this.#table.length)
+    this.#outgrown = undefined
+    this.#table.fill(0)
+    for (const [code] of kept) enter(this.#table, code, this.#hashes[code] as number)
   }
 
   #block(code: number): Buffer {
@@ -167,12 +175,37 @@ export class Values {
     this.#end += bytes
   }
 
-  #slotOf(leaf: string | number, hash: number): number {
-    const mask = this.#table.length - 1
+  /** The code of a value, 0 for none. What the table has outgrown is looked at until all of it has moved. */
+  #known(leaf: string | number, hash: number): number {
+    return this.#codeIn(this.#table, leaf, hash) || (this.#outgrown ? this.#codeIn(this.#outgrown, leaf, hash) : 0)
+  }
+
+  #codeIn(table: Uint32Array, leaf: string | number, hash: number): number {
+    const mask = table.length - 1
     for (let slot = hash & mask; ; slot = (slot + 1) & mask) {
-      const code = this.#table[slot] as number
-      if (code === 0 || (this.#hashes[code] === hash && this.#is(code, leaf))) return slot
+      const code = table[slot] as number
+      if (code === 0 || (this.#hashes[code] === hash && this.#is(code, leaf))) return code
     }
+  }
+
+  /** Twice the room. Millions of codes to move at once would take a tenth of a second: each new value moves some. */
+  #outgrow(): void {
+    this.#moveSome(Number.POSITIVE_INFINITY)
+    this.#outgrown = this.#table
+    this.#moved = 0
+    this.#table = new Uint32Array(this.#table.length * 2)
+  }
+
+  #moveSome(slots: number): void {
+    const from = this.#outgrown
+    if (!from) return
+    const end = Math.min(this.#moved + slots, from.length)
+    for (let slot = this.#moved; slot < end; slot++) {
+      const code = from[slot] as number
+      if (code !== 0) enter(this.#table, code, this.#hashes[code] as number)
+    }
+    this.#moved = end
+    if (end === from.length) this.#outgrown = undefined
   }
 
   #is(code: number, leaf: string | number): boolean {
@@ -189,18 +222,6 @@ export class Values {
     return true
   }
 
-  #rehash(slots: number): void {
-    this.#table = new Uint32Array(slots)
-    const mask = slots - 1
-    const free = new Set(this.#free)
-    for (let code = FIRST_CODE; code < this.#size; code++) {
-      if (free.has(code)) continue
-      let slot = (this.#hashes[code] as number) & mask
-      while (this.#table[slot] !== 0) slot = (slot + 1) & mask
-      this.#table[slot] = code
-    }
-  }
-
   #grow(): void {
     const size = this.#starts.length * 2
     this.#starts = copied(new Uint32Array(size), this.#starts)
@@ -208,6 +229,14 @@ export class Values {
     this.#hashes = copied(new Uint32Array(size), this.#hashes)
     this.uses = copied(new Uint32Array(size), this.uses)
   }
+}
+
+/** Puts a code that is not in the table into it. */
+function enter(table: Uint32Array, code: number, hash: number): void {
+  const mask = table.length - 1
+  let slot = hash & mask
+  while (table[slot] !== 0) slot = (slot + 1) & mask
+  table[slot] = code
 }
 
 function isLatin1(text: string): boolean {

@@ -214,7 +214,7 @@ test('joining segments changes no answer, whatever left them meanwhile', () => {
         break
       }
       if (n % 5 === 0 && left < 60) take(engine, [], [entries[left++ * 6]?.id ?? ''])
-      if (n % 40 === 0) {
+      if (n % 120 === 0) {
         const plain = engineOf(entries.filter(({ id }) => ask(engine, { filters: { id } }).total === 1))
         const seen = ({ total, facets, items }: SearchResult, at: number) => ({
           total,
