@@ -189,10 +189,10 @@ export const OP_LIES: readonly Behaviour[] = [
     act: async (liar, chance) => {
       const { record, genesis } = liar.begin()
       const branch = (_: unknown, i: number) => patch(liar, record, [genesis.id], [['set', ['n'], i]])
-      const count = chance.yes(0.3) ? mergeFreeOps + 6 : chance.int(20, 40)
+      const [count, more] = [chance.yes(0.5) ? mergeFreeOps + 6 : chance.int(20, 40), chance.int(1, 8)]
       await liar.spread(liar.seal([genesis, ...Array.from({ length: count }, branch)]), chance)
       // One at a time, so that each would have all merged again.
-      for (let i = 0; i < chance.int(0, 8); i++) await liar.gossip(liar.seal([branch(0, count + i)]))
+      for (let i = 0; i < more; i++) await liar.gossip(liar.seal([branch(0, count + i)]))
     },
   },
   {
