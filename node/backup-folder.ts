@@ -3,7 +3,7 @@
  *
  * A restored store begins a new epoch, for what arrives next takes numbers that followers may have seen with other
  * changes. And its key may have signed more since the backup was made: unless a journal that is newer than the backup
- * lies in the folder, the store is marked, and nothing is signed until it has met a peer (replica.ts).
+ * lies in the folder, the store is marked, and nothing is signed until it has met a peer (signing.ts).
  */
 import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
