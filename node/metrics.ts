@@ -143,7 +143,8 @@ export class Metrics {
     gauge('peerage_peers_differing', differing, (now) => now.peersDiffering)
     const forked = 'Records not signed over, for the journal knows more of them than the store.'
     gauge('peerage_forked_records', forked, (now) => now.forkedRecords)
-    const restored = 'Whether the store is a restored backup that signs nothing until it has met a peer: 0 or 1.'
+    const restored =
+      'Whether the store is a restored backup, or lost its journal, and signs nothing until it has met a peer: 0 or 1.'
     gauge('peerage_restored', restored, (now) => (now.restored ? 1 : 0))
     const lost = 'Ops that were gone from the disk at the start; 0 once the set was found equal to that of a peer.'
     gauge('peerage_lost_ops', lost, (now) => now.lostOps)

@@ -90,7 +90,9 @@ export class Reading {
     }
     const ids = [...new Set(found.map(({ op }) => op.header.record))]
     const records = await this.#store.recordsOrBroken(ids)
-    const kinds = new Map(records.map((record, i) => [ids[i]!, typeof record === 'object' ? record.kind : '']))
+    const kinds = new Map<RecordId, string>()
+    for (const [i, record] of records.entries())
+      kinds.set(ids[i]!, record === 'broken' ? await this.#store.listedKind(ids[i]!) : (record?.kind ?? ''))
     return found.map(({ seq, op: { id, header } }) => ({
       seq,
       op: id,

@@ -188,7 +188,7 @@ export type Health = {
   readonly checkMs: number
   /** When the last whole reading of the store began, by the clock's monotonic time; missing before the end of the first. */
   readonly sweptAt?: number
-  /** The store came from a backup and has met no peer since: nothing is signed. */
+  /** The store came from a backup, or its signing journal was lost, and it has met no peer since: nothing is signed. */
   readonly restored?: true
 }
 

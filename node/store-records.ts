@@ -3,7 +3,16 @@
  *
  * A record whose row does not read back as written is merged again from its ops.
  */
-import { decodeMerged, encodeMerged, type Merged, merge, type Op, type OpId, type RecordId } from '../crdt/index.ts'
+import {
+  decodeMerged,
+  encodeMerged,
+  kinds,
+  type Merged,
+  merge,
+  type Op,
+  type OpId,
+  type RecordId,
+} from '../crdt/index.ts'
 import type { Del, Put } from './disk.ts'
 import { NodeError } from './errors.ts'
 import { recordCacheBytesMax, recordOpsCacheBytesMax } from './limits.ts'
@@ -122,6 +131,13 @@ export class StoreRecords {
       else found[at] = merged
     }
     return found
+  }
+
+  /** The kind that it is listed under, whatever its own row is like; '' when it is under none. */
+  async listedKind(id: RecordId): Promise<string> {
+    const names = Object.keys(kinds)
+    const rows = await this.#parts.disk.getMany(names.map((name) => kindKey(name, id)))
+    return names[rows.findIndex((row) => row !== undefined)] ?? ''
   }
 
   /** Records in order of id, of one kind or all. `broken` is told of those that are; without it they are thrown. */

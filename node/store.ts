@@ -296,6 +296,10 @@ export class Store {
     return this.#records.recordsOrBroken(ids)
   }
 
+  listedKind(id: RecordId): Promise<string> {
+    return this.#records.listedKind(id)
+  }
+
   recordsFrom(
     kind: string | undefined,
     from: RecordId | undefined,

@@ -15,7 +15,7 @@ export async function nodePage(node: NodeFace, _c: Context, activity: Activity):
   const [status, storage] = await Promise.all([node.status(), node.storage?.()])
   const changes = await node.replica.changes(Math.max(0, status.seq - changesShownMax), changesShownMax)
   const latest = changes.toReversed()
-  const records = await node.replica.records(latest.map((change) => change.record))
+  const records = await node.replica.recordsOrBroken(latest.map((change) => change.record))
   const now = Date.now()
   const main = html`<div class="wide stack" data-follow="/v1/changes" data-since="${status.seq}"
  hx-get="/node" hx-trigger="changed" hx-target="#state" hx-select="#state" hx-swap="outerHTML">
@@ -131,11 +131,12 @@ const WORDS: Readonly<Record<string, string>> = {
   delete: 'deleted',
 }
 
-function changeHtml(change: Change, record: Merged | undefined, now: number): Html {
+function changeHtml(change: Change, shown: Merged | undefined | 'broken', now: number): Html {
+  const record = shown === 'broken' ? undefined : shown
   const by = keyToDid(change.actor)
   const name = record === undefined ? shortId(change.record) : titleOf(record)
   const known = record !== undefined && kindOf(record.kind) !== undefined
   return html`<li>${kindBadge(change.kind)} <span class="name">${known ? html`<a href="${recordPath(record)}">${named(name)}</a>` : isolated(name)}</span>
-<span class="quiet">${WORDS[change.type] ?? isolated(change.type, 20)} by <a class="mono" href="${publisherPath(by)}" title="${by}">${shortDid(by)}</a> ${time(change.w, now)}</span>
+${shown === 'broken' && html`<span class="quiet">damaged on the disk of this node</span>`}<span class="quiet">${WORDS[change.type] ?? isolated(change.type, 20)} by <a class="mono" href="${publisherPath(by)}" title="${by}">${shortDid(by)}</a> ${time(change.w, now)}</span>
 <a class="mono quiet op-id" href="/v1/ops/${opIdToCid(change.op)}" download>#${count(change.seq)}</a></li>`
 }

@@ -20,6 +20,7 @@ beforeAll(async () => {
       ids.push(String((await jsonOf(made))['id']))
     }
     ;[good, lost] = ids as [string, string]
+    await before.call('PATCH', `/v1/tools/${lost}`, { version: '2' })
     const [, change] = await before.replica.changes(0, 9)
     frame = (await before.replica.frames([change!.op])).frames[0]!
   }
@@ -76,6 +77,13 @@ test.each([
   '/.well-known/ai-catalog.json',
 ])('answers %s as ever', async (path) => {
   expect((await http.call('GET', path === '/publishers/' ? path + did : path)).status).toBe(200)
+})
+
+test('tells of its other changes as ever', async () => {
+  const lines = (await (await http.call('GET', '/v1/changes')).text()).trim().split('\n')
+  expect(lines.map((line) => JSON.parse(line)).filter(({ id }) => id === lost)).toMatchObject([
+    { type: 'patch', kind: 'tool' },
+  ])
 })
 
 test('has all again when its op has come', async () => {
