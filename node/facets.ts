@@ -3,7 +3,7 @@
  * that field itself, so that who has chosen one licence still sees what the others would give. A field that holds a
  * list is counted under its own conditions too, since all the values that are asked for must be there.
  */
-import { findField, type Kind } from '../crdt/index.ts'
+import { findField, type Kind, type Value } from '../crdt/index.ts'
 import { fieldsNamed } from './filter-fields.ts'
 import { facetSearchesMax } from './limits.ts'
 import type { QueryProblem, SearchQuery } from './search.ts'
@@ -38,7 +38,8 @@ export function facetSearches(
 
 /** The query without its conditions on the field; undefined when it has none. */
 function withoutConditions(query: SearchQuery, meant: readonly Kind[], name: string): SearchQuery | undefined {
-  const { sort: _sort, cursor: _cursor, filters = {}, where, ...rest } = query
+  const { sort: _sort, cursor: _cursor, where, ...rest } = query
+  const filters = ownersApart(query.filters ?? {})
   const path = pathOf(meant, name)
   const isOther = (field: string) => pathOf(meant, field) !== path
   const kept = Object.entries(filters).filter(([field]) => isOther(field.replace(/_[gl]te$/, '')))
@@ -46,6 +47,24 @@ function withoutConditions(query: SearchQuery, meant: readonly Kind[], name: str
   const keptParts = parts.filter((part) => fieldsIn(part).some(isOther) || fieldsIn(part).length === 0)
   if (kept.length === Object.keys(filters).length && keptParts.length === parts.length) return undefined
   return { ...rest, filters: Object.fromEntries(kept), where: { all: keptParts } }
+}
+
+/** `owner` means the key where it is given a DID, and the provider where it is given a name: each under its own name. */
+function ownersApart(filters: NonNullable<SearchQuery['filters']>): NonNullable<SearchQuery['filters']> {
+  const { owner, owner_id: keys = [], ...others } = filters
+  if (owner === undefined) return filters
+  const given = listOf(owner)
+  const names = given.filter((value) => !isDid(value))
+  const dids = [...listOf(keys), ...given.filter(isDid)]
+  return { ...others, ...(names.length > 0 && { owner: names }), ...(dids.length > 0 && { owner_id: dids }) }
+}
+
+function listOf(value: Value): readonly Value[] {
+  return Array.isArray(value) ? value : [value]
+}
+
+function isDid(value: Value): boolean {
+  return typeof value === 'string' && value.startsWith('did:')
 }
 
 function conjuncts(where: Expression): Expression[] {

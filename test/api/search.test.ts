@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { keyToDid } from '../../crdt/index.ts'
 import { SegmentIndex } from '../../node/search-index.ts'
 import { ScanIndex } from '../../node/search-scan.ts'
-import { type HttpNode, jsonOf, startHttpNode } from '../support/http-node.ts'
+import { type HttpNode, jsonOf, signerOf, startHttpNode } from '../support/http-node.ts'
 
 let http: HttpNode
 let folder: string
@@ -109,6 +110,17 @@ test('searches one kind and all kinds, with facets and filters', async () => {
     await http.call('POST', '/models/search', { filters: { context_length_gte: 10240, provider: 'odd' } }),
   )
   expect(filtered).toMatchObject({ total: 1, items: [{ record: { name: 'model-11' } }] })
+})
+
+test.each(['owner', 'owner_id'])('names are counted of the records of the key that %s gives', async (field) => {
+  const namesOf = async (did: string) => {
+    const filters = { [field]: did }
+    return (await jsonOf(await http.call('POST', '/v1/search', { filters, facets: ['provider'] })))['facets'][
+      'provider'
+    ]
+  }
+  expect(await namesOf(keyToDid(signerOf(99).key))).toEqual([])
+  expect(await namesOf(keyToDid(http.signer.key))).not.toEqual([])
 })
 
 test('finds at once what was just acknowledged', async () => {
