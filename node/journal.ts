@@ -13,9 +13,9 @@
 import { hash } from 'node:crypto'
 import { writeSync } from 'node:fs'
 import { type FileHandle, open, rename, writeFile } from 'node:fs/promises'
-import { dirname } from 'node:path'
 import { fromHex, type OpId, type RecordId, toHex } from '../crdt/index.ts'
 import { NodeError } from './errors.ts'
+import { syncName } from './keys.ts'
 import { nativeSuite } from './native.ts'
 import type { Journal, JournalEntry } from './replica-types.ts'
 
@@ -202,17 +202,11 @@ async function openFile(path: string): Promise<{ readonly file: FileHandle; read
     })
     if (file !== undefined) return { file, isNew: false }
     const made = await open(path, 'wx+', 0o600)
-    await syncFolder(dirname(path))
+    await syncName(path)
     return { file: made, isNew: true }
   } catch (cause) {
     throw failed(path, 'open', cause)
   }
-}
-
-/** So that a power cut does not take the file with what is in it. Windows has no such call, and keeps its name by itself. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder).catch(() => undefined)
-  await handle?.sync().finally(() => handle.close())
 }
 
 type Rec = { readonly at: number; readonly type: number | undefined; readonly bytes: Uint8Array }

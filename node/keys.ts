@@ -96,8 +96,12 @@ async function createSecret(path: string, text: string): Promise<void> {
     await file.close()
     await unlink(aside)
   }
+  await syncName(path)
+}
+
+/** The name of a new file is only durable with its folder; where folders cannot be synced, the system does it in time. */
+export async function syncName(path: string): Promise<void> {
   const folder = await open(dirname(path), 'r')
-  // The name is only durable with its folder; where folders cannot be synced, the system does it in time.
   await folder.sync().catch(() => {})
   await folder.close()
 }
