@@ -7,7 +7,7 @@
  */
 import { type Bits, bitsOf, countBits, setBit } from './search-bits.ts'
 import { docsIn, type Found, type Part } from './search-found.ts'
-import { hint, wideHint } from './search-hash.ts'
+import { hint, mixed, wideHint } from './search-hash.ts'
 import type { Arrays } from './search-segment.ts'
 import { joined } from './search-text.ts'
 import type { WorkBudget } from './search-work.ts'
@@ -143,14 +143,6 @@ function groupsOf({ parts, total }: Found, seed: number, budget: WorkBudget): Gr
     }
   }
   return { docs, partOf, groupOf, sizes: sizes.subarray(0, groups), count }
-}
-
-/** `seed` is by chance: nobody can prepare names that all begin at one place of the table. */
-function mixed(key: number, seed: number): number {
-  const low = Math.imul((key >>> 0) ^ seed, 0x85ebca6b)
-  const high = Math.imul(Math.floor(key / 0x100000000) ^ seed, 0xc2b2ae35)
-  const both = low ^ (low >>> 15) ^ high
-  return Math.imul(both ^ (both >>> 13), 0x27d4eb2f)
 }
 
 type Copy = { readonly part: Part; readonly arrays: Arrays; readonly doc: number }

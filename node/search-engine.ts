@@ -313,7 +313,7 @@ export class SearchEngine {
       const own = found.total === 0 ? [] : [idFacts(found)]
       for (const path of new Set([...OWN_TIMES, ...segments.flatMap(({ columns }) => [...columns.keys()])])) {
         if (budget.isSpent()) break
-        const counted = yield* countSteps(found, [path], counts, budget)
+        const counted = yield* countSteps(found, [path], counts, values.seed, budget)
         if (counted.records === 0) continue
         fields.push({ name: path, records: counted.records, ...(yield* factsOf(counted, values, budget)) })
       }

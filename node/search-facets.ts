@@ -5,6 +5,7 @@ import { type Bits, bitsOf, dropBits, fullBits, hasBit, setBit } from './search-
 import { type Codes, type Column, codeAt, valuesOf } from './search-column.ts'
 import { isShortened, type Leaf } from './search-fields.ts'
 import { docsIn, type Found, type Part } from './search-found.ts'
+import { mixed } from './search-hash.ts'
 import { idAt } from './search-segment.ts'
 import type { Values } from './search-values.ts'
 import { drained, type WorkBudget } from './search-work.ts'
@@ -17,24 +18,28 @@ let counts = new Uint32Array(0)
 /** Documents by value of any of the paths; one with a value in several of them counts once. */
 export function countValues(found: Found, paths: readonly string[], values: Values, budget: WorkBudget): CodeCounts {
   if (counts.length < values.size) counts = new Uint32Array(values.size * 2)
-  return drained(countSteps(found, paths, counts, budget))
+  return drained(countSteps(found, paths, counts, values.seed, budget))
 }
 
-/** The same in steps of a segment. `counts` has room for every value, all zero, and is so again at the end. */
+/**
+ * The same in steps. `counts` has room for every value, all zero, and is so again at the end; `seed`: any number that
+ * strangers do not know.
+ */
 export function* countSteps(
   found: Found,
   paths: readonly string[],
   counts: Uint32Array,
+  seed: number,
   budget: WorkBudget,
 ): Generator<undefined, CodeCounts> {
-  const counted = new CountedValues(counts)
+  const counted = new CountedValues(counts, seed)
   for (const part of found.parts) {
     if (part.count === 0 || budget.isSpent()) continue
     const columns = paths.flatMap((path) => part.segment.columns.get(path) ?? [])
     const [column] = columns
-    if (columns.length === 1 && column) countColumn(column, part, counted)
-    else if (columns.length > 1) countTogether(columns, part, counted)
-    for (const path of paths) countOwnArray(path, part, counted, budget)
+    if (columns.length === 1 && column) yield* countColumn(column, part, counted)
+    else if (columns.length > 1) yield* countTogether(columns, part, counted)
+    for (const path of paths) yield* countOwnArray(path, part, counted, budget)
     yield
   }
   return counted.take()
@@ -42,46 +47,123 @@ export function* countSteps(
 
 class CountedValues {
   readonly #counts: Uint32Array
-  readonly #met: number[] = []
-  readonly others = new Map<Leaf, number>()
+  #met = new Uint32Array(1_024)
+  #metCount = 0
+  readonly others: OtherCounts
   /** Documents with a value, where one path was asked for. */
   records = 0
 
-  constructor(counts: Uint32Array) {
+  constructor(counts: Uint32Array, seed: number) {
     this.#counts = counts
+    this.others = new OtherCounts(seed)
   }
 
   add(value: number, times: number): void {
     const counts = this.#counts
-    if (counts[value] === 0) this.#met.push(value)
+    if (counts[value] === 0) {
+      if (this.#metCount === this.#met.length) this.#met = doubled(this.#met)
+      this.#met[this.#metCount++] = value
+    }
     counts[value] = (counts[value] as number) + times
   }
 
   take(): CodeCounts {
     const counts = this.#counts
-    const codes = Uint32Array.from(this.#met)
-    const times = codes.map((code) => counts[code] as number)
-    for (const code of codes) counts[code] = 0
+    const codes = this.#met.subarray(0, this.#metCount)
+    const times = new Uint32Array(codes.length)
+    for (let i = 0; i < codes.length; i++) {
+      const code = codes[i] as number
+      times[i] = counts[code] as number
+      counts[code] = 0
+    }
     return { codes, times, others: this.others, records: this.records }
   }
+}
+
+/** Counts of texts, and of numbers, of which a million may differ: those lie in a table of flat arrays. */
+class OtherCounts {
+  readonly #seed: number
+  readonly #texts = new Map<string, number>()
+  #numbers = new Float64Array(0)
+  #times = new Uint32Array(0)
+  #size = 0
+
+  constructor(seed: number) {
+    this.#seed = seed
+  }
+
+  add(leaf: string | number): void {
+    if (typeof leaf === 'string') {
+      this.#texts.set(leaf, (this.#texts.get(leaf) ?? 0) + 1)
+      return
+    }
+    if (this.#size * 2 >= this.#numbers.length) this.#grow()
+    const slot = this.#slotOf(leaf)
+    if (this.#times[slot] === 0) {
+      this.#numbers[slot] = leaf
+      this.#size++
+    }
+    this.#times[slot] = (this.#times[slot] as number) + 1
+  }
+
+  *[Symbol.iterator](): Generator<[leaf: string | number, times: number]> {
+    yield* this.#texts
+    for (let slot = 0; slot < this.#times.length; slot++) {
+      const times = this.#times[slot] as number
+      if (times > 0) yield [this.#numbers[slot] as number, times]
+    }
+  }
+
+  #slotOf(number: number): number {
+    const mask = this.#numbers.length - 1
+    for (let slot = mixed(number, this.#seed) & mask; ; slot = (slot + 1) & mask) {
+      if (this.#times[slot] === 0 || this.#numbers[slot] === number) return slot
+    }
+  }
+
+  #grow(): void {
+    const [numbers, times] = [this.#numbers, this.#times]
+    this.#numbers = new Float64Array(Math.max(1_024, numbers.length * 2))
+    this.#times = new Uint32Array(this.#numbers.length)
+    for (let i = 0; i < numbers.length; i++) {
+      if (times[i] === 0) continue
+      const slot = this.#slotOf(numbers[i] as number)
+      this.#numbers[slot] = numbers[i] as number
+      this.#times[slot] = times[i] as number
+    }
+  }
+}
+
+function doubled(from: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const to = new Uint32Array(from.length * 2)
+  to.set(from)
+  return to
 }
 
 export type CodeCounts = {
   readonly codes: Uint32Array
   readonly times: Uint32Array
   /** Of values that are in no column. */
-  readonly others: ReadonlyMap<Leaf, number>
+  readonly others: Iterable<readonly [leaf: Leaf, times: number]>
   readonly records: number
 }
 
-function countColumn(column: Column, part: Part, counted: CountedValues): void {
+function* countColumn(column: Column, part: Part, counted: CountedValues): Generator<undefined, void> {
   const perCode = countCodes(column, part)
+  for (let from = 1; from < perCode.length; from += VALUES_A_STEP) {
+    countSome(column, perCode, counted, from, Math.min(from + VALUES_A_STEP, perCode.length))
+    yield
+  }
+}
+
+function countSome(column: Column, perCode: Uint32Array, counted: CountedValues, from: number, to: number): void {
+  const { dict } = column
   let having = 0
-  for (let code = 1; code < perCode.length; code++) {
+  for (let code = from; code < to; code++) {
     const times = perCode[code] as number
     if (times === 0) continue
     having += times
-    if (code <= column.dict.length) counted.add(column.dict[code - 1] as number, times)
+    if (code <= dict.length) counted.add(dict[code - 1] as number, times)
     else for (const value of valuesOf(column, code)) counted.add(value, times)
   }
   counted.records += having
@@ -127,8 +209,8 @@ function allCodes(column: Column): Uint32Array {
 }
 
 /** Each column by itself, and then without what documents that are in several of them have twice. */
-function countTogether(columns: readonly Column[], part: Part, counted: CountedValues): void {
-  for (const column of columns) countColumn(column, part, counted)
+function* countTogether(columns: readonly Column[], part: Part, counted: CountedValues): Generator<undefined, void> {
+  for (const column of columns) yield* countColumn(column, part, counted)
   const { segment, bits } = part
   const once = bitsOf(segment.size)
   const twice = bitsOf(segment.size)
@@ -165,18 +247,26 @@ function havingOf(column: Column, size: number): Bits {
   return having
 }
 
-function countOwnArray(path: string, { segment, bits, count }: Part, counted: CountedValues, budget: WorkBudget): void {
-  const { others } = counted
+function* countOwnArray(
+  path: string,
+  { segment, bits, count }: Part,
+  counted: CountedValues,
+  budget: WorkBudget,
+): Generator<undefined, void> {
   const { registeredAt, changedAt } = segment.arrays
   const numbers = path === 'registered_at' ? registeredAt : path === 'changed_at' ? changedAt : undefined
   if (!numbers && path !== 'id') return
   counted.records += count
-  for (const [at, doc] of docsIn(segment, bits).entries()) {
-    if (at % 512 === 511 && budget.isSpent()) return
-    const leaf = numbers ? (numbers[doc] as number) : idAt(segment, doc)
-    others.set(leaf, (others.get(leaf) ?? 0) + 1)
+  for (let from = 0; from < segment.size && !budget.isSpent(); from += OWN_A_STEP) {
+    const to = Math.min(from + OWN_A_STEP, segment.size)
+    for (let doc = from; doc < to; doc++) {
+      if (hasBit(bits, doc)) counted.others.add(numbers ? (numbers[doc] as number) : idAt(segment, doc))
+    }
+    yield
   }
 }
+
+const OWN_A_STEP = 2_048
 
 /** The commonest values first, ties by their text; values too long to show are left out. */
 export function facetOf(counted: ReadonlyMap<Leaf, number>, most: number = facetValuesMax): Facet {

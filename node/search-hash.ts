@@ -27,6 +27,14 @@ export function wideHint(text: string): number {
   return ((high >>> 0) & 0x1fffff) * 0x100000000 + (low >>> 0)
 }
 
+/** `seed` is by chance: nobody can prepare numbers that all begin at one place of a table. */
+export function mixed(key: number, seed: number): number {
+  const low = Math.imul((key >>> 0) ^ seed, 0x85ebca6b)
+  const high = Math.imul(Math.floor(key / 0x100000000) ^ seed, 0xc2b2ae35)
+  const both = low ^ (low >>> 15) ^ high
+  return Math.imul(both ^ (both >>> 13), 0x27d4eb2f)
+}
+
 const NAMES_MAX = 4
 
 /** Marks of the names a record is exactly known by; the last bit says whether with its owner. */

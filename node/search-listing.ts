@@ -23,11 +23,29 @@ export function* factsOf(
   budget: WorkBudget,
 ): Generator<undefined, Pick<FieldFacts, 'types' | 'values'>> {
   const types = new Set<Type>()
-  for (const leaf of counted.others.keys()) types.add(typeOf(leaf))
-  for (const code of counted.codes) types.add(values.typeOf(code) ?? typeOf(values.leaf(code)))
-  yield
+  let looked = 0
+  for (const [leaf] of counted.others) {
+    if (++looked % TYPES_A_STEP === 0) yield
+    types.add(typeOf(leaf))
+  }
+  const { codes } = counted
+  for (let from = 0; from < codes.length; from += TYPES_A_STEP) {
+    addTypes(codes.subarray(from, from + TYPES_A_STEP), values, types)
+    yield
+  }
   const facet = yield* facetSteps(counted, values, budget)
   return { types: [...types].sort(), values: facet.slice(0, fieldValuesMax) }
+}
+
+const TYPES_A_STEP = 16_384
+
+function addTypes(codes: Uint32Array, values: Values, types: Set<Type>): void {
+  let before: Type | undefined
+  for (const code of codes) {
+    const type = values.typeOf(code) ?? typeOf(values.leaf(code))
+    if (type !== before) types.add(type)
+    before = type
+  }
 }
 
 /** By name, of too many those that most records have. */
