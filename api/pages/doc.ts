@@ -1,5 +1,6 @@
 /** Reading a document that a stranger wrote: a field may hold anything, or nothing. */
 import { isMap, type Merged, type Value, type ValueMap } from '../../crdt/index.ts'
+import { shortId } from './text.ts'
 
 /** The value at a dotted path. */
 export function valueAt(doc: ValueMap, path: string): Value | undefined {
@@ -28,7 +29,7 @@ export function plain(value: Value | undefined): Value | undefined {
   return keys.length === 1 && typeof value['Other'] === 'string' ? value['Other'] : value
 }
 
-/** What people call it. */
+/** What people call it; of a record that says nothing any more, the beginning and the end of its id. */
 export function titleOf({ doc, slug, record }: Merged): string {
-  return textAt(doc, 'display_name') ?? textAt(doc, 'name') ?? slug ?? record
+  return textAt(doc, 'display_name') ?? textAt(doc, 'name') ?? slug ?? shortId(record)
 }

@@ -4,6 +4,7 @@ import { html } from 'hono/html'
 import {
   cidToOpId,
   DELETE,
+  ERASE,
   keyToDid,
   kindOf,
   type Merged,
@@ -108,7 +109,8 @@ function changedHtml(record: Merged, { op, known, before, after }: Step, budget:
   const has = places(after)
   const opened = [...has].filter((place) => !had.has(place))
   const settled = [...had].filter((place) => !has.has(place))
-  return html`${after.live || before?.live === false ? changesHtml(diffDocs(before?.doc ?? {}, after.doc), kind, budget) : html`<p>The record. Its history stays.</p>`}
+  const gone = op.header.type === ERASE ? 'It took out what the record said.' : 'The record. Its history stays.'
+  return html`${after.live || before?.live === false ? changesHtml(diffDocs(before?.doc ?? {}, after.doc), kind, budget) : html`<p>${gone}</p>`}
 ${opened.length > 0 && html`<p class="note">Opened a conflict at ${isolated(opened.join(', '))}.</p>`}
 ${settled.length > 0 && html`<p class="note">Settled the conflict at ${isolated(settled.join(', '))}.</p>`}`
 }

@@ -51,7 +51,7 @@ ${
 ${
   latest.length > 0 &&
   html`<section class="part"><h2>Last changed</h2><ol class="cards">${latest.map(({ record }) => card(record, { now }))}</ol>
-<p><a class="button" href="/?${new URLSearchParams({ owner: did, sort: '-changed_at' })}">All ${plural(total, 'record')}</a></p></section>`
+${total > latest.length && html`<p><a class="button" href="/?${new URLSearchParams({ owner: did, sort: '-changed_at' })}">All ${plural(total, 'record')}</a></p>`}</section>`
 }
 </div>`
   return pageAnswer(node, { title: `${shortDid(did)} · Peerage`, canonical: `/publishers/${did}`, main })

@@ -60,14 +60,14 @@ export async function recordPage(node: NodeFace, record: Merged, kind: Kind, ori
 <nav class="crumbs" aria-label="Where this is"><a href="/">Catalogue</a> <span aria-hidden="true">/</span> <a href="/?kind=${kind.name}">${label(kind.plural)}</a></nav>
 <header class="record-head">
 <h1>${named(title)} ${kindBadge(record.kind)}</h1>
-<p class="slug">${record.slug !== undefined && isolated(record.slug)}</p>
+${record.slug !== undefined && html`<p class="slug">${isolated(record.slug)}</p>`}
 ${badgesHtml(record, invalid.length, others)}
 <p class="note changed" hidden><a href="${here}">This record has changed: show it as it is now</a></p>
 </header>
 <div class="record-columns">
 <div class="stack">
 <nav class="parts" aria-label="On this page"><ul>${shown.map(({ id, title: name }) => html`<li><a href="#${id}">${name}</a></li>`)}<li><a href="#signature">Signature</a></li><li><a href="#holders">Held by</a></li></ul></nav>
-${!record.live && html`<p class="verdict bad"><strong>Deleted.</strong> Its history is kept; registering it again restores it.</p>`}
+${!record.live && goneHtml(record)}
 ${record.live && html`<p class="origin">Written by its publisher. Peerage checks who signed it, not whether it is true or safe: do not run what it says unread.</p>`}
 ${shown.map(partHtml)}
 </div>
@@ -86,6 +86,14 @@ ${shown.map(partHtml)}
     // What the JSON answers for a deleted record; a person is shown its history all the same.
     status: record.live ? 200 : 404,
   })
+}
+
+/** Without a slug its genesis is among what was erased, and nobody can tell any more what it was. */
+function goneHtml({ erased, slug }: Merged): Html {
+  if (erased === undefined || slug !== undefined) {
+    return html`<p class="verdict bad"><strong>Deleted.</strong> Its history is kept; registering it again restores it.</p>`
+  }
+  return html`<p class="verdict bad"><strong>Erased.</strong> What it said was taken out for good; who signed, and when, is kept.</p>`
 }
 
 type Part = { readonly id: string; readonly title: string; readonly body: Html }

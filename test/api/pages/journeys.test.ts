@@ -178,10 +178,11 @@ inBrowser('a publisher: what it has by kind, and who else goes by its name', asy
   expect(await page.locator('h1').textContent()).toContain('Publisher')
   expect(await page.locator('.tiles').textContent()).toContain('Models 1')
   expect(await page.locator('.badges').textContent()).toContain('1 other key publishes as acme')
-  await page.getByRole('link', { name: 'All 1 record' }).click()
+  await page.locator('.tiles a', { hasText: 'Models' }).click()
   expect(await page.locator(cards).count()).toBe(1)
   await page.goto(`/publishers/${http.node.did}`)
   expect(await page.locator('.figures dd').first().textContent()).toBe('76')
+  expect(await page.getByRole('link', { name: 'All 76 records' }).count()).toBe(1)
   expect(await page.locator('.tiles li').count()).toBe(3)
 })
 
