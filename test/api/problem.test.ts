@@ -14,14 +14,15 @@ test('what is worth another try says so, and what is not is our own fault', () =
     expect(PROBLEMS[problem.problem][0], code).toBe(503)
     expect(problem.headers?.['retry-after'], code).toBe('1')
   }
-  // A store that was set back waits for a peer, which is not a matter of a second.
-  expect(problemOfError(new NodeError('key-journal', 'x'))).toMatchObject({
-    problem: 'unavailable',
-    headers: { 'retry-after': '60' },
-  })
+  // A store that was set back waits for a peer, and so does damage: not a matter of a second.
+  for (const [code, problem] of [
+    ['key-journal', 'unavailable'],
+    ['store-corrupt', 'store-corrupt'],
+  ] as const)
+    expect(problemOfError(new NodeError(code, 'x'))).toMatchObject({ problem, headers: { 'retry-after': '60' } })
   const full = Object.assign(new Error('write failed'), { code: 'ENOSPC' })
   expect(statusOf(new NodeError('store-failed', 'x', { cause: new Error('batch', { cause: full }) }))).toBe(507)
-  for (const error of [new NodeError('store-corrupt', 'x'), new TypeError('x'), 'x', undefined]) {
+  for (const error of [new NodeError('store-format', 'x'), new TypeError('x'), 'x', undefined]) {
     expect(statusOf(error)).toBe(500)
   }
 })
