@@ -127,6 +127,8 @@ export function exitCodeOf(error: unknown): ExitCode | undefined {
     const { code } = error as { code?: string }
     return code === 'key-unsafe' ? EXIT.auth : code === 'store-corrupt' ? EXIT.integrity : EXIT.error
   }
+  // The operating system said no: a folder that is not there, a full disk. Its message names what it was about.
+  if (error instanceof Error && 'syscall' in error) return EXIT.error
   return undefined
 }
 

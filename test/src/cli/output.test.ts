@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { PassThrough, Writable } from 'node:stream'
 import { expect, test } from 'vitest'
 import { EXIT, exitCodeOf, Failure, Output, oneLine, printable } from '../../../src/cli/output.ts'
@@ -51,7 +53,7 @@ test('text of strangers cannot move the cursor, colour the screen or turn the re
   expect(oneLine('x'.repeat(50), 10)).toBe(`${'x'.repeat(9)}…`)
 })
 
-test('every error that is not a bug of ours leaves with its code', () => {
+test('every error that is not a bug of ours leaves with its code', async () => {
   const code = (name: ClientError['code']) => exitCodeOf(new ClientError(name, ''))
   expect(code('not-found')).toBe(EXIT.notFound)
   expect(code('auth')).toBe(EXIT.auth)
@@ -63,4 +65,6 @@ test('every error that is not a bug of ours leaves with its code', () => {
   expect(exitCodeOf(new KeyError('unsafe', ''))).toBe(EXIT.auth)
   expect(exitCodeOf(new Failure(EXIT.conflict, ''))).toBe(EXIT.conflict)
   expect(exitCodeOf(new TypeError('a bug'))).toBeUndefined()
+  const missing = await readFile(join(import.meta.dirname, 'no', 'such', 'file')).catch((error: unknown) => error)
+  expect(exitCodeOf(missing)).toBe(EXIT.error)
 })
