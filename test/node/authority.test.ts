@@ -125,6 +125,17 @@ test('a revoke voids what it does not keep, wherever it was written, and shows i
   await checkReplica(again.replica)
 })
 
+test('a record merged again for a revoke is on disk before the next is: its loss alone would not show', async () => {
+  const { replica, disk } = await openReplica()
+  const { genesis, grant, first, second } = story()
+  await admitted(replica, [grant, genesis, first, second])
+  disk.batches = []
+  await admitted(replica, [authorityOf(owner).revoke(grant, [first], [grant])])
+  await settled(replica)
+  // The revoke itself comes from a peer, who still has it.
+  expect(disk.batches.map(({ sync }) => sync)).toEqual([false, true])
+})
+
 test('records that nobody read follow a revoke too: rows, counts and those who are told', async () => {
   const { replica } = await openReplica()
   const grant = authorityOf(owner).grant(ci, all)
