@@ -1,11 +1,10 @@
 /**
- * Anti-entropy: when to hold a sync session with whom, and what is known of each peer.
- *
- * What a session means for the next one with the same peer is in sync-peer.ts.
+ * Anti-entropy: holds sync sessions with peers, and answers theirs.
  *
  * On every connect, then with one random peer a minute, and at once when there is news. Liveness rests on this and
  * never on gossip: whatever gossip loses, one honest peer within reach brings. A peer whose session failed is left
- * alone for a while, the others are not. Time and chance come from the environment, so a seed decides the schedule.
+ * alone for a while, the others are not (sync-peer.ts). Time and chance come from the environment, so a seed decides the
+ * schedule.
  */
 import type { OpId } from '../crdt/index.ts'
 import { type Counters, countsOf } from './counters.ts'
