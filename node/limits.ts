@@ -314,8 +314,8 @@ export const fieldValuesMax = 20
 export const corrections = 4
 /** What one query may cost the index's thread; one that would cost more is cut and says so. ms. */
 export const searchWorkMs = 50
-/** What a list of fields may cost, a piece at a time with searches between. ms. */
-export const fieldsWorkMs = 3_000
+/** How long fields are counted, a piece at a time with searches between: a list that is cut is better than a 503. ms. */
+export const fieldsMs = 4_000
 /** Fewer exact matches than this, and records with most of the words are shown after them. */
 export const looseBelow = 10
 /** Words and beginnings of each segment that are kept laid out: 60 bytes a document at most, touched when asked for. */

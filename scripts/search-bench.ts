@@ -108,7 +108,7 @@ async function measure(n: number): Promise<void> {
       for (const [name, query] of Object.entries(CLASSES))
         report('at-rest', n, { query: name, ...(await ask(asked, drawn, query)) })
       const counted = performance.now()
-      const { fields, partial = false } = await indexer.fields()
+      const { fields, partial = false } = await index.fields()
       report('fields', n, { fields: fields.length, ms: performance.now() - counted, partial })
       const ingest = ingesting(replica, indexer, n)
       for (const [name, query] of Object.entries(CLASSES)) {
