@@ -9,9 +9,9 @@
  *   ingesting   each class of query while records come in at `--rate` a second, one in ten of them new and the others
  *               changed: ms from asking as the node's face asks, wait for the index and all, to having the answer, by
  *               this thread's clock, with the aim (p50/p99 at a million) beside it. Then how fast they went in, how far
- *               the index was behind at worst by what the node says of itself (`search.behind` in its status), when it
- *               had all of them after the last, and how long the index's thread and this one stood still at most: by the
- *               clock, and by the processor time (`work`) that they themselves took
+ *               the index was behind at worst and at the end, by what the node says of itself (`search.behind` in its
+ *               status), and how long the index's thread and this one stood still at most: by the clock, and by the
+ *               processor time (`work`) that they themselves took
  *   at-rest     the same with nothing else going on
  *   fields      the list of all fields with their commonest values
  *   work        the same queries in this thread, the quickest of three times, and the mean of the processor's time: what
@@ -173,15 +173,12 @@ function ingesting(
       const seconds = (performance.now() - begun) / 1_000
       const behindLast = indexer.behind
       const [index, main] = [await others(), own.end()]
-      const ended = performance.now()
-      while (indexer.behind > 0) await delay(5)
       return {
         records_per_second: done / seconds,
         indexed_per_second: (done - behindLast) / seconds,
         seconds,
         behind_most: behindMost,
         behind_at_last: behindLast,
-        caught_up_after_s: (performance.now() - ended) / 1_000,
         index_stall_p99_ms: index.p99_ms,
         index_stall_max_ms: index.max_ms,
         index_stall_work_max_ms: index.work_max_ms,
