@@ -76,7 +76,8 @@ export async function finishRepair(data: string): Promise<void> {
 
 /**
  * Repairs a folder; `net` is the network it belongs to should its own note of that be damaged. Needs room for the store
- * twice. `alone`: no other node holds what the key has signed, so it may sign at once. NodeError: 'store-locked' when a process has it, 'store-format', 'wrong-network', 'store-failed' (no room).
+ * twice. `alone`: no other node holds what the key has signed, so it may sign at once. NodeError: 'store-locked' when a
+ * process has it, 'store-format', 'wrong-network', 'store-failed' (no room).
  */
 export async function repairFolder(
   data: string,
