@@ -42,8 +42,12 @@ export type IndexerOptions = {
   readonly log?: Log
   /** Changed records that may wait in memory; `indexQueueRecords` unless told. */
   readonly queueRecords?: number
+  /** Records of one `apply`; `indexBatchRecords` unless told. */
+  readonly batchRecords?: number
 }
 
+/** Records with their rows, as long as there is room, and the arrival that the index has reached with them. */
+type Batch = { readonly rows: Map<RecordId, IndexRow | undefined>; seq: number }
 type Waiter = { readonly seq: number; readonly reached: () => void }
 
 export class Indexer implements AsyncDisposable {
@@ -52,6 +56,7 @@ export class Indexer implements AsyncDisposable {
   readonly #environment: Environment
   readonly #log: Log
   readonly #queueRecords: number
+  readonly #batchRecords: number
   /** Of this node's own records. */
   readonly #own: Owner | undefined
   readonly #stop = new AbortController()
@@ -63,14 +68,18 @@ export class Indexer implements AsyncDisposable {
   readonly #waiters = new Set<Waiter>()
   readonly #readers = new Set<() => void>()
   readonly #done: Promise<void>
-  /** Records that changed since the last `apply`, with their rows as long as there is room; only while #live. */
-  #queue = new Map<RecordId, IndexRow | undefined>()
+  /** Records that changed and are not in the index, some at a time, in the order in which they changed; only while #live. */
+  #queue: Batch[] = []
+  /** In #queue: records, and bytes of their rows. */
+  #queued = 0
   #queuedBytes = 0
   /** Records that are damaged on disk, so that nothing can be said of them yet: asked for again now and then. */
   readonly #broken = new Set<RecordId>()
   #cancelBroken: (() => void) | undefined
   /** The last arrival that is known of. */
   #target: number
+  /** Up to here all that changed is in the index or went to #queue. */
+  #noted: number
   /** What is appended goes to #queue; otherwise it is read back from the replica later. */
   #live = false
   /** The index is complete up to its seq: not being filled from nothing. */
@@ -91,14 +100,23 @@ export class Indexer implements AsyncDisposable {
   }
 
   private constructor(options: IndexerOptions) {
-    const { replica, index, environment, log = () => {}, queueRecords = indexQueueRecords } = options
+    const {
+      replica,
+      index,
+      environment,
+      log = () => {},
+      queueRecords = indexQueueRecords,
+      batchRecords = indexBatchRecords,
+    } = options
     this.#replica = replica
     this.#index = index
     this.#environment = environment
     this.#log = log
     this.#queueRecords = queueRecords
+    this.#batchRecords = batchRecords
     this.#own = replica.actor && ownerOfKey(replica.actor)
     this.#target = replica.counts().seq
+    this.#noted = this.#target
     this.#behindSince = environment.clock.monotonic()
     this.#stopFollowing = replica.onAppended((appended) => this.#note(appended))
     this.#stopListening = index.onLost(() => {
@@ -109,7 +127,8 @@ export class Indexer implements AsyncDisposable {
     this.#stopPolicy = replica.policy.onChange((target) => {
       this.#unshown.set(target.name, target)
       // What waits is asked for again: its row does not say that it is hidden now.
-      for (const record of this.#queue.keys()) this.#queue.set(record, undefined)
+      for (const { rows } of this.#queue) for (const record of rows.keys()) rows.set(record, undefined)
+      this.#queuedBytes = 0
       this.#wake()
     })
     this.#done = this.#run()
@@ -204,10 +223,13 @@ export class Indexer implements AsyncDisposable {
     if (this.#index.seq >= this.#target) this.#behindSince = now
     this.#target = Math.max(this.#target, last)
     if (this.#live) {
-      for (const { merged, row } of records) this.#queue.set(merged.record, this.#rowOf(merged, row))
+      for (const { merged, row } of records) this.#add(merged.record, this.#rowOf(merged, row))
       if (this.#broken.size > 0) this.#noteMended(frames)
-      if (this.#queue.size > this.#queueRecords) this.#unfollow()
+      const newest = this.#queue.at(-1)
+      if (newest !== undefined) newest.seq = this.#target
+      if (this.#queued > this.#queueRecords) this.#unfollow()
     }
+    this.#noted = this.#target
     this.#wake()
   }
 
@@ -282,7 +304,7 @@ export class Indexer implements AsyncDisposable {
       this.#stop.signal.throwIfAborted()
       const [unshown] = this.#unshown.values()
       if (unshown !== undefined) await this.#show(unshown)
-      else if (this.#queue.size === 0 && this.#index.seq >= this.#target) {
+      else if (this.#queued === 0 && this.#index.seq >= this.#target) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve
           if (this.#stop.signal.aborted) resolve()
@@ -293,22 +315,40 @@ export class Indexer implements AsyncDisposable {
       }
       await this.#letPass()
       if (!this.#live) continue
-      const target = this.#target
-      await this.#move(target, this.#take())
+      for (let left = Math.max(1, this.#queue.length); left > 0 && this.#live; left--) {
+        this.#stop.signal.throwIfAborted()
+        const { seq, rows } = this.#take() ?? { seq: this.#noted, rows: new Map() }
+        await this.#move(seq, rows)
+      }
     }
     this.#unfollow()
   }
 
   #unfollow(): void {
     this.#live = false
-    this.#take()
+    this.#queue = []
+    this.#queued = 0
+    this.#queuedBytes = 0
   }
 
-  #take(): Map<RecordId, IndexRow | undefined> {
-    const queue = this.#queue
-    this.#queue = new Map()
-    this.#queuedBytes = 0
-    return queue
+  #add(record: RecordId, row: IndexRow | undefined): void {
+    let newest = this.#queue.at(-1)
+    if (newest === undefined || newest.rows.size >= this.#batchRecords) {
+      newest = { rows: new Map(), seq: this.#noted }
+      this.#queue.push(newest)
+    }
+    const { size } = newest.rows
+    this.#queuedBytes += sizeOf(row) - sizeOf(newest.rows.get(record))
+    newest.rows.set(record, row)
+    this.#queued += newest.rows.size - size
+  }
+
+  /** The oldest of what waits; undefined when only the index's seq is to move. */
+  #take(): Batch | undefined {
+    const batch = this.#queue.shift()
+    this.#queued -= batch?.rows.size ?? 0
+    for (const row of batch?.rows.values() ?? []) this.#queuedBytes -= sizeOf(row)
+    return batch
   }
 
   /**
@@ -318,7 +358,7 @@ export class Indexer implements AsyncDisposable {
   async #letPass(): Promise<void> {
     const { clock } = this.#environment
     const isHeld = () => this.#waiters.size === 0 && clock.monotonic() < this.#begunAt + indexHoldMs
-    while (this.#queue.size >= indexBulkRecords && isHeld()) {
+    while (this.#queued >= indexBulkRecords && isHeld()) {
       const target = this.#target
       await new Promise<void>((resolve) => {
         const cancel = clock.after(indexLullMs, resolve)
@@ -362,11 +402,11 @@ export class Indexer implements AsyncDisposable {
   async #move(seq: number, records: ReadonlyMap<RecordId, IndexRow | undefined>): Promise<void> {
     const isBulk = records.size >= indexBulkRecords
     const ids = [...records.keys()]
-    for (let at = 0; at === 0 || at < ids.length; at += indexBatchRecords) {
-      const batch = ids.slice(at, at + indexBatchRecords)
+    for (let at = 0; at === 0 || at < ids.length; at += this.#batchRecords) {
+      const batch = ids.slice(at, at + this.#batchRecords)
       const rows = isBulk ? batch.flatMap((id) => records.get(id) ?? []) : []
       const { entries, removed } = await this.#read(isBulk ? batch.filter((id) => !records.get(id)) : batch)
-      const isLast = at + indexBatchRecords >= ids.length
+      const isLast = at + this.#batchRecords >= ids.length
       await this.#index.apply({ seq: isLast ? seq : this.#index.seq, entries: [...rows, ...entries], removed })
     }
     for (const waiter of this.#waiters) if (this.#index.seq >= waiter.seq) waiter.reached()
@@ -414,7 +454,7 @@ export class Indexer implements AsyncDisposable {
   }
 
   #readLater(record: RecordId): void {
-    this.#queue.set(record, undefined)
+    this.#add(record, undefined)
   }
 
   /** The row that the index can take for this record; without one it is read when its turn comes. */
@@ -422,7 +462,6 @@ export class Indexer implements AsyncDisposable {
     // What relies on others' authority, and whom a block hides, may be another matter by then.
     if (!merged.live || merged.judged !== undefined || !this.#replica.policy.isOpen) return undefined
     if (this.#queuedBytes + row.length > indexQueueBytes) return undefined
-    this.#queuedBytes += row.length
     return { row, isOwn: this.#isOwn(merged) }
   }
 
@@ -446,4 +485,8 @@ export class Indexer implements AsyncDisposable {
       this.#readers.add(read)
     })
   }
+}
+
+function sizeOf(row: IndexRow | undefined): number {
+  return row?.row.length ?? 0
 }

@@ -59,7 +59,11 @@ class SlowIndex extends ScanIndex {
   }
 }
 
-async function start(replica: Replica, index: SearchIndex, options: { queueRecords?: number } = {}) {
+async function start(
+  replica: Replica,
+  index: SearchIndex,
+  options: { queueRecords?: number; batchRecords?: number } = {},
+) {
   const environment = manualEnvironment()
   const indexer = await Indexer.open({ replica, index, environment, ...options })
   return { indexer, clock: environment.clock }
@@ -371,7 +375,8 @@ test('after any writes, losses and restarts the index says what the replica says
         const { replica } = await openReplica()
         const index = new SlowIndex()
         let release = () => {}
-        let { indexer } = await start(replica, index, { queueRecords: 4 })
+        const small = { queueRecords: 8, batchRecords: 3 }
+        let { indexer } = await start(replica, index, small)
         let created = 0
         for (const each of steps) {
           if (each.do === 'create') {
@@ -394,7 +399,7 @@ test('after any writes, losses and restarts the index says what the replica says
             if (each.do === 'wait') continue
             await indexer[Symbol.asyncDispose]()
             if (each.do === 'forget') await index.reset('nothing')
-            indexer = (await start(replica, index, { queueRecords: 4 })).indexer
+            indexer = (await start(replica, index, small)).indexer
           }
         }
         release()
