@@ -45,20 +45,24 @@ export async function mustMeetPeer(
 
 /** From now on the key may sign. */
 export async function noteSigning(journal: Journal | undefined, store: Store): Promise<void> {
-  if (journal !== undefined) await noteJournal(journal, store)
+  if (journal !== undefined) {
+    await journal.begin()
+    await noteJournal(journal, store)
+  }
   await store.setNote(RESTORED, undefined, { sync: true })
 }
 
-/** A store that does not know of its journal yet: it is told all that it should have, once. */
+/** Begins that of a key which has signed nothing; one that the store does not know of yet is told all, once. */
 export async function beginJournal(journal: Journal, store: Store, key: ActorKey): Promise<void> {
+  await journal.begin()
   if ((await store.note(JOURNAL)) !== undefined || !(await hasSigned(store, key))) return
   await completeJournal(journal, store, key)
   await noteJournal(journal, store)
 }
 
 async function isLost(journal: Journal, store: Store, key: ActorKey): Promise<boolean> {
-  if (!journal.isNew && journal.size >= readJournalNote(await store.note(JOURNAL))) return false
-  // One that is new is right where the key has signed nothing yet.
+  if (journal.size > 0 && journal.size >= readJournalNote(await store.note(JOURNAL))) return false
+  // An empty one is right where the key has signed nothing yet.
   return hasSigned(store, key)
 }
 

@@ -7,6 +7,7 @@
  *   record (69 bytes)   type 1; record id 32; op id 32 (zeros but in type 1); check 4
  *   type                1 = signed; 2 = what was signed since the last 2 or 3 is in the store; 3 = it never got there
  *
+ * It begins with a 2, written before anything is signed: an empty one was only just made, perhaps for one that is gone.
  * The check is the first bytes of the SHA-256 of the 65 before it. What a crash left half written at the end is cut off
  * at open: nobody was told of those ops. Damage anywhere else is NodeError('key-journal').
  */
@@ -30,7 +31,6 @@ const CHUNK = 4096
 export class FileJournal implements Journal, AsyncDisposable {
   readonly #path: string
   readonly #file: FileHandle
-  readonly isNew: boolean
   /** Bytes that no power cut can take. */
   #durable: number
   /** Bytes that count; a failed append leaves what it wrote beyond, to be written over. */
@@ -43,14 +43,12 @@ export class FileJournal implements Journal, AsyncDisposable {
   private constructor(
     path: string,
     file: FileHandle,
-    isNew: boolean,
     end: number,
     settled: number,
     abandoned: (readonly [number, number])[],
   ) {
     this.#path = path
     this.#file = file
-    this.isNew = isNew
     this.#durable = end
     this.#end = end
     this.#settled = settled
@@ -59,7 +57,7 @@ export class FileJournal implements Journal, AsyncDisposable {
 
   /** Opens or makes the file (mode 0600). NodeError('key-journal') when it is damaged, 'store-failed' when unreadable. */
   static async open(path: string): Promise<FileJournal> {
-    const { file, isNew } = await openFile(path)
+    const file = await openFile(path)
     try {
       let end = 0
       let settled = 0
@@ -76,7 +74,7 @@ export class FileJournal implements Journal, AsyncDisposable {
       }
       await file.truncate(end)
       await file.datasync()
-      return new FileJournal(path, file, isNew, end, settled, abandoned)
+      return new FileJournal(path, file, end, settled, abandoned)
     } catch (cause) {
       await file.close()
       throw cause instanceof NodeError ? cause : failed(path, 'read', cause)
@@ -106,7 +104,7 @@ export class FileJournal implements Journal, AsyncDisposable {
   static async repair(path: string, at: string): Promise<string | undefined> {
     if ((await FileJournal.check(path)) === undefined) return undefined
     const [certain, made, kept] = [[] as Uint8Array[], `${path}.repaired`, `${path}.damaged-${at}`]
-    await using file = (await openFile(path)).file
+    await using file = await openFile(path)
     let signed: Uint8Array[] = []
     let isCertain = true
     for await (const { type, bytes } of recordsOf(file, 0, (await file.stat()).size)) {
@@ -136,6 +134,19 @@ export class FileJournal implements Journal, AsyncDisposable {
         yield { record: toHex(bytes.subarray(1, 33)), op: toHex(bytes.subarray(33, 65)), settled: at < settled }
       }
     }
+  }
+
+  async begin(): Promise<void> {
+    if (this.#end > 0) return
+    try {
+      this.#write(markOf(SETTLED))
+      await this.#file.datasync()
+    } catch (cause) {
+      throw failed(this.#path, 'write', cause)
+    }
+    this.#end = SIZE
+    this.#settled = SIZE
+    this.#durable = SIZE
   }
 
   async append(entries: readonly { readonly record: RecordId; readonly op: OpId }[]): Promise<void> {
@@ -169,11 +180,8 @@ export class FileJournal implements Journal, AsyncDisposable {
 
   async #mark(type: number): Promise<void> {
     if (this.#settled === this.#end) return
-    const bytes = new Uint8Array(SIZE)
-    bytes[0] = type
-    seal(bytes)
     try {
-      this.#write(bytes)
+      this.#write(markOf(type))
     } catch (cause) {
       throw failed(this.#path, 'write', cause)
     }
@@ -193,17 +201,17 @@ export class FileJournal implements Journal, AsyncDisposable {
   }
 }
 
-async function openFile(path: string): Promise<{ readonly file: FileHandle; readonly isNew: boolean }> {
+async function openFile(path: string): Promise<FileHandle> {
   try {
     // Not 'a': on Linux that appends whatever the position says, and a failed append must be written over.
     const file = await open(path, 'r+').catch((error) => {
       if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
       throw error
     })
-    if (file !== undefined) return { file, isNew: false }
+    if (file !== undefined) return file
     const made = await open(path, 'wx+', 0o600)
     await syncName(path)
-    return { file: made, isNew: true }
+    return made
   } catch (cause) {
     throw failed(path, 'open', cause)
   }
@@ -240,6 +248,13 @@ async function* chunksOf(file: FileHandle, from: number, to: number): AsyncItera
     yield { start, bytes: chunk.subarray(0, length) }
     start += Math.floor(length / SIZE) * SIZE
   }
+}
+
+function markOf(type: number): Uint8Array {
+  const record = new Uint8Array(SIZE)
+  record[0] = type
+  seal(record)
+  return record
 }
 
 function seal(record: Uint8Array): void {

@@ -105,7 +105,7 @@ export async function repairFolder(
   await rm(made, { recursive: true, force: true })
   const journal = await FileJournal.repair(join(data, 'journal'), at)
   // One that is gone is begun anew.
-  if (alone) await (await FileJournal.open(join(data, 'journal')))[Symbol.asyncDispose]()
+  if (alone) await beginJournal(join(data, 'journal'))
   const read = await copyRows(ops, made, net, alone ? 'signs' : journal !== undefined ? 'waits' : 'as before')
   const { held, waiting } = await takeIn(made, net, read.frames, log)
   await rm(ops, { recursive: true })
@@ -121,6 +121,11 @@ export async function repairFolder(
     journal: journal === undefined ? 'good' : 'repaired',
     kept: [kept, ...(journal === undefined ? [] : [journal])],
   }
+}
+
+async function beginJournal(path: string): Promise<void> {
+  await using journal = await FileJournal.open(path)
+  await journal.begin()
 }
 
 /** Whole or not there. */

@@ -41,12 +41,12 @@ export type JournalEntry = { readonly record: RecordId; readonly op: OpId; reado
  * and the key does not fork its own history. Used by one writer, one call at a time.
  */
 export interface Journal {
-  /** It was made at this start. */
-  readonly isNew: boolean
-  /** How much of it is durable, in units of its own; it only grows. */
+  /** How much of it is durable, in units of its own; it only grows. 0: made anew, and not begun yet. */
   readonly size: number
   /** What was signed and not abandoned, oldest first. */
   entries(): AsyncIterable<JournalEntry>
+  /** From now on it is not empty, though it knows of nothing signed; changes nothing later. Durable when it resolves. */
+  begin(): Promise<void>
   /** Durable when it resolves. */
   append(entries: readonly { readonly record: RecordId; readonly op: OpId }[]): Promise<void>
   /** What was appended since the last mark is in the store. Need not be durable: without it the store is asked. */

@@ -7,6 +7,7 @@ import { type Body, encodeBody, encodeVerbs, networkId, openFrame, type Value, t
 import type { Disk } from '../../node/disk.ts'
 import { LevelDisk } from '../../node/disk-level.ts'
 import { MemoryDisk } from '../../node/disk-memory.ts'
+import { FileJournal } from '../../node/journal.ts'
 import { nativeSuite, zstdCodec } from '../../node/native.ts'
 import { Replica } from '../../node/replica.ts'
 import type { Appended, Intent, LocalWrite } from '../../node/replica-types.ts'
@@ -694,7 +695,6 @@ describe('the signing journal', () => {
     [
       'gone',
       (journal) => {
-        journal.isNew = true
         journal.list = []
         journal.size = 0
       },
@@ -728,9 +728,32 @@ describe('the signing journal', () => {
     await restored.write([setting('a', 'x', 2)])
     expect((await restored.record(me.recordOf('a')))!.line).toBe(true)
     await restored[Symbol.asyncDispose]()
-    journal.isNew = false
     const { replica: again } = await openReplica({ disk: backup, signer: me.signer, journal })
     await again.write([setting('a', 'x', 3)])
+  })
+
+  test('one that is gone is waited for, too, when the start that found it so could not note it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'peerage-replica-'))
+    folders.push(folder)
+    const path = join(folder, 'journal')
+    const disk = new FaultyDisk()
+    const starting = async (check: (opened: ReturnType<typeof openReplica>) => Promise<unknown>) => {
+      await using journal = await FileJournal.open(path)
+      await check(openReplica({ disk, signer: me.signer, journal }))
+    }
+    // Only just made, and no write was noted with it but the first.
+    await starting(async (opened) => (await opened).replica.write([creating('a')]))
+    await rm(path)
+    disk.fail('EIO', { written: false, times: Number.POSITIVE_INFINITY })
+    await starting((opened) => expect(opened).rejects.toMatchObject({ code: 'store-failed' }))
+    disk.fail('EIO', { written: false, times: 0 })
+    await starting(async (opened) => {
+      const { replica } = await opened
+      await expect(replica.write([setting('a', 'x', 1)])).rejects.toMatchObject({ code: 'key-journal' })
+      replica.metPeer()
+      await expect.poll(() => replica.health().restored).toBeUndefined()
+    })
+    await starting(async (opened) => (await opened).replica.write([setting('a', 'x', 1)]))
   })
 
   test('an op signed just before a crash, which the store never got, stops nothing', async () => {

@@ -22,8 +22,6 @@ export class SimJournal {
   /** Behind the end, from an append that failed: written over by the next one. */
   #beyond: readonly Line[] = []
   #handle: object | undefined
-  /** There is no file. */
-  #isGone = true
 
   constructor(chance: Chance) {
     this.#chance = chance
@@ -35,17 +33,17 @@ export class SimJournal {
     this.#lines.push(...this.#beyond)
     this.#beyond = []
     this.#synced = this.#lines.length
-    const isNew = this.#isGone
-    this.#isGone = false
     const isMine = () => this.#handle === handle
     const known = [...this.#lines]
     const synced = () => this.#synced
     return {
-      isNew,
       get size() {
         return synced()
       },
       entries: () => entriesOf(known),
+      begin: async () => {
+        if (this.#synced === 0) await this.#append(['settled'], isMine, clock)
+      },
       append: (entries) => this.#append(entries, isMine, clock),
       settle: () => this.#mark('settled', isMine),
       abandon: () => this.#mark('abandoned', isMine),
@@ -63,12 +61,6 @@ export class SimJournal {
     this.#beyond = []
   }
 
-  /** The file is gone. */
-  lose(): void {
-    this.restore([])
-    this.#isGone = true
-  }
-
   crash(how: 'kill' | 'power'): void {
     this.#handle = undefined
     this.#lines.push(...this.#underWay.slice(0, this.#chance.int(0, this.#underWay.length)))
@@ -80,7 +72,7 @@ export class SimJournal {
     this.#synced = this.#lines.length
   }
 
-  async #append(entries: readonly Signed[], isMine: () => boolean, clock: ProcessClock): Promise<void> {
+  async #append(entries: readonly Line[], isMine: () => boolean, clock: ProcessClock): Promise<void> {
     if (!isMine()) return never()
     const fails = this.#chance.yes(this.faults.write)
     this.#underWay = entries

@@ -164,7 +164,7 @@ export class SimNode {
     this.crash('kill')
     this.disk.restore(as === 'copied' || as === 'bare' ? rows : this.#begun(rows, as === 'all'))
     if (as === 'all') this.journal.restore(journal)
-    if (as === 'bare') this.journal.lose()
+    if (as === 'bare') this.journal.restore([])
   }
 
   /** Whether the key had signed anything by then: else a store without its journal is like a new one. */

@@ -5,11 +5,14 @@ export class MemoryJournal implements Journal {
   list: JournalEntry[] = []
   appends = 0
   failing = false
-  isNew = false
   size = 0
 
   async *entries(): AsyncIterable<JournalEntry> {
     yield* this.list
+  }
+
+  async begin(): Promise<void> {
+    this.size ||= 1
   }
 
   async append(entries: readonly { readonly record: string; readonly op: string }[]): Promise<void> {
