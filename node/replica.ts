@@ -172,6 +172,7 @@ export class Replica implements ReplicaFace {
       author: signer && { net, sha256, clock, signer, isForked, scope },
       journal,
       log,
+      retry,
       loaded,
       appended: (change) => this.#appended(change),
     })

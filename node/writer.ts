@@ -21,6 +21,7 @@ import type { Admitted, Appended, Journal, LocalAuthorisation, LocalWrite, Log, 
 import { belongingOf } from './sets.ts'
 import type { Store } from './store.ts'
 import type { Prepared } from './store-types.ts'
+import { type RetryOptions, untilDone } from './until-done.ts'
 import { type Author, authoriseInto, writeInto } from './write.ts'
 
 export type WriterOptions = {
@@ -30,6 +31,7 @@ export type WriterOptions = {
   readonly author?: Author
   readonly journal?: Journal
   readonly log: Log
+  readonly retry: RetryOptions
   /** Resolves when the op set is loaded. */
   readonly loaded: () => Promise<void>
   /** Called in order, after the batch is on disk and before anyone is answered. */
@@ -62,8 +64,9 @@ export class Writer {
   readonly #waiting = { admit: 0, write: 0, authorise: 0, due: 0, rejudge: 0, free: 0, alone: 0 }
   #running: Promise<void> | undefined
   #closed = false
-  /** Signed and stored, but the journal could not be written: it is told with the next group. */
+  /** Signed and stored, but the journal does not say so, for it could not be written: it is told with the next group. */
   #unjournalled: { record: RecordId; op: OpId }[] = []
+  #isSettling = false
   /** What lost or regained authority, and up to which record those that rely on it were merged again. */
   readonly #rejudging = new Map<OpId, RecordId | undefined>()
 
@@ -300,10 +303,26 @@ export class Writer {
       }
       throw committed.reason
     }
-    this.#unjournalled = journalled.status === 'fulfilled' ? [] : told
+    this.#unjournalled = told
     if (journalled.status === 'rejected') return journalled.reason
-    await journal.settle().catch((error) => log('warn', "couldn't mark the journal", { error: String(error) }))
+    try {
+      await journal.settle()
+      this.#unjournalled = []
+    } catch (error) {
+      log('warn', "couldn't mark the journal", { error: String(error) })
+      this.#settleSoon(journal)
+    }
     return undefined
+  }
+
+  /** A store that is set back before the mark is there would pass for one that a crash has cut short. */
+  #settleSoon(journal: Journal): void {
+    if (this.#isSettling) return
+    this.#isSettling = true
+    // Between groups: a mark must not speak for one that is under way.
+    void untilDone('mark the journal', () => this.alone(() => journal.settle()), this.#options.retry).then(() => {
+      this.#isSettling = false
+    })
   }
 
   #announce({ frames, records, remote }: Prepared): void {

@@ -453,6 +453,26 @@ describe('a failing disk', () => {
     },
   )
 
+  test('a journal that could not be marked is marked later, and a group that fails meanwhile takes nothing from it', async () => {
+    const journal = new MemoryJournal()
+    const { replica, disk, clock } = await openReplica({ signer: me.signer, journal })
+    journal.failingMarks = true
+    await replica.write([creating('a')])
+    expect(journal.list.map(({ settled }) => settled)).toEqual([false])
+    journal.failingMarks = false
+    await clock.runUntil(() => journal.list.every(({ settled }) => settled), 60_000)
+
+    journal.failingMarks = true
+    await replica.write([creating('b')])
+    disk.fail('EIO', { written: false })
+    await expect(replica.write([creating('c')])).rejects.toMatchObject({ code: 'store-failed' })
+    journal.failingMarks = false
+    await replica.write([creating('d')])
+    const own = (await replica.list({ limit: 10 })).flatMap(({ heads }) => heads)
+    expect(own.length).toBe(3)
+    expect(new Set(journal.list.filter(({ settled }) => settled).map(({ op }) => op))).toEqual(new Set(own))
+  })
+
   test('failed but written: after a restart the set is whole and can be written', async () => {
     const journal = new MemoryJournal()
     const { replica, disk } = await openReplica({ signer: me.signer, journal })

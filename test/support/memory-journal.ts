@@ -5,6 +5,7 @@ export class MemoryJournal implements Journal {
   list: JournalEntry[] = []
   appends = 0
   failing = false
+  failingMarks = false
   size = 0
 
   async *entries(): AsyncIterable<JournalEntry> {
@@ -23,6 +24,7 @@ export class MemoryJournal implements Journal {
   }
 
   async settle(): Promise<void> {
+    if (this.failingMarks) throw new Error('the journal cannot be marked')
     this.list = this.list.map((entry) => ({ ...entry, settled: true }))
   }
 
