@@ -348,6 +348,8 @@ export const indexBulkRecords = 32
 /** A bulk is over when nothing came for so long; and the index waits for the end of one so long at most. ms. */
 export const indexLullMs = 100
 export const indexHoldMs = 2_000
+/** Of a write to the signing journal that failed, before whoever waits is told; after that it goes on by itself. */
+export const journalTries = 3
 /** Ops of our own that the signing journal is told of at once when it was lost. */
 export const journalCompleteOps = 4_096
 /** Between attempts to build an index that the disk refused. */

@@ -13,7 +13,7 @@ import { freeErased } from './bodies.ts'
 import { NodeError } from './errors.ts'
 import type { Arrival } from './id-rows.ts'
 import { journalNote } from './journal-note.ts'
-import { admitQueueOpsMax, gossipMessageBytesMax, groupOpsMax, writeQueueMax } from './limits.ts'
+import { admitQueueOpsMax, gossipMessageBytesMax, groupOpsMax, journalTries, writeQueueMax } from './limits.ts'
 import type { OpSet } from './op-set.ts'
 import { BLOCKED } from './policy.ts'
 import { rejudge } from './rejudge.ts'
@@ -66,7 +66,7 @@ export class Writer {
   #closed = false
   /** Signed and stored, but the journal does not say so, for it could not be written: it is told with the next group. */
   #unjournalled: { record: RecordId; op: OpId }[] = []
-  #isSettling = false
+  #isTelling = false
   /** What lost or regained authority, and up to which record those that rely on it were merged again. */
   readonly #rejudging = new Map<OpId, RecordId | undefined>()
 
@@ -304,24 +304,44 @@ export class Writer {
       throw committed.reason
     }
     this.#unjournalled = told
-    if (journalled.status === 'rejected') return journalled.reason
+    if (journalled.status === 'rejected' && !(await this.#tellAgain(journal))) {
+      this.#tellSoon(journal)
+      return journalled.reason
+    }
     try {
       await journal.settle()
       this.#unjournalled = []
     } catch (error) {
       log('warn', "couldn't mark the journal", { error: String(error) })
-      this.#settleSoon(journal)
+      this.#tellSoon(journal)
     }
     return undefined
   }
 
-  /** A store that is set back before the mark is there would pass for one that a crash has cut short. */
-  #settleSoon(journal: Journal): void {
-    if (this.#isSettling) return
-    this.#isSettling = true
-    // Between groups: a mark must not speak for one that is under way.
-    void untilDone('mark the journal', () => this.alone(() => journal.settle()), this.#options.retry).then(() => {
-      this.#isSettling = false
+  /** At once, before peers hear of these ops: a store that is set back now would let the key sign beside them. */
+  async #tellAgain(journal: Journal): Promise<boolean> {
+    for (let tries = 0; tries < journalTries; tries++) {
+      try {
+        await journal.append(this.#unjournalled)
+        return true
+      } catch (error) {
+        this.#options.log('warn', "couldn't write the signing journal", { error: String(error) })
+      }
+    }
+    return false
+  }
+
+  /** Between groups, for a mark must not speak for one that is under way. */
+  #tellSoon(journal: Journal): void {
+    if (this.#isTelling) return
+    this.#isTelling = true
+    const tell = async () => {
+      if (this.#unjournalled.length > 0) await journal.append(this.#unjournalled)
+      await journal.settle()
+      this.#unjournalled = []
+    }
+    void untilDone('tell the signing journal', () => this.alone(tell), this.#options.retry).then(() => {
+      this.#isTelling = false
     })
   }
 
