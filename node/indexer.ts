@@ -88,7 +88,7 @@ export class Indexer implements AsyncDisposable {
   #wake: () => void = () => {}
   /** Ends a pause for the sake of what comes in. */
   #hurry: () => void = () => {}
-  /** When something was appended last, and for the first time after a lull. */
+  /** When something was appended last; when the bulk began: after a lull, and with an index that had all till then. */
   #appendedAt = Number.NEGATIVE_INFINITY
   #begunAt = Number.NEGATIVE_INFINITY
   /** When something was appended that the index, which had all till then, has not. */
@@ -218,9 +218,11 @@ export class Indexer implements AsyncDisposable {
   /** Called by the replica for every append: takes no time, keeps a bounded amount. */
   #note({ last, records, frames }: Appended): void {
     const now = this.#environment.clock.monotonic()
-    if (now >= this.#appendedAt + indexLullMs) this.#begunAt = now
+    if (this.#index.seq >= this.#target) {
+      this.#behindSince = now
+      if (now >= this.#appendedAt + indexLullMs) this.#begunAt = now
+    }
     this.#appendedAt = now
-    if (this.#index.seq >= this.#target) this.#behindSince = now
     this.#target = Math.max(this.#target, last)
     if (this.#live) {
       for (const { merged, row } of records) this.#add(merged.record, this.#rowOf(merged, row))
