@@ -133,7 +133,7 @@ test('a life of a node, in which much goes wrong', async () => {
   const failed = await ask(node, 'GET', `/v1/models/${record}/history`, {
     headers: { 'x-request-id': 'asked-by-a-test' },
   })
-  expect(failed.status).toBe(500)
+  expect(failed.status).toBe(503)
   await node.stop()
   told.push(['log after damage', node.log()])
 })
@@ -150,7 +150,7 @@ test('every line of the log is JSON with level, time and message, and a failed r
     return fact
   })
   const failed = read.find(({ message }) => message === 'a request failed')
-  expect(failed).toMatchObject({ request_id: 'asked-by-a-test', level: 'error', route: '/v1/models/{id}/history' })
+  expect(failed).toMatchObject({ request_id: 'asked-by-a-test', problem: 'store-corrupt', route: '/v1/models/{id}/history' })
   expect(read.find(({ message }) => message === 'sync session')).toMatchObject({ peer_id: expect.any(String) })
   expect(read.map(({ message }) => message).join()).toContain('PEERAGE_NETWROK')
 })
