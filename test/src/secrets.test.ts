@@ -150,7 +150,11 @@ test('every line of the log is JSON with level, time and message, and a failed r
     return fact
   })
   const failed = read.find(({ message }) => message === 'a request failed')
-  expect(failed).toMatchObject({ request_id: 'asked-by-a-test', problem: 'store-corrupt', route: '/v1/models/{id}/history' })
+  expect(failed).toMatchObject({
+    request_id: 'asked-by-a-test',
+    problem: 'store-corrupt',
+    route: '/v1/models/{id}/history',
+  })
   expect(read.find(({ message }) => message === 'sync session')).toMatchObject({ peer_id: expect.any(String) })
   expect(read.map(({ message }) => message).join()).toContain('PEERAGE_NETWROK')
 })
