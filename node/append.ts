@@ -395,7 +395,10 @@ export class Group {
       const isRepaired = this.#repaired.values().some((op) => op.header.record === record)
       if (!isRepaired && !this.#authorityOps.some((op) => op.header.record === record && after.changesOthers(op)))
         continue
-      for (const via of before.vias()) if (before.stamp([via]) !== after.stamp([via])) waiting.push(via)
+      for (const via of before.vias()) {
+        // One that is damaged by now says nothing until it has come again.
+        if (after.has(via) && before.stamp([via]) !== after.stamp([via])) waiting.push(via)
+      }
     }
     return waiting
   }
