@@ -10,13 +10,13 @@ import { type Merged, type Owner, ownerOfKey, type RecordId } from '../crdt/inde
 import type { Environment } from './environment.ts'
 import { sleep } from './environment.ts'
 import { NodeError } from './errors.ts'
+import { IndexQueue } from './index-queue.ts'
 import {
   indexBatchRecords,
   indexBrokenMs,
   indexBulkRecords,
   indexHoldMs,
   indexLullMs,
-  indexQueueBytes,
   indexQueueRecords,
   indexReadRecords,
   indexRetryMs,
@@ -46,8 +46,6 @@ export type IndexerOptions = {
   readonly batchRecords?: number
 }
 
-/** Records with their rows, as long as there is room, and the arrival that the index has reached with them. */
-type Batch = { readonly rows: Map<RecordId, IndexRow | undefined>; seq: number }
 type Waiter = { readonly seq: number; readonly reached: () => void }
 
 export class Indexer implements AsyncDisposable {
@@ -68,18 +66,13 @@ export class Indexer implements AsyncDisposable {
   readonly #waiters = new Set<Waiter>()
   readonly #readers = new Set<() => void>()
   readonly #done: Promise<void>
-  /** Records that changed and are not in the index, some at a time, in the order in which they changed; only while #live. */
-  #queue: Batch[] = []
-  /** In #queue: records, and bytes of their rows. */
-  #queued = 0
-  #queuedBytes = 0
+  /** Filled only while #live. */
+  readonly #queue: IndexQueue
   /** Records that are damaged on disk, so that nothing can be said of them yet: asked for again now and then. */
   readonly #broken = new Set<RecordId>()
   #cancelBroken: (() => void) | undefined
   /** The last arrival that is known of. */
   #target: number
-  /** Up to here all that changed is in the index or went to #queue. */
-  #noted: number
   /** What is appended goes to #queue; otherwise it is read back from the replica later. */
   #live = false
   /** The index is complete up to its seq: not being filled from nothing. */
@@ -116,7 +109,7 @@ export class Indexer implements AsyncDisposable {
     this.#batchRecords = batchRecords
     this.#own = replica.actor && ownerOfKey(replica.actor)
     this.#target = replica.counts().seq
-    this.#noted = this.#target
+    this.#queue = new IndexQueue(batchRecords, this.#target)
     this.#behindSince = environment.clock.monotonic()
     this.#stopFollowing = replica.onAppended((appended) => this.#note(appended))
     this.#stopListening = index.onLost(() => {
@@ -127,8 +120,7 @@ export class Indexer implements AsyncDisposable {
     this.#stopPolicy = replica.policy.onChange((target) => {
       this.#unshown.set(target.name, target)
       // What waits is asked for again: its row does not say that it is hidden now.
-      for (const { rows } of this.#queue) for (const record of rows.keys()) rows.set(record, undefined)
-      this.#queuedBytes = 0
+      this.#queue.forgetRows()
       this.#wake()
     })
     this.#done = this.#run()
@@ -225,13 +217,11 @@ export class Indexer implements AsyncDisposable {
     this.#appendedAt = now
     this.#target = Math.max(this.#target, last)
     if (this.#live) {
-      for (const { merged, row } of records) this.#add(merged.record, this.#rowOf(merged, row))
+      for (const { merged, row } of records) this.#queue.add(merged.record, this.#rowOf(merged, row))
       if (this.#broken.size > 0) this.#noteMended(frames)
-      const newest = this.#queue.at(-1)
-      if (newest !== undefined) newest.seq = this.#target
-      if (this.#queued > this.#queueRecords) this.#unfollow()
+      if (this.#queue.size > this.#queueRecords) this.#unfollow()
     }
-    this.#noted = this.#target
+    this.#queue.reach(this.#target)
     this.#wake()
   }
 
@@ -306,7 +296,7 @@ export class Indexer implements AsyncDisposable {
       this.#stop.signal.throwIfAborted()
       const [unshown] = this.#unshown.values()
       if (unshown !== undefined) await this.#show(unshown)
-      else if (this.#queued === 0 && this.#index.seq >= this.#target) {
+      else if (this.#queue.size === 0 && this.#index.seq >= this.#target) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve
           if (this.#stop.signal.aborted) resolve()
@@ -317,9 +307,9 @@ export class Indexer implements AsyncDisposable {
       }
       await this.#letPass()
       if (!this.#live) continue
-      for (let left = Math.max(1, this.#queue.length); left > 0 && this.#live; left--) {
+      for (let left = Math.max(1, this.#queue.batches); left > 0 && this.#live; left--) {
         this.#stop.signal.throwIfAborted()
-        const { seq, rows } = this.#take() ?? { seq: this.#noted, rows: new Map() }
+        const { seq, rows } = this.#queue.take()
         await this.#move(seq, rows)
       }
     }
@@ -328,29 +318,7 @@ export class Indexer implements AsyncDisposable {
 
   #unfollow(): void {
     this.#live = false
-    this.#queue = []
-    this.#queued = 0
-    this.#queuedBytes = 0
-  }
-
-  #add(record: RecordId, row: IndexRow | undefined): void {
-    let newest = this.#queue.at(-1)
-    if (newest === undefined || newest.rows.size >= this.#batchRecords) {
-      newest = { rows: new Map(), seq: this.#noted }
-      this.#queue.push(newest)
-    }
-    const { size } = newest.rows
-    this.#queuedBytes += sizeOf(row) - sizeOf(newest.rows.get(record))
-    newest.rows.set(record, row)
-    this.#queued += newest.rows.size - size
-  }
-
-  /** The oldest of what waits; undefined when only the index's seq is to move. */
-  #take(): Batch | undefined {
-    const batch = this.#queue.shift()
-    this.#queued -= batch?.rows.size ?? 0
-    for (const row of batch?.rows.values() ?? []) this.#queuedBytes -= sizeOf(row)
-    return batch
+    this.#queue.clear()
   }
 
   /**
@@ -360,7 +328,7 @@ export class Indexer implements AsyncDisposable {
   async #letPass(): Promise<void> {
     const { clock } = this.#environment
     const isHeld = () => this.#waiters.size === 0 && clock.monotonic() < this.#begunAt + indexHoldMs
-    while (this.#queued >= indexBulkRecords && isHeld()) {
+    while (this.#queue.size >= indexBulkRecords && isHeld()) {
       const target = this.#target
       await new Promise<void>((resolve) => {
         const cancel = clock.after(indexLullMs, resolve)
@@ -444,7 +412,7 @@ export class Indexer implements AsyncDisposable {
       this.#cancelBroken = undefined
       // While the index does not follow, it is asked for when it does.
       if (!this.#live) return this.#noteBroken(id)
-      for (const each of this.#broken) this.#readLater(each)
+      for (const each of this.#broken) this.#queue.add(each, undefined)
       this.#wake()
     })
   }
@@ -452,18 +420,14 @@ export class Indexer implements AsyncDisposable {
   /** Ops of damaged records have come again, with which those may be whole. */
   #noteMended(frames: Appended['frames']): void {
     for (const { frame } of frames)
-      for (const { op } of frame.entries) if (this.#broken.has(op.header.record)) this.#readLater(op.header.record)
-  }
-
-  #readLater(record: RecordId): void {
-    this.#add(record, undefined)
+      for (const { op } of frame.entries)
+        if (this.#broken.has(op.header.record)) this.#queue.add(op.header.record, undefined)
   }
 
   /** The row that the index can take for this record; without one it is read when its turn comes. */
   #rowOf(merged: Merged, row: Uint8Array): IndexRow | undefined {
     // What relies on others' authority, and whom a block hides, may be another matter by then.
     if (!merged.live || merged.judged !== undefined || !this.#replica.policy.isOpen) return undefined
-    if (this.#queuedBytes + row.length > indexQueueBytes) return undefined
     return { row, isOwn: this.#isOwn(merged) }
   }
 
@@ -487,8 +451,4 @@ export class Indexer implements AsyncDisposable {
       this.#readers.add(read)
     })
   }
-}
-
-function sizeOf(row: IndexRow | undefined): number {
-  return row?.row.length ?? 0
 }
