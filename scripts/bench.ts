@@ -99,12 +99,12 @@ async function pair(n: number, dataA: string, dataB: string): Promise<void> {
 }
 
 async function coldSync(n: number, a: BenchProcess, multiaddrs: readonly string[], dataB: string): Promise<void> {
-  const { root } = await a.call('root')
+  const { root, ops } = await a.call('root')
   await using b = new BenchProcess()
   await b.call('loaded')
   const begun = performance.now()
   await b.call('open', { data: dataB, join: multiaddrs })
-  await b.call('waitRoot', { root, timeoutMs: patienceMs })
+  await b.call('waitRoot', { root, ops, timeoutMs: patienceMs })
   const seconds = (performance.now() - begun) / 1000
   const indexed = await b.call('indexed')
   await settled(b)
@@ -127,13 +127,13 @@ async function coldSync(n: number, a: BenchProcess, multiaddrs: readonly string[
 async function delta(n: number, a: BenchProcess, multiaddrs: readonly string[], dataB: string): Promise<void> {
   await a.call('batch', { first: 0, count: deltaCount, size: deltaCount, revision: 2 })
   if (!wanted('delta')) return
-  const { root } = await a.call('root')
+  const { root, ops } = await a.call('root')
   await using b = new BenchProcess()
   await b.call('loaded')
   const opened = performance.now()
   await b.call('open', { data: dataB, join: multiaddrs })
   const begun = performance.now()
-  await b.call('waitRoot', { root, timeoutMs: 60_000 })
+  await b.call('waitRoot', { root, ops, timeoutMs: 60_000 })
   const ended = performance.now()
   const session = await settled(b)
   report({
@@ -152,14 +152,14 @@ async function liveAndSearch(n: number, a: BenchProcess, multiaddrs: readonly st
   if (!wanted('live') && !wanted('search')) return
   await using b = new BenchProcess()
   await b.call('open', { data: dataB, join: multiaddrs })
-  const { root } = await a.call('root')
-  await b.call('waitRoot', { root, timeoutMs: 60_000 })
+  const { root, ops } = await a.call('root')
+  await b.call('waitRoot', { root, ops, timeoutMs: 60_000 })
   if (wanted('live')) {
     await b.call('watch')
     await a.call('live', { first: deltaCount, count: 100, pauseMs: 10 }) // gossip has made its mesh after this
     const sent = await a.call('live', { first: deltaCount + 100, count: 300, pauseMs: 10 })
-    const { root: last } = await a.call('root')
-    await b.call('waitRoot', { root: last, timeoutMs: 60_000 })
+    const last = await a.call('root')
+    await b.call('waitRoot', { root: last.root, ops: last.ops, timeoutMs: 60_000 })
     const seen = await b.call('seen', { ids: sent.map(({ op }) => op) })
     const fromWrite: number[] = []
     const fromAcknowledgement: number[] = []

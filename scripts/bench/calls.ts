@@ -87,19 +87,19 @@ const calls = {
     return (performance.now() - begun) / 1000
   },
   /** Resolves when the replica holds this set; seconds, and the bytes of sync so far. */
-  async waitRoot({ root, timeoutMs }: { root: string; timeoutMs: number }) {
+  async waitRoot({ root, ops, timeoutMs }: { root: string; ops: number; timeoutMs: number }) {
     const { replica } = running()
     const begun = performance.now()
     await replica.ready
     await new Promise<void>((resolve, reject) => {
       const check = () => {
-        if (replica.root() !== root) return
+        if (replica.counts().ops < ops || replica.root() !== root) return
         stop()
         clearInterval(poll)
         clearTimeout(timer)
         resolve()
       }
-      // The root costs hashing: it is looked at when nothing has arrived for a moment, and when the count fits.
+      // The root costs hashing: it is looked at when the count fits.
       const stop = replica.onAppended(() => setImmediate(check))
       const poll = setInterval(check, 20)
       const timer = setTimeout(() => reject(new Error(`not equal after ${timeoutMs} ms`)), timeoutMs)

@@ -20,12 +20,12 @@ export async function idle(minutes: number): Promise<Record<string, number>> {
   const node = nodes.use(new BenchProcess())
   const { multiaddrs } = await node.call('open', { data: join(folder, 'node') })
   await node.call('batch', { first: 0, count: RECORDS, size: 100 })
-  const { root } = await node.call('root')
+  const { root, ops } = await node.call('root')
   const peers: BenchProcess[] = []
   for (let i = 0; i < PEERS; i++) {
     const peer = nodes.use(new BenchProcess())
     await peer.call('open', { data: join(folder, `peer-${i}`), join: multiaddrs })
-    await peer.call('waitRoot', { root, timeoutMs: 300_000 })
+    await peer.call('waitRoot', { root, ops, timeoutMs: 300_000 })
     peers.push(peer)
   }
   await sleep(SETTLE_MS)
