@@ -345,9 +345,10 @@ export const indexQueueRecords = 200_000
 export const indexQueueBytes = 16 * MiB
 /** From this many waiting on it is a bulk, and goes before the index: a single write never is. */
 export const indexBulkRecords = 32
-/** A bulk is over when nothing came for so long; and the index waits for the end of one so long at most. ms. */
+/** A bulk is over when nothing came for so long. ms. */
 export const indexLullMs = 100
-export const indexHoldMs = 2_000
+/** The index waits for the end of one so long at most, and only while nobody searches: 100,000 records come in 15 s. ms. */
+export const indexHoldMs = 20_000
 /** Of a write to the signing journal that failed, before whoever waits is told; after that it goes on by itself. */
 export const journalTries = 3
 /** Ops of our own that the signing journal is told of at once when it was lost. */
