@@ -11,9 +11,6 @@ import type { Merged } from './merge.ts'
 import type { Op } from './op.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
 
-/** Of records that nobody has looked into yet. */
-const unread = new WeakMap<Merged, First>()
-
 /**
  * The record that this op begins. Undefined when more has to be looked at: the op is no genesis, says nothing, or relies
  * on another.
@@ -28,45 +25,59 @@ export function begin(op: Op, sha256: Sha256 = pureSha256): Merged | undefined {
 
 /** The record of a genesis of which `begin` gave one. */
 export function readLater(first: First, sha256: Sha256): Merged {
-  const { id, record, owner, kind, w } = first
-  let said: FirstSaid | undefined
-  const read = (): FirstSaid => {
-    said ??= readSaid(first, sha256)
-    unread.delete(merged)
-    return said
-  }
-  const merged: Merged = {
-    record,
-    owner,
-    kind,
-    get slug() {
-      return read().slug
-    },
-    live: true,
-    get doc() {
-      return read().doc
-    },
-    heads: [id],
-    conflicts: [],
-    registeredAt: w,
-    changedAt: w,
-    opCount: 1,
-    line: true,
-    get texts() {
-      return read().texts
-    },
-    get sets() {
-      return read().sets
-    },
-    get registers() {
-      return read().registers
-    },
-  }
-  unread.set(merged, first)
-  return merged
+  return new Begun(first, sha256) as unknown as Merged
 }
 
 /** The genesis that a record is made of, while nobody has looked into the record; a copy of a record is another record. */
 export function firstOf(merged: Merged): First | undefined {
-  return unread.get(merged)
+  return Begun.firstOf(merged)
 }
+
+class Begun {
+  readonly record: Merged['record']
+  readonly owner: Merged['owner']
+  readonly kind: string
+  readonly live = true
+  readonly heads: Merged['heads']
+  readonly conflicts: Merged['conflicts'] = []
+  readonly registeredAt: number
+  readonly changedAt: number
+  readonly opCount = 1
+  readonly line = true
+  readonly #first: First
+  readonly #sha256: Sha256
+  #said: FirstSaid | undefined
+
+  constructor(first: First, sha256: Sha256) {
+    const { id, record, owner, kind, w } = first
+    this.record = record
+    this.owner = owner
+    this.kind = kind
+    this.heads = [id]
+    this.registeredAt = w
+    this.changedAt = w
+    this.#first = first
+    this.#sha256 = sha256
+    for (const [name, read] of LATER) Object.defineProperty(this, name, read)
+  }
+
+  static firstOf(merged: object): First | undefined {
+    return #first in merged && merged.#said === undefined ? merged.#first : undefined
+  }
+
+  said(): FirstSaid {
+    this.#said ??= readSaid(this.#first, this.#sha256)
+    return this.#said
+  }
+}
+
+/** Members like the others, so that a copy has them too; one set of getters for all records, which makes them cheap. */
+const LATER = (['slug', 'doc', 'texts', 'sets', 'registers'] as const).map((name) => {
+  const read: PropertyDescriptor & ThisType<Begun> = {
+    get() {
+      return this.said()[name]
+    },
+    enumerable: true,
+  }
+  return [name, read] as const
+})
