@@ -31,8 +31,14 @@ export function toHex(bytes: Uint8Array): string {
 
 /** The bytes of lower-case hex text. For text of our own: RangeError when it is anything else. */
 export function fromHex(text: string): Uint8Array {
+  const bytes = new Uint8Array(text.length >> 1)
+  hexInto(text, bytes, 0)
+  return bytes
+}
+
+/** Puts there what `fromHex` gives. */
+export function hexInto(text: string, into: Uint8Array, at: number): void {
   const length = text.length >> 1
-  const bytes = new Uint8Array(length)
   if (text.length & 1) throw new RangeError(`expected an even number of hex digits, got ${text.length}`)
   // Of a digit the table has its value, of anything else a bit that no digit has.
   let wrong = 0
@@ -41,10 +47,9 @@ export function fromHex(text: string): Uint8Array {
     const low = text.charCodeAt(2 * i + 1)
     const byte = ((DIGITS[high & 0x7f] as number) << 4) | (DIGITS[low & 0x7f] as number)
     wrong |= byte | ((high | low) > 0x7f ? NO_DIGIT : 0)
-    bytes[i] = byte
+    into[at + i] = byte
   }
   if (wrong > 0xff) throw new RangeError(`expected lower-case hex, got ${JSON.stringify(text.slice(0, 80))}`)
-  return bytes
 }
 
 /** Whether text is `digits` lower-case hex digits: how a stranger's id is checked before it is used. */

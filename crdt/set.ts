@@ -57,12 +57,12 @@ export class IdSet {
   add(id: OpId | Uint8Array): boolean {
     const bytes = idBytes(id)
     let leaf = this.#find(bytes)
-    if (placeOf(leaf, bytes).held) return false
+    if (placeOf(leaf, bytes) >= 0) return false
     while (leaf.count === TRIE_LEAF_IDS) {
       this.#replace(bytes, this.#split(leaf, this.#path.length))
       leaf = this.#find(bytes)
     }
-    this.#insert(leaf, placeOf(leaf, bytes).index, bytes)
+    this.#insert(leaf, ~placeOf(leaf, bytes), bytes)
     this.#changed(bytes, 1)
     return true
   }
@@ -72,8 +72,8 @@ export class IdSet {
     const bytes = idBytes(id)
     const leaf = this.#find(bytes)
     const place = placeOf(leaf, bytes)
-    if (!place.held) return false
-    remove(leaf, place.index)
+    if (place < 0) return false
+    remove(leaf, place)
     this.#changed(bytes, -1)
     // Whatever holds 32 or fewer is a leaf, so that the shape tells nothing of the past.
     const small = this.#path.findIndex((inner) => inner.count <= TRIE_LEAF_IDS)
@@ -91,7 +91,7 @@ export class IdSet {
 
   has(id: OpId | Uint8Array): boolean {
     const bytes = idBytes(id)
-    return placeOf(this.#find(bytes), bytes).held
+    return placeOf(this.#find(bytes), bytes) >= 0
   }
 
   /** The ids that begin with these bytes, eight at least: two of them that differ are somebody's hard work. */
@@ -101,7 +101,8 @@ export class IdSet {
     first.set(bytes)
     const leaf = this.#find(first)
     const found: OpId[] = []
-    for (let index = placeOf(leaf, first).index; index < leaf.count; index++) {
+    const place = placeOf(leaf, first)
+    for (let index = place < 0 ? ~place : place; index < leaf.count; index++) {
       const id = idAt(leaf, index)
       if (compareBytes(id.subarray(0, bytes.length), bytes) !== 0) break
       found.push(toHex(id))
@@ -304,18 +305,26 @@ function partOf(leaf: Leaf, prefix: string): Leaf {
   return { children: undefined, count: part.length, bytes: concat(NO_IDS, ...part) }
 }
 
-/** Where an id lies in a leaf, or belongs. */
-function placeOf(leaf: Leaf, id: Uint8Array): { index: number; held: boolean } {
+/** Where an id lies in a leaf; below 0, the complement of where it belongs. */
+function placeOf({ bytes, count }: Leaf, id: Uint8Array): number {
   let low = 0
-  let high = leaf.count
+  let high = count
   while (low < high) {
     const middle = (low + high) >> 1
-    const order = compareBytes(idAt(leaf, middle), id)
-    if (order === 0) return { index: middle, held: true }
+    const order = compareIds(bytes, 1 + middle * ID_BYTES, id)
+    if (order === 0) return middle
     if (order < 0) low = middle + 1
     else high = middle
   }
-  return { index: low, held: false }
+  return ~low
+}
+
+function compareIds(bytes: Uint8Array, at: number, id: Uint8Array): number {
+  for (let i = 0; i < ID_BYTES; i++) {
+    const difference = (bytes[at + i] as number) - (id[i] as number)
+    if (difference !== 0) return difference
+  }
+  return 0
 }
 
 function remove(leaf: Leaf, index: number): void {

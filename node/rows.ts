@@ -10,6 +10,7 @@ import {
   decode,
   encode,
   fromHex,
+  hexInto,
   isMap,
   type NetworkId,
   type OpId,
@@ -51,9 +52,9 @@ export const metaKey = utf8('m')
 export const countsKey = utf8('n')
 export const markerKey = utf8('c')
 export const frameKey = (seq: number) => concat(F, seqBytes(seq))
-export const opKey = (id: OpId) => concat(O, fromHex(id))
-export const recordKey = (id: RecordId) => concat(R, fromHex(id))
-export const kindKey = (kind: string, id: RecordId) => concat(K, utf8(kind), ZERO, fromHex(id))
+export const opKey = (id: OpId) => hexAfter(O, id)
+export const recordKey = (id: RecordId) => hexAfter(R, id)
+export const kindKey = (kind: string, id: RecordId) => hexAfter(kindPrefix(kind), id)
 /** An op of an authority record. */
 export const authorityKey = (record: RecordId, id: OpId) => concat(A, fromHex(record), fromHex(id))
 export const authorityRows = (record: RecordId) => under(concat(A, fromHex(record)))
@@ -87,15 +88,28 @@ export const opRows = { gte: utf8('o'), lt: utf8('p') }
 export const recordsAfter = (id: RecordId | undefined) =>
   id === undefined ? { gte: R, lt: after(R) } : { gt: recordKey(id), lt: after(R) }
 export const kindAfter = (kind: string, id: RecordId | undefined) => {
-  const prefix = concat(K, utf8(kind), ZERO)
+  const prefix = kindPrefix(kind)
   return { ...(id === undefined ? { gte: prefix } : { gt: kindKey(kind, id) }), lt: concat(K, utf8(kind), ONE) }
 }
 
 export const seqOfFrameKey = (key: Uint8Array) => readSeq(key, 1)
-export const idOfKey = (key: Uint8Array): string => toHex(key.subarray(key.length - 32))
+/** A key of this prefix and an id. */
+function hexAfter(prefix: Uint8Array, id: string): Uint8Array {
+  const key = new Uint8Array(prefix.length + ID_BYTES)
+  key.set(prefix)
+  hexInto(id, key, prefix.length)
+  return key
+}
+
+export const idOfKey = (key: Uint8Array): string => toHex(key.subarray(key.length - ID_BYTES))
 
 export function sealed(value: Uint8Array, sha256: Sha256): Uint8Array {
-  return concat(sha256(value).subarray(0, SEAL), value)
+  // From the pool: rows live until their batch is on disk, and a buffer of its own for each is dear to make and to free.
+  const { buffer, byteOffset, length } = Buffer.allocUnsafe(SEAL + value.length)
+  const row = new Uint8Array(buffer, byteOffset, length)
+  row.set(sha256(value).subarray(0, SEAL))
+  row.set(value, SEAL)
+  return row
 }
 
 export function unsealed(row: Uint8Array, sha256: Sha256): Uint8Array | undefined {
@@ -194,7 +208,9 @@ const Q = utf8('q')
 const Y = utf8('y')
 /** No UTF-8 has it. */
 const LAST = Uint8Array.of(0xff)
+const ID_BYTES = 32
 const ZERO = Uint8Array.of(0)
+const kindPrefix = (kind: string) => concat(K, utf8(kind), ZERO)
 const LAST_ID = new Uint8Array(32).fill(0xff)
 const ONE = Uint8Array.of(1)
 
