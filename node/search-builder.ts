@@ -10,10 +10,11 @@ import { copyKey, originality, publisherMark } from './search-copies.ts'
 import { addWordsOf, leavesOf, type Table, type Texts, textsOf } from './search-fields.ts'
 import { exactHints } from './search-hash.ts'
 import { completenessOf, freshnessOf, popularityOf, trustOf } from './search-rank.ts'
+import { Room } from './search-room.ts'
 import { type Arrays, type Segment, segmentOf } from './search-segment.ts'
 import type { Run } from './search-text.ts'
 import { memoryTexts } from './search-texts.ts'
-import type { Values } from './search-values.ts'
+import type { ValuesMaker } from './search-values-maker.ts'
 import { IN_NAMES, IN_TAGS, IN_TEXTS, markOf, type Words, WordsMaker, weightIn } from './search-words.ts'
 
 /** Kept in arrays of their own. */
@@ -25,7 +26,7 @@ const PLACES = [
 ] as const
 
 export class SegmentBuilder {
-  readonly #values: Values
+  readonly #values: ValuesMaker
   readonly #arrays: Omit<Arrays, 'hints' | 'hintDocs' | 'textEnds'>
   readonly #hints: number[] = []
   readonly #hintDocs: number[] = []
@@ -39,7 +40,7 @@ export class SegmentBuilder {
    * For so many records at most. One at a time may be built with a vocabulary. Nothing of an entry is held when it has
    * been added, so that a batch of them never lies in memory as a whole.
    */
-  constructor(values: Values, vocabulary: Vocabulary, most: number) {
+  constructor(values: ValuesMaker, vocabulary: Vocabulary, most: number) {
     this.#values = values
     this.#words = new Lexicon(vocabulary)
     this.#arrays = {
@@ -110,15 +111,17 @@ export class SegmentBuilder {
   /** The segment, after some pauses. Its values are not counted as used yet. */
   *make(): Generator<undefined, Segment> {
     const size = this.#size
-    const words = yield* this.#words.make()
+    const room = new Room()
+    const words = yield* this.#words.make(room)
     const columns = new Map<string, Column>()
     for (const [path, column] of this.#columns) {
-      columns.set(path, column.make(size))
+      columns.set(path, column.make(size, room))
       if (columns.size % COLUMNS_A_STEP === 0) yield
     }
-    const texts = Buffer.from(this.#texts.subarray(0, this.#textEnds.at(-1) ?? 0))
+    const texts = room.take(Uint8Array, this.#textEnds.at(-1) ?? 0)
+    texts.set(this.#texts.subarray(0, texts.length))
     yield
-    return yield* segmentOf({ size, arrays: this.#made(), words, columns, texts: memoryTexts(texts) })
+    return yield* segmentOf({ size, arrays: this.#made(room), words, columns, texts: memoryTexts(texts) }, room)
   }
 
   #addText(text: string): void {
@@ -132,15 +135,17 @@ export class SegmentBuilder {
     this.#textEnds.push(from + this.#texts.write(text, from))
   }
 
-  #made(): Arrays {
+  #made(room: Room): Arrays {
     const size = this.#size
     const { ids, ...others } = this.#arrays
-    const cut = Object.entries(others).map(([name, array]) => [name, array.slice(0, size)])
+    const cut = Object.entries(others).map(([name, array]) => [name, room.keep(array.subarray(0, size))])
+    const { hints, hintDocs } = hintsInOrder(this.#hints, this.#hintDocs)
     return {
       ...(Object.fromEntries(cut) as typeof others),
-      ids: ids.slice(0, size * 32),
-      ...hintsInOrder(this.#hints, this.#hintDocs),
-      textEnds: Uint32Array.from(this.#textEnds),
+      ids: room.keep(ids.subarray(0, size * 32)),
+      hints: room.keep(hints),
+      hintDocs: room.keep(hintDocs),
+      textEnds: room.keep(Uint32Array.from(this.#textEnds)),
     }
   }
 }
@@ -271,14 +276,14 @@ class Lexicon {
   }
 
   /** Its loops are functions of their own: the engine never makes good code of long ones that pause. */
-  *make(): Generator<undefined, Words> {
+  *make(room: Room): Generator<undefined, Words> {
     const texts = this.#textsUsed()
     yield
     const order = yield* inOrder(texts)
     yield
     const laid = this.#byWord(texts.length)
     yield
-    const maker = new WordsMaker()
+    const maker = new WordsMaker(room)
     for (let from = 0; from < order.length; from += WORDS_A_STEP) {
       addWordsTo(maker, texts, laid, order.subarray(from, from + WORDS_A_STEP))
       yield

@@ -4,7 +4,8 @@
  * Equal lists are kept once, numbers are as narrow as they can be, and a field that few documents have lists those
  * documents instead. A filter is then a look at one byte or two a document, and so is a facet.
  */
-import type { Values } from './search-values.ts'
+import type { Room } from './search-room.ts'
+import type { ValuesMaker } from './search-values-maker.ts'
 
 /** A column lists its documents when fewer than one in this many have it. */
 const SPARSE_BELOW = 1 / 16
@@ -73,7 +74,7 @@ export function acceptedCodes({ dict, listEnds, items }: Column, isAccepted: Uin
 }
 
 /** Counts the documents of each value in or out of the index's values, in steps. */
-export function* countUses(column: Column, values: Values, sign: 1 | -1): Generator<undefined, void> {
+export function* countUses(column: Column, values: ValuesMaker, sign: 1 | -1): Generator<undefined, void> {
   const { codes } = column
   const perCode = new Uint32Array(1 + column.dict.length + column.listEnds.length)
   for (let from = 0; from < codes.length; from += DOCS_A_STEP) {
@@ -90,7 +91,14 @@ function countCodes(codes: Codes, perCode: Uint32Array, from: number, to: number
   for (let i = from; i < to; i++) perCode[codes[i] as number] = (perCode[codes[i] as number] as number) + 1
 }
 
-function useCodes(column: Column, perCode: Uint32Array, values: Values, sign: 1 | -1, from: number, to: number): void {
+function useCodes(
+  column: Column,
+  perCode: Uint32Array,
+  values: ValuesMaker,
+  sign: 1 | -1,
+  from: number,
+  to: number,
+): void {
   const { dict } = column
   for (let code = from; code < to; code++) {
     const times = perCode[code] as number
@@ -119,20 +127,25 @@ export class ColumnMaker {
     else this.#codes.push(-1 - this.#listOf(values.map((value) => this.#numberOf(value))))
   }
 
-  make(size: number): Column {
-    const dict = Uint32Array.from(this.#dict)
+  make(size: number, room: Room): Column {
+    const kept = (numbers: readonly number[]) => {
+      const array = room.take(Uint32Array, numbers.length)
+      array.set(numbers)
+      return array
+    }
+    const dict = kept(this.#dict)
     const isSparse = this.#docs.length < size * SPARSE_BELOW
-    const codes = codesFor(dict.length + this.#listEnds.length, isSparse ? this.#docs.length : size)
+    const codes = codesFor(dict.length + this.#listEnds.length, isSparse ? this.#docs.length : size, room)
     for (let i = 0; i < this.#docs.length; i++) {
       const code = this.#codes[i] as number
       codes[isSparse ? i : (this.#docs[i] as number)] = code < 0 ? dict.length - code : code
     }
     return {
-      docs: isSparse ? Uint32Array.from(this.#docs) : undefined,
+      docs: isSparse ? kept(this.#docs) : undefined,
       codes,
       dict,
-      listEnds: Uint32Array.from(this.#listEnds),
-      items: Uint32Array.from(this.#items),
+      listEnds: kept(this.#listEnds),
+      items: kept(this.#items),
     }
   }
 
@@ -158,8 +171,8 @@ export class ColumnMaker {
 }
 
 /** Zeros, wide enough for codes up to `most`. */
-export function codesFor(most: number, count: number): Codes {
-  return most < 256 ? new Uint8Array(count) : most < 65_536 ? new Uint16Array(count) : new Uint32Array(count)
+function codesFor(most: number, count: number, room: Room): Codes {
+  return room.take<Codes>(most < 256 ? Uint8Array : most < 65_536 ? Uint16Array : Uint32Array, count)
 }
 
 const CODES_A_STEP = 4_096
@@ -177,8 +190,9 @@ export function* mergeColumns(
   size: number,
   scratch: Uint32Array,
   seed: number,
+  room: Room,
 ): Generator<undefined, Column> {
-  const merging = new ColumnMerge(parts, scratch, seed)
+  const merging = new ColumnMerge(parts, scratch, seed, room)
   for (const part of parts) {
     const count = part.column.codes.length
     merging.begin(part)
@@ -212,6 +226,7 @@ class ColumnMerge {
   readonly #docs: Uint32Array
   readonly #kept: Int32Array
   readonly #seed: number
+  readonly #room: Room
   values = 0
   have = 0
   #listCount = 0
@@ -220,8 +235,9 @@ class ColumnMerge {
   #codes: Codes = new Uint8Array(0)
   #isSparse = false
 
-  constructor(parts: readonly ColumnPart[], scratch: Uint32Array, seed: number) {
+  constructor(parts: readonly ColumnPart[], scratch: Uint32Array, seed: number, room: Room) {
     this.#seed = seed
+    this.#room = room
     const sum = (of: (column: Column) => number) => parts.reduce((all, { column }) => all + of(column), 0)
     const lists = sum(({ listEnds }) => listEnds.length)
     this.#scratch = scratch
@@ -296,7 +312,7 @@ class ColumnMerge {
 
   lay(size: number): void {
     this.#isSparse = this.have < size * SPARSE_BELOW
-    this.#codes = codesFor(this.values + this.#listCount, this.#isSparse ? this.have : size)
+    this.#codes = codesFor(this.values + this.#listCount, this.#isSparse ? this.have : size, this.#room)
   }
 
   place(from: number, to: number): void {
@@ -308,12 +324,13 @@ class ColumnMerge {
 
   made(): Column {
     const items = this.#listCount === 0 ? 0 : (this.#listEnds[this.#listCount - 1] as number)
+    const room = this.#room
     return {
-      docs: this.#isSparse ? this.#docs.slice(0, this.have) : undefined,
+      docs: this.#isSparse ? room.keep(this.#docs.subarray(0, this.have)) : undefined,
       codes: this.#codes,
-      dict: this.#dict.slice(0, this.values),
-      listEnds: this.#listEnds.slice(0, this.#listCount),
-      items: this.#items.slice(0, items),
+      dict: room.keep(this.#dict.subarray(0, this.values)),
+      listEnds: room.keep(this.#listEnds.subarray(0, this.#listCount)),
+      items: room.keep(this.#items.subarray(0, items)),
     }
   }
 }

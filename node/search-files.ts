@@ -25,9 +25,11 @@ import { crc32 } from 'node:zlib'
 import { clearBit } from './search-bits.ts'
 import type { Column } from './search-column.ts'
 import type { TextSink } from './search-merge.ts'
+import { type Flat, Room } from './search-room.ts'
 import { type Arrays, type Segment, segmentOf, type Texts } from './search-segment.ts'
 import { fileTexts, IndexDamage, memoryTexts } from './search-texts.ts'
 import type { Values } from './search-values.ts'
+import type { ValuesMaker } from './search-values-maker.ts'
 import type { Words } from './search-words.ts'
 
 /** Raised when files written before would be read wrongly. */
@@ -49,8 +51,8 @@ type Manifest = {
   readonly segments: readonly { readonly file: string; readonly size: number; readonly gone: readonly number[] }[]
 }
 
-type Flat = Uint8Array | Uint16Array | Uint32Array | Float64Array
 const FLAT = { Uint8Array, Uint16Array, Uint32Array, Float64Array }
+type FlatIn = new (memory: ArrayBufferLike, at: number, length: number) => Flat
 type Placed = readonly [name: string, type: keyof typeof FLAT, at: number, length: number]
 type Contents = {
   readonly size: number
@@ -93,7 +95,7 @@ export class IndexFolder {
     return manifest.format === FORMAT && manifest.made === this.#made ? manifest : undefined
   }
 
-  *load({ segments }: Manifest, values: Values): Generator<undefined, Segment[]> {
+  *load({ segments }: Manifest, values: ValuesMaker): Generator<undefined, Segment[]> {
     const loaded: Segment[] = []
     try {
       for (const { file, size, gone } of segments) {
@@ -209,7 +211,16 @@ class MemorySink implements TextSink {
   }
 
   end(): Texts {
-    return memoryTexts(Buffer.concat(this.#pieces))
+    const texts = new Room().take(
+      Uint8Array,
+      this.#pieces.reduce((sum, { length }) => sum + length, 0),
+    )
+    let at = 0
+    for (const piece of this.#pieces) {
+      texts.set(piece, at)
+      at += piece.length
+    }
+    return memoryTexts(texts)
   }
 
   abandon(): void {}
@@ -349,7 +360,7 @@ function typeOf(array: Flat): keyof typeof FLAT {
   return array.constructor.name as keyof typeof FLAT
 }
 
-function* readSegment(path: string, name: string, values: Values): Generator<undefined, Segment> {
+function* readSegment(path: string, name: string, values: ValuesMaker): Generator<undefined, Segment> {
   const file = openSync(path, 'r')
   try {
     const contents = readContents(file, name)
@@ -360,7 +371,8 @@ function* readSegment(path: string, name: string, values: Values): Generator<und
       yield
     }
     if (crc !== texts.crc) throw new IndexDamage(`${name}: its texts are not what was written`)
-    const bytes = Buffer.from(new ArrayBuffer(arrays.bytes))
+    const memory = new SharedArrayBuffer(arrays.bytes)
+    const bytes = Buffer.from(memory)
     crc = 0
     for (let at = 0; at < bytes.length; at += READ_BYTES) {
       const piece = bytes.subarray(at, at + READ_BYTES)
@@ -380,7 +392,7 @@ function* readSegment(path: string, name: string, values: Values): Generator<und
     }
     const flat = new Map<string, Flat>()
     for (const [array, type, begin, length] of arrays.placed)
-      flat.set(array, new FLAT[type](bytes.buffer, begin, length))
+      flat.set(array, new (FLAT[type] as FlatIn)(memory, begin, length))
     const group = (prefix: string) =>
       Object.fromEntries(
         [...flat].flatMap(([key, array]) => (key.startsWith(prefix) ? [[key.slice(prefix.length), array]] : [])),
@@ -398,14 +410,15 @@ function* readSegment(path: string, name: string, values: Values): Generator<und
         items: own('items'),
       })
     }
-    return yield* segmentOf({
+    const parts = {
       size,
       arrays: group('arrays.') as unknown as Arrays,
       words: group('words.') as unknown as Words,
       columns: read,
       texts: fileTexts(file),
       file: name,
-    })
+    }
+    return yield* segmentOf(parts, new Room())
   } catch (error) {
     closeSync(file)
     throw error

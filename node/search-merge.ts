@@ -5,7 +5,7 @@
 import { indexColumnsMax } from './limits.ts'
 import { type Bits, hasBit } from './search-bits.ts'
 import { type Column, type ColumnPart, mergeColumns } from './search-column.ts'
-import { carryOrders } from './search-orders.ts'
+import { Room } from './search-room.ts'
 import { type Arrays, type Segment, segmentOf, type Texts } from './search-segment.ts'
 import { textStart } from './search-texts.ts'
 import type { Values } from './search-values.ts'
@@ -39,8 +39,9 @@ export type Merged = {
 export function* merge(segments: readonly Segment[], values: Values, sink: TextSink): Generator<undefined, Merged> {
   const lived = segments.map(({ live }) => live.slice())
   const { moved, size } = yield* move(segments, lived)
-  const textEnds = yield* mergeTexts(segments, moved, size, sink)
-  const arrays = yield* mergeArrays(segments, moved, size, textEnds)
+  const room = new Room()
+  const textEnds = yield* mergeTexts(segments, moved, room.take(Uint32Array, size), sink)
+  const arrays = yield* mergeArrays(segments, moved, size, textEnds, room)
   const columns = new Map<string, Column>()
   const scratch = new Uint32Array(values.size)
   for (const path of [...new Set(segments.flatMap(({ columns: own }) => [...own.keys()]))].slice(0, indexColumnsMax)) {
@@ -48,13 +49,12 @@ export function* merge(segments: readonly Segment[], values: Values, sink: TextS
       const column = segment.columns.get(path)
       return column ? [{ column, docs: segment.size, moved: moved[at] as Int32Array }] : []
     })
-    const column = yield* mergeColumns(parts, size, scratch, values.seed)
+    const column = yield* mergeColumns(parts, size, scratch, values.seed, room)
     if (column.codes.length > 0) columns.set(path, column)
     yield
   }
-  const words = yield* mergeWords(segments, moved)
-  const segment = yield* segmentOf({ size, arrays, words, columns, texts: sink.end() })
-  yield* carryOrders(segments, moved, values, segment)
+  const words = yield* mergeWords(segments, moved, room)
+  const segment = yield* segmentOf({ size, arrays, words, columns, texts: sink.end() }, room)
   return { segment, moved, lived }
 }
 
@@ -106,10 +106,9 @@ function number(into: Int32Array, live: Bits, first: number, from: number, to: n
 function* mergeTexts(
   segments: readonly Segment[],
   moved: readonly Int32Array[],
-  size: number,
+  textEnds: Uint32Array,
   sink: TextSink,
 ): Generator<undefined, Uint32Array> {
-  const textEnds = new Uint32Array(size)
   let end = 0
   for (const [at, segment] of segments.entries()) {
     const to = moved[at] as Int32Array
@@ -144,19 +143,20 @@ function* mergeArrays(
   moved: readonly Int32Array[],
   size: number,
   textEnds: Uint32Array,
+  room: Room,
 ): Generator<undefined, Arrays> {
   const merged = {
-    ids: new Uint8Array(size * 32),
-    registeredAt: new Float64Array(size),
-    changedAt: new Float64Array(size),
-    copyKeys: new Float64Array(size),
-    publishers: new Uint32Array(size),
-    originality: new Uint8Array(size),
-    nameWords: new Uint8Array(size),
-    popularity: new Uint8Array(size),
-    freshness: new Uint8Array(size),
-    completeness: new Uint8Array(size),
-    trust: new Uint8Array(size),
+    ids: room.take(Uint8Array, size * 32),
+    registeredAt: room.take(Float64Array, size),
+    changedAt: room.take(Float64Array, size),
+    copyKeys: room.take(Float64Array, size),
+    publishers: room.take(Uint32Array, size),
+    originality: room.take(Uint8Array, size),
+    nameWords: room.take(Uint8Array, size),
+    popularity: room.take(Uint8Array, size),
+    freshness: room.take(Uint8Array, size),
+    completeness: room.take(Uint8Array, size),
+    trust: room.take(Uint8Array, size),
   }
   const single = Object.keys(merged).filter((name) => name !== 'ids') as Exclude<keyof typeof merged, 'ids'>[]
   for (const [at, segment] of segments.entries()) {
@@ -172,7 +172,7 @@ function* mergeArrays(
       yield
     }
   }
-  const { hints, hintDocs } = yield* mergeHints(segments, moved)
+  const { hints, hintDocs } = yield* mergeHints(segments, moved, room)
   return { ...merged, hints, hintDocs, textEnds }
 }
 
@@ -197,10 +197,11 @@ function moveNumbers(numbers: Numbers, into: Numbers, moved: Int32Array, from: n
 function* mergeHints(
   segments: readonly Segment[],
   moved: readonly Int32Array[],
+  room: Room,
 ): Generator<undefined, Pick<Arrays, 'hints' | 'hintDocs'>> {
   const hints = new HintMerge(segments, moved)
   while (hints.some(HINTS_A_STEP)) yield
-  return hints.taken()
+  return hints.taken(room)
 }
 
 class HintMerge {
@@ -249,17 +250,26 @@ class HintMerge {
     return true
   }
 
-  taken(): Pick<Arrays, 'hints' | 'hintDocs'> {
-    return { hints: this.#hints.slice(0, this.#count), hintDocs: this.#docs.slice(0, this.#count) }
+  taken(room: Room): Pick<Arrays, 'hints' | 'hintDocs'> {
+    const [hints, docs] = [this.#hints.subarray(0, this.#count), this.#docs.subarray(0, this.#count)]
+    return { hints: room.keep(hints), hintDocs: room.keep(docs) }
   }
 }
 
-function* mergeWords(segments: readonly Segment[], moved: readonly Int32Array[]): Generator<undefined, Words> {
-  // Before a word is added there is to be room for six bytes a document of it.
-  const bytes = segments.reduce((sum, { words, size }) => sum + words.postings.length + size * 6, 0)
+function* mergeWords(
+  segments: readonly Segment[],
+  moved: readonly Int32Array[],
+  room: Room,
+): Generator<undefined, Words> {
+  // The first document of a word has a greater number than before, of four bytes more at most, and before a word is
+  // added there is to be room for six bytes a document of it.
+  const bytes = segments.reduce(
+    (sum, { words, size }) => sum + words.postings.length + words.docs.length * 4 + size * 6,
+    0,
+  )
   const most = segments.reduce((sum, { words }) => sum + words.docs.length, 0)
   const chars = segments.reduce((sum, { words }) => sum + words.chars.length, 0)
-  const maker = new WordsMaker(bytes, most, chars)
+  const maker = new WordsMaker(room, bytes, most, chars)
   const next = segments.map(() => 0)
   const largest = Math.max(1, ...segments.map(({ size }) => size))
   const read = new Uint32Array(largest)
@@ -290,9 +300,9 @@ function* mergeWords(segments: readonly Segment[], moved: readonly Int32Array[])
       next[i] = number + 1
       const size = words.docs[number] as number
       if (count + size > docs.length) {
-        const room = (count + size) * 2
-        docs = copied(new Uint32Array(room), docs)
-        marks = copied(new Uint8Array(room), marks)
+        const more = (count + size) * 2
+        docs = copied(new Uint32Array(more), docs)
+        marks = copied(new Uint8Array(more), marks)
       }
       const markAt = readPostings(words, number, read)
       const to = moved[i] as Int32Array

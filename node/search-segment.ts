@@ -1,11 +1,13 @@
 /**
  * A part of the index that never changes but for documents that leave it: the records that one batch brought, or what
  * several smaller segments became. Everything is in flat arrays by document number, so that a segment is the same in
- * memory and in a file (search-files.ts), and two become one by copying (search-merge.ts).
+ * memory and in a file (search-files.ts), two become one by copying (search-merge.ts), and what was built in one thread
+ * is asked in another (search-publication.ts).
  */
 import { type Bits, clearBit, fullBits, hasBit } from './search-bits.ts'
 import type { Column } from './search-column.ts'
 import type { Layout } from './search-postings.ts'
+import type { Room } from './search-room.ts'
 import type { Words } from './search-words.ts'
 
 /** The flat arrays, by name as in the file. One entry a document unless it says otherwise. */
@@ -35,12 +37,16 @@ export type Arrays = {
 
 /** The names and texts of each document, for highlights and phrases. */
 export interface Texts {
+  /** The bytes, or the descriptor of an open file that begins with them. */
+  readonly place: Uint8Array | number
   /** Throws when they cannot be read. */
   read(from: number, to: number): Uint8Array
   close(): void
 }
 
 export type Segment = {
+  /** The same in both threads, and of no other segment. */
+  readonly number: number
   readonly size: number
   readonly arrays: Arrays
   readonly words: Words
@@ -53,8 +59,9 @@ export type Segment = {
   file: string | undefined
   readonly live: Uint32Array
   liveCount: number
-  /** 0..255: popularity, and what others refer to by its slug. */
-  readonly fame: Uint8Array
+  /** 0..255: popularity, and what others refer to by its slug. Replaced as a whole. */
+  fame: Uint8Array
+  // What queries have made of it, where it is asked:
   /** Orders by path that were asked for (search-page.ts). */
   readonly orders: Map<string, Float64Array>
   /** Common words and beginnings that were asked for, laid out by document (search-postings.ts). */
@@ -63,22 +70,29 @@ export type Segment = {
   readonly tested: Map<string, Bits>
 }
 
-/** In steps. */
+let made = 0
+
+/** In steps. The flat arrays among its parts are of the room. */
 export function* segmentOf(
-  parts: Pick<Segment, 'size' | 'arrays' | 'words' | 'columns' | 'texts'> & { file?: string },
+  { file, ...parts }: Pick<Segment, 'size' | 'arrays' | 'words' | 'columns' | 'texts'> & { file?: string },
+  room: Room,
 ): Generator<undefined, Segment> {
   const { size, arrays } = parts
   return {
     ...parts,
-    file: parts.file,
-    table: yield* tableOf(arrays.ids, size),
+    ...unasked(),
+    number: ++made,
+    file,
+    table: yield* tableOf(arrays.ids, size, room),
     live: fullBits(size),
     liveCount: size,
     fame: arrays.popularity.slice(),
-    orders: new Map(),
-    layouts: new Map(),
-    tested: new Map(),
   }
+}
+
+/** What a segment has of queries before the first. */
+export function unasked(): Pick<Segment, 'orders' | 'layouts' | 'tested'> {
+  return { orders: new Map(), layouts: new Map(), tested: new Map() }
 }
 
 export function idAt({ arrays }: Segment, doc: number): string {
@@ -131,8 +145,8 @@ export function bearersOf({ arrays: { hints, hintDocs } }: Segment, hint: number
 
 const DOCS_A_STEP = 8_192
 
-function* tableOf(ids: Uint8Array, size: number): Generator<undefined, Uint32Array> {
-  const table = new Uint32Array(2 ** Math.ceil(Math.log2(Math.max(2, size * 1.5 + 1))))
+function* tableOf(ids: Uint8Array, size: number, room: Room): Generator<undefined, Uint32Array> {
+  const table = room.take(Uint32Array, 2 ** Math.ceil(Math.log2(Math.max(2, size * 1.5 + 1))))
   for (let from = 0; from < size; from += DOCS_A_STEP) {
     enter(table, ids, from, Math.min(from + DOCS_A_STEP, size))
     yield

@@ -8,14 +8,20 @@ import type { Segment, Texts } from './search-segment.ts'
 /** Texts by field as they are shown, and the words of tags. */
 export type Stored = readonly [shown: readonly (readonly [string, string])[], tags: readonly string[]]
 
+/** The texts that lie in a place. */
+export function textsIn(place: Texts['place']): Texts {
+  return typeof place === 'number' ? fileTexts(place) : memoryTexts(place)
+}
+
 export function memoryTexts(bytes: Uint8Array): Texts {
-  return { read: (from, to) => bytes.subarray(from, to), close: () => {} }
+  return { place: bytes, read: (from, to) => bytes.subarray(from, to), close: () => {} }
 }
 
 /** The file stays open, also when its name is gone. Texts begin at its first byte. */
 export function fileTexts(file: number): Texts {
   let isOpen = true
   return {
+    place: file,
     read: (from, to) => {
       const bytes = Buffer.allocUnsafe(to - from)
       if (readSync(file, bytes, 0, to - from, from) < to - from) throw new IndexDamage('a text is cut short')

@@ -1,92 +1,93 @@
 /**
- * Every filterable value of the index, once, and the number (code) that stands for it in all columns.
+ * Every filterable value of the index, once, and the number (code) that stands for it in all columns: how they are
+ * looked at. They are made in search-values-maker.ts.
  *
  * Strings lie in blocks of bytes and not on the heap: a million records have five million of them, and nothing here is
- * ever walked by the garbage collector. `uses` counts the documents and columns that have a value; values without any
- * are swept away when they are most of all, and their codes given to others.
+ * ever walked by the garbage collector. The arrays are shared memory, to which another thread adds values while this
+ * one looks at others. What belongs to a code is written before the code is given to anybody, and stays as it is as
+ * long as the view does; the table may lead to codes that are just being written, which are of no column yet.
  */
 import type { Leaf } from './search-fields.ts'
+import { Room } from './search-room.ts'
 
 const BLOCK_BITS = 20
-const BLOCK_BYTES = 1 << BLOCK_BITS
-const WIDE = 0x8000
-const NUMBER = 0x7fff
-/** Sweeping fewer is not worth the time. */
-const SWEPT_LEAST = 50_000
-/** Slots that a new value moves: all have moved long before the next table is outgrown. */
-const MOVED_AT_ONCE = 16
+export const BLOCK_BYTES = 1 << BLOCK_BITS
+export const WIDE = 0x8000
+export const NUMBER = 0x7fff
 
 export const NULL_CODE = 1
-const FALSE_CODE = 2
-const TRUE_CODE = 3
-const FIRST_CODE = 4
+export const FALSE_CODE = 2
+export const TRUE_CODE = 3
+export const FIRST_CODE = 4
+
+/** What can be given to another thread. */
+export type ValuesView = {
+  readonly seed: number
+  /** Where a value's bytes begin, and how long it is: characters with WIDE for two-byte ones, or NUMBER. */
+  readonly starts: Uint32Array
+  readonly lengths: Uint16Array
+  readonly hashes: Uint32Array
+  readonly blocks: readonly Uint8Array[]
+  /** Codes by the hash of their values, two thirds full at most. */
+  readonly table: Uint32Array
+  /** The one before, as long as not all that was in it has moved. */
+  readonly outgrown: Uint32Array | undefined
+}
+
+/** With room for so many codes, and a table of so many slots: a power of two. */
+export function emptyView(seed: number, codes: number, slots: number): ValuesView {
+  const room = new Room()
+  return {
+    seed,
+    starts: room.take(Uint32Array, codes),
+    lengths: room.take(Uint16Array, codes),
+    hashes: room.take(Uint32Array, codes),
+    blocks: [],
+    table: room.take(Uint32Array, slots),
+    outgrown: undefined,
+  }
+}
 
 export class Values {
-  /** Documents and columns that have the value, by code. */
-  uses = new Uint32Array(1_024)
-  #size = FIRST_CODE
-  #unused = 0
-  /** Where a value's bytes begin, and how long it is: characters with WIDE for two-byte ones, or NUMBER. */
-  #starts = new Uint32Array(1_024)
-  #lengths = new Uint16Array(1_024)
-  #hashes = new Uint32Array(1_024)
-  #blocks: Buffer[] = []
-  #end = 0
-  /** Codes by the hash of their values, two thirds full at most. */
-  #table = new Uint32Array(2_048)
-  /** The one before, of which the first so many slots have moved. */
-  #outgrown: Uint32Array | undefined
-  #moved = 0
-  #tabled = 0
-  #free: number[] = []
-  /** Makes collisions that strangers could look for ours alone. */
-  readonly seed: number
+  readonly view: ValuesView
+  /** One more than the largest code. */
+  size: number
+  readonly #starts: Uint32Array
+  readonly #lengths: Uint16Array
+  readonly #hashes: Uint32Array
+  readonly #blocks: readonly Buffer[]
 
-  constructor(seed: number) {
-    this.seed = seed
+  constructor(view: ValuesView, size: number) {
+    this.view = view
+    this.size = size
+    this.#starts = view.starts
+    this.#lengths = view.lengths
+    this.#hashes = view.hashes
+    this.#blocks = view.blocks.map(({ buffer, byteOffset, length }) => Buffer.from(buffer, byteOffset, length))
   }
 
-  /** One more than the largest code. */
-  get size(): number {
-    return this.#size
+  /** Any number that strangers do not know. */
+  get seed(): number {
+    return this.view.seed
   }
 
   /** The code of a value that some record has had; undefined for all others. */
   find(leaf: Leaf): number | undefined {
     if (leaf === null) return NULL_CODE
     if (typeof leaf === 'boolean') return leaf ? TRUE_CODE : FALSE_CODE
-    return this.#known(leaf, hashOf(leaf, this.seed)) || undefined
+    return this.known(leaf, hashOf(leaf, this.seed)) || undefined
   }
 
-  /** The code of a value, new if need be. Its uses are for the caller to count (`use`). */
-  codeOf(leaf: Leaf): number {
-    if (leaf === null) return NULL_CODE
-    if (typeof leaf === 'boolean') return leaf ? TRUE_CODE : FALSE_CODE
-    const hash = hashOf(leaf, this.seed)
-    const known = this.#known(leaf, hash)
-    if (known !== 0) return known
-    const code = this.#free.pop() ?? this.#size++
-    if (code >= this.#starts.length) this.#grow()
-    this.#write(code, leaf)
-    this.#hashes[code] = hash
-    this.#unused++
-    if (++this.#tabled * 3 > this.#table.length * 2) this.#outgrow()
-    enter(this.#table, code, hash)
-    this.#moveSome(MOVED_AT_ONCE)
-    return code
-  }
-
-  use(code: number, times: number): void {
-    const before = this.uses[code] as number
-    if (before === 0 && times > 0) this.#unused--
-    this.uses[code] = before + times
-    if (before > 0 && before + times === 0) this.#unused++
+  /** The same by its hash, 0 for none. What the table has outgrown is looked at until all of it has moved. */
+  known(leaf: string | number, hash: number): number {
+    const { table, outgrown } = this.view
+    return this.#codeIn(table, leaf, hash) || (outgrown ? this.#codeIn(outgrown, leaf, hash) : 0)
   }
 
   leaf(code: number): Leaf {
     if (code < FIRST_CODE) return code === NULL_CODE ? null : code === TRUE_CODE
     const length = this.#lengths[code] as number
-    const block = this.#block(code)
+    const block = this.#block(code) as Buffer
     const at = (this.#starts[code] as number) & (BLOCK_BYTES - 1)
     if (length === NUMBER) return block.readDoubleLE(at)
     if (length & WIDE) return block.toString('utf16le', at, at + (length & ~WIDE) * 2)
@@ -96,7 +97,7 @@ export class Values {
   /** NaN for what is no number. */
   number(code: number): number {
     if (code < FIRST_CODE || this.#lengths[code] !== NUMBER) return Number.NaN
-    return this.#block(code).readDoubleLE((this.#starts[code] as number) & (BLOCK_BYTES - 1))
+    return (this.#block(code) as Buffer).readDoubleLE((this.#starts[code] as number) & (BLOCK_BYTES - 1))
   }
 
   /** Undefined for what only a look at the value tells. */
@@ -111,7 +112,7 @@ export class Values {
     const length = this.#lengths[code] as number
     if (code < FIRST_CODE || length === NUMBER || at >= (length & ~WIDE)) return -1
     const start = (this.#starts[code] as number) & (BLOCK_BYTES - 1)
-    const block = this.#block(code)
+    const block = this.#block(code) as Buffer
     return length & WIDE ? block.readUInt16LE(start + at * 2) : (block[start + at] as number)
   }
 
@@ -134,50 +135,8 @@ export class Values {
     return code >= FIRST_CODE && this.#lengths[code] !== NUMBER
   }
 
-  /** Frees what nobody uses, once that is most of all. Codes in use stay as they are. */
-  sweep(): void {
-    if (this.#unused < SWEPT_LEAST || this.#unused * 2 < this.#size) return
-    const kept: [number, Leaf][] = []
-    this.#free = []
-    for (let code = FIRST_CODE; code < this.#size; code++) {
-      if ((this.uses[code] as number) > 0) kept.push([code, this.leaf(code)])
-      else this.#free.push(code)
-    }
-    this.#blocks = []
-    this.#end = 0
-    this.#tabled = kept.length
-    for (const [code, leaf] of kept) this.#write(code, leaf)
-    this.#unused = 0
-    this.#outgrown = undefined
-    this.#table.fill(0)
-    for (const [code] of kept) enter(this.#table, code, this.#hashes[code] as number)
-  }
-
-  #block(code: number): Buffer {
-    return this.#blocks[(this.#starts[code] as number) >>> BLOCK_BITS] as Buffer
-  }
-
-  #write(code: number, leaf: string | number | Leaf): void {
-    const isWide = typeof leaf === 'string' && !isLatin1(leaf)
-    const bytes = typeof leaf === 'string' ? leaf.length * (isWide ? 2 : 1) : 8
-    if ((this.#end & (BLOCK_BYTES - 1)) + bytes > BLOCK_BYTES) this.#end = this.#blocks.length << BLOCK_BITS
-    if (this.#end >>> BLOCK_BITS >= this.#blocks.length) this.#blocks.push(Buffer.allocUnsafeSlow(BLOCK_BYTES))
-    this.#starts[code] = this.#end
-    const block = this.#block(code)
-    const at = this.#end & (BLOCK_BYTES - 1)
-    if (typeof leaf !== 'string') {
-      block.writeDoubleLE(leaf as number, at)
-      this.#lengths[code] = NUMBER
-    } else {
-      block.write(leaf, at, isWide ? 'utf16le' : 'latin1')
-      this.#lengths[code] = leaf.length | (isWide ? WIDE : 0)
-    }
-    this.#end += bytes
-  }
-
-  /** The code of a value, 0 for none. What the table has outgrown is looked at until all of it has moved. */
-  #known(leaf: string | number, hash: number): number {
-    return this.#codeIn(this.#table, leaf, hash) || (this.#outgrown ? this.#codeIn(this.#outgrown, leaf, hash) : 0)
+  #block(code: number): Buffer | undefined {
+    return this.#blocks[(this.#starts[code] as number) >>> BLOCK_BITS]
   }
 
   #codeIn(table: Uint32Array, leaf: string | number, hash: number): number {
@@ -188,32 +147,14 @@ export class Values {
     }
   }
 
-  /** Twice the room. Millions of codes to move at once would take a tenth of a second: each new value moves some. */
-  #outgrow(): void {
-    this.#moveSome(Number.POSITIVE_INFINITY)
-    this.#outgrown = this.#table
-    this.#moved = 0
-    this.#table = new Uint32Array(this.#table.length * 2)
-  }
-
-  #moveSome(slots: number): void {
-    const from = this.#outgrown
-    if (!from) return
-    const end = Math.min(this.#moved + slots, from.length)
-    for (let slot = this.#moved; slot < end; slot++) {
-      const code = from[slot] as number
-      if (code !== 0) enter(this.#table, code, this.#hashes[code] as number)
-    }
-    this.#moved = end
-    if (end === from.length) this.#outgrown = undefined
-  }
-
   #is(code: number, leaf: string | number): boolean {
-    const length = this.#lengths[code] as number
-    if (typeof leaf === 'number') return length === NUMBER && this.number(code) === leaf
-    if (length === NUMBER || (length & ~WIDE) !== leaf.length) return false
     const block = this.#block(code)
+    // Another thread has just begun it.
+    if (!block) return false
+    const length = this.#lengths[code] as number
     const start = (this.#starts[code] as number) & (BLOCK_BYTES - 1)
+    if (typeof leaf === 'number') return length === NUMBER && block.readDoubleLE(start) === leaf
+    if (length === NUMBER || (length & ~WIDE) !== leaf.length) return false
     if (length & WIDE) {
       for (let i = 0; i < leaf.length; i++) if (block.readUInt16LE(start + 2 * i) !== leaf.charCodeAt(i)) return false
     } else {
@@ -221,33 +162,12 @@ export class Values {
     }
     return true
   }
-
-  #grow(): void {
-    const size = this.#starts.length * 2
-    this.#starts = copied(new Uint32Array(size), this.#starts)
-    this.#lengths = copied(new Uint16Array(size), this.#lengths)
-    this.#hashes = copied(new Uint32Array(size), this.#hashes)
-    this.uses = copied(new Uint32Array(size), this.uses)
-  }
-}
-
-/** Puts a code that is not in the table into it. */
-function enter(table: Uint32Array, code: number, hash: number): void {
-  const mask = table.length - 1
-  let slot = hash & mask
-  while (table[slot] !== 0) slot = (slot + 1) & mask
-  table[slot] = code
-}
-
-function isLatin1(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 255) return false
-  return true
 }
 
 const floats = new Float64Array(1)
 const halves = new Uint32Array(floats.buffer)
 
-function hashOf(leaf: string | number, seed: number): number {
+export function hashOf(leaf: string | number, seed: number): number {
   let hash = seed
   if (typeof leaf === 'number') {
     // The same for both zeros, which are equal.
@@ -260,9 +180,4 @@ function hashOf(leaf: string | number, seed: number): number {
   hash ^= hash >>> 15
   hash = Math.imul(hash, 0x85ebca6b)
   return (hash ^ (hash >>> 13)) >>> 0
-}
-
-function copied<T extends { set(from: T): void }>(to: T, from: T): T {
-  to.set(from)
-  return to
 }

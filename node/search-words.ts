@@ -10,6 +10,8 @@
  * A mark holds the places of the word in the document and a weight: the more words share a place, the less each says.
  */
 
+import type { Room } from './search-room.ts'
+
 export const IN_NAMES = 0x80
 export const IN_TAGS = 0x40
 export const IN_TEXTS = 0x20
@@ -143,10 +145,18 @@ export class WordsMaker {
   #count = 0
   #postings: Uint8Array
   #end = 0
+  readonly #room: Room
+  /** The postings are where they stay. */
+  #isRoomed: boolean
 
-  /** What is expected, so that a hundred MB need not be copied to make room. */
-  constructor(postingBytes = 16_384, words = 1_024, chars = 4_096) {
-    this.#postings = new Uint8Array(postingBytes)
+  /**
+   * What is made lies in the room. Of a hundred MB of postings, if so many are expected, there need be no copy: what is
+   * never touched of the memory for them takes none.
+   */
+  constructor(room: Room, postingBytes = 16_384, words = 1_024, chars = 4_096) {
+    this.#room = room
+    this.#isRoomed = postingBytes >= ROOMED_BYTES
+    this.#postings = this.#isRoomed ? room.take(Uint8Array, postingBytes) : new Uint8Array(postingBytes)
     this.#chars = new Uint16Array(chars)
     this.#starts = new Uint32Array(words + 1)
     this.#docs = new Uint32Array(words + 1)
@@ -172,7 +182,10 @@ export class WordsMaker {
   addPostings(docs: Uint32Array, marks: Uint8Array, from: number, to: number): void {
     // A mark and at most five bytes each.
     const room = this.#end + (to - from) * 6
-    if (room > this.#postings.length) this.#postings = grown(this.#postings, room)
+    if (room > this.#postings.length) {
+      this.#postings = grown(this.#postings, room)
+      this.#isRoomed = false
+    }
     const postings = this.#postings
     let at = this.#end
     let places = 0
@@ -197,13 +210,15 @@ export class WordsMaker {
   }
 
   make(): Words {
+    const room = this.#room
+    const postings = this.#postings.subarray(0, this.#end)
     return {
-      chars: this.#chars.slice(0, this.#charsEnd),
-      starts: this.#starts.slice(0, this.#count + 1),
-      docs: this.#docs.slice(0, this.#count),
-      offsets: this.#offsets.slice(0, this.#count),
-      postings: trimmed(this.#postings, this.#end),
-      masks: this.#masks.slice(0, this.#count),
+      chars: room.keep(this.#chars.subarray(0, this.#charsEnd)),
+      starts: room.keep(this.#starts.subarray(0, this.#count + 1)),
+      docs: room.keep(this.#docs.subarray(0, this.#count)),
+      offsets: room.keep(this.#offsets.subarray(0, this.#count)),
+      postings: this.#isRoomed ? postings : room.keep(postings),
+      masks: room.keep(this.#masks.subarray(0, this.#count)),
     }
   }
 
@@ -240,12 +255,7 @@ export function maskOf(chars: ArrayLike<number>, from: number, to: number): numb
   return /^\p{L}+$/u.test(text) ? mask : 0
 }
 
-/** A copy only when that spares much. */
-function trimmed(bytes: Uint8Array, end: number): Uint8Array {
-  return end * TRIMMED_SHARE > bytes.length * (TRIMMED_SHARE - 1) ? bytes.subarray(0, end) : bytes.slice(0, end)
-}
-
-const TRIMMED_SHARE = 8
+const ROOMED_BYTES = 1 << 20
 
 function grown<T extends Uint8Array | Uint16Array | Uint32Array>(from: T, least: number): T {
   const to = new (from.constructor as new (size: number) => T)(Math.max(least, from.length * 2))

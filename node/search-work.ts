@@ -4,6 +4,8 @@
  *
  * Counted is the thread's own time on the processor where Node tells it, so that a busy machine cuts nothing.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { indexSliceMs } from './limits.ts'
 
 /** ms. */
 export function threadMs(): number {
@@ -38,5 +40,21 @@ export function drained<T>(steps: Generator<undefined, T>): T {
   for (;;) {
     const step = steps.next()
     if (step.done) return step.value
+  }
+}
+
+/** What steps come to, in slices of `indexSliceMs` with the thread's other work between; undefined when they are not wanted to the end. */
+export async function paced<T>(
+  steps: Generator<undefined, T>,
+  isWanted: () => boolean,
+): Promise<{ value: T } | undefined> {
+  for (;;) {
+    const end = performance.now() + indexSliceMs
+    do {
+      const step = steps.next()
+      if (step.done) return { value: step.value }
+    } while (performance.now() < end)
+    await nextTurn()
+    if (!isWanted()) return undefined
   }
 }

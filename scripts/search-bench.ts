@@ -37,11 +37,12 @@ import {
   type SearchResult,
   SegmentIndex,
 } from '../node/index.ts'
-import { madeBy, SearchEngine } from '../node/search-engine.ts'
 import { tablesOf } from '../node/search-fields.ts'
 import { IndexFolder } from '../node/search-files.ts'
+import { madeBy } from '../node/search-maker.ts'
 import { drained, WorkBudget } from '../node/search-work.ts'
 import { catalogueFiles, readCatalogue } from '../test/support/catalogue-files.ts'
+import { LocalIndex } from '../test/support/local-index.ts'
 import { FedReplica } from './bench/fed-replica.ts'
 import { made, random, renamed, type Source } from './bench/index-records.ts'
 import { quantile } from './bench/quantile.ts'
@@ -259,10 +260,10 @@ async function next(index: Asker, query: SearchQuery, cursor: string | undefined
 async function work(path: string, drawn: Drawn): Promise<Record<string, unknown>[]> {
   const tables = tablesOf(kinds)
   const folder = new IndexFolder(path, madeBy(tables))
-  const engine = new SearchEngine(tables, 1)
+  const { maker, engine } = new LocalIndex(tables)
   const manifest = folder.manifest()
   if (!manifest) throw new Error('there is no index to be asked')
-  drained(engine.take(drained(folder.load(manifest, engine.values))))
+  drained(maker.take(drained(folder.load(manifest, maker.values))))
   const index = { search: async (query: SearchQuery) => engine.search(query, new WorkBudget(1e6)) }
   const rows = []
   for (const [name, asked] of Object.entries(CLASSES)) {
@@ -287,7 +288,7 @@ async function work(path: string, drawn: Drawn): Promise<Record<string, unknown>
       cpu_mean_ms: (user + system) / 1_000 / TIMES / queries,
     })
   }
-  for (const { texts } of engine.segments) texts.close()
+  for (const { texts } of maker.segments) texts.close()
   return rows
 }
 

@@ -149,6 +149,19 @@ test('a loss while it is in use rejects what was asked and leaves an empty index
   expect(((await index.search({ limit: 10, query: 'model' })) as SearchResult).total).toBe(5)
 })
 
+test('when the thread that answers dies, its questions fail and nothing else is lost', async () => {
+  await using index = await SegmentIndex.open(path)
+  await index.reset('e')
+  await index.apply({ seq: 5, entries: entries.slice(0, 5), removed: [] })
+  const asked = [index.search({ limit: 10 }), index.fields()]
+  const died = index.killAnswers()
+  for (const question of asked) await expect(question).rejects.toMatchObject({ code: 'search-unavailable' })
+  await died
+  await index.apply({ seq: 6, entries: entries.slice(5, 6), removed: [] })
+  expect([index.seq, index.epoch]).toEqual([6, 'e'])
+  expect(((await index.search({ limit: 10 })) as SearchResult).total).toBe(6)
+})
+
 test('a record that cannot be read is left out and reported, and the others are found', async () => {
   const logged: unknown[] = []
   await using index = await SegmentIndex.open(path, { log: (_level, message, facts) => logged.push([message, facts]) })

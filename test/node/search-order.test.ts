@@ -9,7 +9,7 @@ import {
   packedOf,
   sortKeyOf,
 } from '../../node/search-order.ts'
-import { Values } from '../../node/search-values.ts'
+import { ValuesMaker } from '../../node/search-values-maker.ts'
 import { seeded } from '../support/seed.ts'
 
 test('the first positions are those that sorting everything gives', async () => {
@@ -61,8 +61,9 @@ test('the numbers that stand for keys come in the order of the keys, and differ 
   await seeded(({ seed }) =>
     fc.assert(
       fc.property(leaf, leaf, fc.boolean(), (a, b, descending) => {
-        const values = new Values(seed)
-        const [packedA, packedB] = [a, b].map((each) => packedOf(values, values.codeOf(each))) as [number, number]
+        const values = new ValuesMaker(seed)
+        const codes = [a, b].map((each) => values.codeOf(each))
+        const [packedA, packedB] = codes.map((code) => packedOf(values.values, code)) as [number, number]
         const [one, other] = [sortKeyOf(a), sortKeyOf(b)]
         expect([packedKey(one), packedKey(other)]).toEqual([packedA, packedB])
         const order = comparePositions({ key: one, id: '' }, { key: other, id: '' }, descending)
