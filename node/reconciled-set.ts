@@ -6,8 +6,10 @@
  */
 import { fromHex, type IdSet, type OpId, Sketch, sketchSymbolsFor } from '../crdt/index.ts'
 
-/** A sketch of fewer ids takes less than some 20 ms. */
+/** A sketch of fewer ids is made soon enough when it is asked for. */
 const LARGE_IDS = 32_768
+/** Ids taken into a sketch before others have a turn: a few milliseconds. */
+const IDS_A_STRETCH = 1_024
 
 export class ReconciledSet {
   /** sets.ts */
@@ -15,7 +17,7 @@ export class ReconciledSet {
   readonly ids: IdSet
   #sketch: Sketch | undefined
   /** A sketch being made, of the ids whose first byte is below `done`. */
-  #making: { readonly sketch: Sketch; done: number } | undefined
+  #making: Making | undefined
 
   /** `sketch`: of these very ids. */
   constructor(name: string, ids: IdSet, sketch?: Sketch) {
@@ -57,30 +59,45 @@ export class ReconciledSet {
     return this.ids.startingWith(fromHex(text))
   }
 
-  /** To be read at once, or copied: it changes with the set. The first call, and one after much growth, reads all ids. */
-  sketch(): Sketch {
-    const symbols = sketchSymbolsFor(this.size)
-    this.#sketch ??= new Sketch(0)
-    this.#sketch.grow(symbols, (add) => this.ids.each(add))
-    return this.#sketch
+  /**
+   * To be read at once, or copied: it changes with the set. The first call, and one after much growth, reads all ids, in
+   * short stretches with a `turn` for others after each.
+   */
+  async sketch(turn: () => Promise<void>): Promise<Sketch> {
+    for (;;) {
+      const kept = this.#sketch
+      if (kept !== undefined && kept.symbols >= sketchSymbolsFor(this.size)) return kept
+      await this.#made(turn)
+    }
   }
 
-  /**
-   * Makes the sketch of a large set ahead of its first use, in short stretches with a `turn` for others after each. A
-   * small one is made in no time when it is asked for.
-   */
+  /** Makes the sketch of a large set ahead of its first use. */
   async prepare(turn: () => Promise<void>): Promise<void> {
-    if (this.#sketch !== undefined || this.#making !== undefined || this.size < LARGE_IDS) return
-    const making = { sketch: new Sketch(sketchSymbolsFor(this.size)), done: 0 }
+    if (this.#sketch === undefined && this.size >= LARGE_IDS) await this.#made(turn)
+  }
+
+  #made(turn: () => Promise<void>): Promise<void> {
+    if (this.#making !== undefined) return this.#making.made
+    const making = { sketch: new Sketch(sketchSymbolsFor(this.size)), done: 0, made: Promise.resolve() }
     this.#making = making
+    making.made = this.#fill(making, turn)
+    return making.made
+  }
+
+  /** In vain when the sketch is forgotten meanwhile. */
+  async #fill(making: Making, turn: () => Promise<void>): Promise<void> {
+    const { sketch } = making
+    let most = IDS_A_STRETCH
     while (making.done < 256 && this.#making === making) {
-      this.ids.each((id) => making.sketch.add(id), making.done.toString(16).padStart(2, '0'))
+      this.ids.each((id) => sketch.add(id), making.done.toString(16).padStart(2, '0'))
       making.done++
+      if (sketch.size < most) continue
+      most = sketch.size + IDS_A_STRETCH
       await turn()
     }
     if (this.#making !== making) return
     this.#making = undefined
-    this.#sketch ??= making.sketch
+    this.#sketch = sketch
   }
 
   /** It is made anew when it is next asked for. */
@@ -94,3 +111,6 @@ export class ReconciledSet {
     return this.#sketch
   }
 }
+
+/** `made` resolves when there is nothing more to do for it. */
+type Making = { readonly sketch: Sketch; done: number; made: Promise<void> }

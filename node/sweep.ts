@@ -27,6 +27,7 @@ import {
 import { belongingOf } from './sets.ts'
 import type { Store } from './store.ts'
 import type { StoredFrame } from './store-types.ts'
+import { turn } from './turn.ts'
 
 export type SweepOptions = {
   readonly disk: Disk
@@ -113,6 +114,8 @@ export class Sweep {
       }
       if (this.#expected !== undefined && seq > this.#expected) store.noteLost(this.#expected, seq)
       const stored = store.recheck(seq, row)
+      // A frame of hundreds of ops takes ten milliseconds.
+      await turn()
       if (stored !== undefined) good.push(stored)
       // How many ops a damaged one had it does not tell.
       const count = stored?.frame.entries.length ?? frameCount(row, store.sha256)

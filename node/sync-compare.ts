@@ -26,6 +26,7 @@ import {
 import type { ReconciledSet } from './reconciled-set.ts'
 import type { Link } from './sync-link.ts'
 import { type Comparison, writeMessage } from './sync-messages.ts'
+import { turn } from './turn.ts'
 
 /** Ids, or their first bytes, that only one side has. */
 export type Found = { readonly width: IdWidth; readonly theirs: readonly string[]; readonly ours: readonly string[] }
@@ -57,7 +58,7 @@ export class Comparer {
 
   /** Solves the sketches of a set of `theirs` ids and ours. */
   async solve(theirs: number): Promise<Solved> {
-    const ours = this.#set.sketch().copy()
+    const ours = (await this.#set.sketch(turn)).copy()
     const both = theirs + this.#set.size
     const isFar = (differ: number) => differ > syncFarIdsMin && differ > syncFarShare * both
     const apart = Math.abs(theirs - this.#set.size)
@@ -91,10 +92,10 @@ export class Comparer {
     let asked = 0
     let told = 0
     const found = { 8: new Gathered(8), 32: new Gathered(32) }
-    for (let turn = waiting.pop(); turn !== undefined; turn = waiting.pop()) {
-      const at = turn.prefixes.splice(0, TRIE_NODES_MAX)
-      if (turn.prefixes.length > 0) waiting.push(turn)
-      const { width } = turn
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const at = next.prefixes.splice(0, TRIE_NODES_MAX)
+      if (next.prefixes.length > 0) waiting.push(next)
+      const { width } = next
       asked += at.length
       if (asked > syncTrieNodesMax) throw this.#link.fail('items', 'more nodes than one session may ask for')
       // Below every hash that differs there is an id that does, a few nodes down.

@@ -34,6 +34,7 @@ import {
   type TrieAsk,
   writeMessage,
 } from './sync-messages.ts'
+import { turn } from './turn.ts'
 
 export type ServeOptions = {
   readonly link: Link
@@ -58,7 +59,7 @@ export class Server {
   /** Grants for requests that are already answered: they cross on the way, but not without end. */
   #strayGrants = 0
   /** Our sketch as it was when the asker first asked, so that its symbols are those of one set. */
-  #sketch: { readonly symbols: Sketch; readonly ids: number } | undefined
+  #sketch: Sketch | undefined
   #symbolsTold = 0
   #nodesTold = 0
 
@@ -106,11 +107,11 @@ export class Server {
     if (from !== this.#symbolsTold || to - from > syncSymbolsPerMessage) {
       throw link.fail('misbehaved', 'symbols out of turn', 'protocol')
     }
-    this.#sketch ??= { symbols: set().sketch().copy(), ids: set().size }
     this.#symbolsTold = to
-    const { symbols, ids } = this.#sketch
-    this.#inTurn(() => {
-      return link.send(writeMessage({ m: 'symbols', q, ops: ids, z: writeSymbols(symbols, from, to, ids) }))
+    this.#inTurn(async () => {
+      this.#sketch ??= (await set().sketch(turn)).copy()
+      const { size } = this.#sketch
+      await link.send(writeMessage({ m: 'symbols', q, ops: size, z: writeSymbols(this.#sketch, from, to, size) }))
     })
   }
 

@@ -26,6 +26,7 @@ import { machineEnvironment, nativeSuite } from '../node/native.ts'
 import { Replica } from '../node/replica.ts'
 import { countsKey, countsRow, locationRow, markerKey, opKey, sealed } from '../node/rows.ts'
 import { readMessage } from '../node/sync-messages.ts'
+import { turn } from '../node/turn.ts'
 import { MemoryNetwork } from '../test/support/memory-transport.ts'
 import { IdReplica } from './bench/id-replica.ts'
 
@@ -61,8 +62,10 @@ async function compare(n: number, over: string): Promise<void> {
   const ids = randomBytes(32 * n)
   const before = memory()
   const a = new IdReplica(NET, '0a'.repeat(16), ids)
+  await a.set.sketch(turn)
   const perSet = (memory() - before) / 1e6
   const b = new IdReplica(NET, '0b'.repeat(16), ids)
+  await b.set.sketch(turn)
   const empty = new IdReplica(NET, '0c'.repeat(16), new Uint8Array(0))
   for (const wanted of options.d.split(',')) {
     const d = wanted === 'all' ? n : Number(wanted)
@@ -253,7 +256,7 @@ async function opened(folder: string) {
   const root = replica.root()
   const ready = performance.now() - begun
   const all = await replica.reconciled('all')
-  all?.sketch()
+  await all?.sketch(turn)
   const compared = performance.now() - begun
   await replica[Symbol.asyncDispose]()
   return { first_read_ms: firstRead, root_ms: ready, sketch_ms: compared, root }

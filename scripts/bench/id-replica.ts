@@ -2,7 +2,7 @@
  * A replica of ids without ops, for measuring what finding a difference costs: real sets, sessions, messages and
  * channels; an "op" is its id, its frame the ids it carries, and nothing is verified or stored.
  */
-import { fromHex, IdSet, type OpId, sketchSymbolsFor, toHex } from '../../crdt/index.ts'
+import { fromHex, IdSet, type OpId, toHex } from '../../crdt/index.ts'
 import { sortIds } from '../../node/id-sort.ts'
 import type { Admitted, ReplicaFace } from '../../node/index.ts'
 import { nativeSuite } from '../../node/native.ts'
@@ -30,7 +30,6 @@ export class IdReplica {
     while (!step.done) step = steps.next()
     this.set = new ReconciledSet('all', IdSet.ofSorted(step.value, nativeSuite.sha256))
     this.set.root()
-    if (sketchSymbolsFor(this.set.size) > 1_024) this.set.sketch()
   }
 
   /** As `ReplicaFace`, of which sessions use only what is here. */

@@ -6,6 +6,7 @@ import type { Arrival } from '../../node/id-rows.ts'
 import { idChunkOps, idRestOpsMin, idSketchChunks } from '../../node/limits.ts'
 import { nativeSuite } from '../../node/native.ts'
 import { ReconciledSet } from '../../node/reconciled-set.ts'
+import { turn } from '../../node/turn.ts'
 import { FaultyDisk } from '../support/faulty-disk.ts'
 import { idle } from '../support/manual-clock.ts'
 
@@ -27,7 +28,7 @@ const disk = new FaultyDisk()
 beforeAll(async () => {
   const all = new ReconciledSet('all', new IdSet(sha256))
   for (const arrival of arrivals) all.add(arrival.id)
-  all.sketch()
+  await all.sketch(turn)
   // Known, and no arrival.
   all.add(other)
   const log = open(disk)

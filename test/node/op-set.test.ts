@@ -7,6 +7,7 @@ import { IdSet, type Op, Sketch } from '../../crdt/index.ts'
 import { idChunkOps, setCheckAfterMs } from '../../node/limits.ts'
 import { nativeSuite } from '../../node/native.ts'
 import type { Replica } from '../../node/replica.ts'
+import { turn } from '../../node/turn.ts'
 import { FaultyDisk } from '../support/faulty-disk.ts'
 import { idle } from '../support/manual-clock.ts'
 import { openReplica } from '../support/open-replica.ts'
@@ -48,7 +49,9 @@ async function until(done: () => boolean | Promise<boolean>): Promise<void> {
 }
 
 const rowsOf = (disk: FaultyDisk) => disk.keysFrom('i')
-const sketchOf = async (replica: Replica, name = 'all') => [...(await replica.reconciled(name))!.sketch().words]
+const sketchOf = async (replica: Replica, name = 'all') => [
+  ...(await (await replica.reconciled(name))!.sketch(turn)).words,
+]
 function freshSketch(ids: Iterable<string>, symbols: number): number[] {
   const sketch = new Sketch(symbols)
   for (const id of ids) sketch.add(Buffer.from(id, 'hex'))
@@ -66,7 +69,7 @@ test('a clean restart reads rows of ids and the last frames, and comes to the sa
   expect(replica.health().set).toBe('good')
   expect(disk.scans).toBe(1) // the first, on an empty disk
   const all = (await replica.reconciled('all'))!
-  expect(await sketchOf(replica)).toEqual(freshSketch(all.ids.ids(), all.sketch().symbols))
+  expect(await sketchOf(replica)).toEqual(freshSketch(all.ids.ids(), (await all.sketch(turn)).symbols))
   await replica[Symbol.asyncDispose]()
 })
 
@@ -111,7 +114,7 @@ test('an op that went missing on disk is noticed after a quick start, and peers 
   expect(await replica.has([Buffer.from(key.subarray(1)).toString('hex')])).toEqual([false])
   expect(replica.root()).not.toBe(root)
   const all = (await replica.reconciled('all'))!
-  expect(await sketchOf(replica)).toEqual(freshSketch(all.ids.ids(), all.sketch().symbols))
+  expect(await sketchOf(replica)).toEqual(freshSketch(all.ids.ids(), (await all.sketch(turn)).symbols))
   await replica[Symbol.asyncDispose]()
   await disk.batch([{ key, value }])
 })

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { fromHex, IdSet, Sketch, toHex } from '../../crdt/index.ts'
 import { nativeSuite } from '../../node/native.ts'
 import { ReconciledSet } from '../../node/reconciled-set.ts'
+import { turn } from '../../node/turn.ts'
 
 const { sha256 } = nativeSuite
 const id = (n: number) => toHex(sha256(new TextEncoder().encode(`id ${n}`)))
@@ -27,9 +28,26 @@ test('forgotten while it is being made, it is not kept', async () => {
   expect(set.kept).toBeUndefined()
 })
 
-test('what is added twice or deleted without being there leaves set and sketch as they are', () => {
+test('two who ask at one time wait for one, and a set that has outgrown its sketch gets a larger one', async () => {
   const set = new ReconciledSet('all', new IdSet(sha256))
-  set.sketch()
+  for (let n = 0; n < 5_000; n++) set.add(id(n))
+  let turns = 0
+  const counted = async () => {
+    turns++
+  }
+  const [one, other] = await Promise.all([set.sketch(counted), set.sketch(counted)])
+  expect(one).toBe(other)
+  expect([one.symbols, one.size, turns]).toEqual([16_384, 5_000, 4])
+  for (let n = 5_000; n < 17_000; n++) set.add(id(n))
+  const larger = await set.sketch(async () => void set.add(id(20_000 + turns++)))
+  const fresh = new Sketch(65_536)
+  for (const held of set.ids.ids()) fresh.add(fromHex(held))
+  expect(larger.toBytes()).toEqual(fresh.toBytes())
+})
+
+test('what is added twice or deleted without being there leaves set and sketch as they are', async () => {
+  const set = new ReconciledSet('all', new IdSet(sha256))
+  await set.sketch(turn)
   expect([set.add(id(1)), set.add(id(1)), set.delete(id(2)), set.has(id(1)), set.size]).toEqual([
     true,
     false,
@@ -37,6 +55,6 @@ test('what is added twice or deleted without being there leaves set and sketch a
     true,
     1,
   ])
-  expect(set.sketch().size).toBe(1)
+  expect((await set.sketch(turn)).size).toBe(1)
   expect(set.startingWith(id(1).slice(0, 16))).toEqual([id(1)])
 })

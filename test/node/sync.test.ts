@@ -9,6 +9,7 @@ import { syncBackoffMs, syncIntervalMs } from '../../node/limits.ts'
 import { type PacketCodec, plainPackets } from '../../node/packet.ts'
 import { readMessage, writeMessage } from '../../node/sync-messages.ts'
 import type { Channel } from '../../node/transport.ts'
+import { turn } from '../../node/turn.ts'
 import { FaultyDisk } from '../support/faulty-disk.ts'
 import { manualEnvironment } from '../support/manual-clock.ts'
 import { MemoryNetwork, type MemoryTransport } from '../support/memory-transport.ts'
@@ -194,8 +195,8 @@ test('ids that a sketch cannot tell apart are found by a descent', async () => {
   await b.take([...geneses(3, 15).frames, ...common])
   // Nobody can seek so long in a test: a sketch that is wrong stands for one that cannot be solved.
   const set = (await b.replica.reconciled('all'))!
-  set.sketch().add(new Uint8Array(32).fill(7))
-  set.sketch().add(new Uint8Array(32).fill(7))
+  ;(await set.sketch(turn)).add(new Uint8Array(32).fill(7))
+  ;(await set.sketch(turn)).add(new Uint8Array(32).fill(7))
   w.network.connect('a', 'b')
   await settled(w, 5_000, a, b)
   expect(a.moved).toMatchObject({ opsIn: 15, opsOut: 10 })
@@ -210,7 +211,7 @@ test('a find of the sketch that does not exist is held against nobody, and the r
   await a.take([...common, ...geneses(2, 10).frames])
   await b.take([...geneses(3, 15).frames, ...common])
   const set = (await b.replica.reconciled('all'))!
-  set.sketch().add(new Uint8Array(32).fill(7))
+  ;(await set.sketch(turn)).add(new Uint8Array(32).fill(7))
   w.network.connect('a', 'b')
   await settled(w, 5_000, a, b)
   expect(a.sessions[0]).toMatchObject({ by: 'descent', rootEqual: true })
