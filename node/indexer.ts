@@ -86,6 +86,10 @@ export class Indexer implements AsyncDisposable {
   #begunAt = Number.NEGATIVE_INFINITY
   /** When something was appended that the index, which had all till then, has not. */
   #behindSince: number
+  /** When somebody searched last. */
+  #searchedAt = Number.NEGATIVE_INFINITY
+  /** The last arrival that came in here, and not from a peer: whoever brought it may search for it at once. */
+  #entered: number
 
   /** Resolves at once: the index is brought up to date in the background. */
   static async open(options: IndexerOptions): Promise<Indexer> {
@@ -109,6 +113,7 @@ export class Indexer implements AsyncDisposable {
     this.#batchRecords = batchRecords
     this.#own = replica.actor && ownerOfKey(replica.actor)
     this.#target = replica.counts().seq
+    this.#entered = this.#target
     this.#queue = new IndexQueue(batchRecords, this.#target)
     this.#behindSince = environment.clock.monotonic()
     this.#stopFollowing = replica.onAppended((appended) => this.#note(appended))
@@ -137,12 +142,13 @@ export class Indexer implements AsyncDisposable {
   }
 
   /**
-   * For longer than a search waits it has been behind, and still is by a bulk: whoever waited for it would wait in vain,
-   * every time.
+   * It is behind by a bulk that nobody is to wait for: all of it is from peers, or it has been for longer than a search
+   * waits, so that whoever waited would wait in vain, every time.
    */
   get isOutrun(): boolean {
     const { clock } = this.#environment
-    return this.behind >= indexBulkRecords && clock.monotonic() >= this.#behindSince + searchWaitMsMax
+    if (this.behind < indexBulkRecords) return false
+    return this.#index.seq >= this.#entered || clock.monotonic() >= this.#behindSince + searchWaitMsMax
   }
 
   /** Records that are damaged on disk and not in the index, or in it as they were before. */
@@ -185,6 +191,8 @@ export class Indexer implements AsyncDisposable {
   }
 
   async #ask<T>(question: () => Promise<T>): Promise<T> {
+    this.#searchedAt = this.#environment.clock.monotonic()
+    this.#hurry()
     if (!this.#complete) await this.#whenComplete()
     if (!this.#complete) throw new NodeError('search-unavailable', 'the search index is being rebuilt')
     return new Promise((resolve, reject) => {
@@ -216,6 +224,7 @@ export class Indexer implements AsyncDisposable {
     }
     this.#appendedAt = now
     this.#target = Math.max(this.#target, last)
+    if (frames.some(({ origin }) => origin === undefined)) this.#entered = last
     if (this.#live) {
       for (const { merged, row } of records) this.#queue.add(merged.record, this.#rowOf(merged, row))
       if (this.#broken.size > 0) this.#noteMended(frames)
@@ -322,12 +331,13 @@ export class Indexer implements AsyncDisposable {
   }
 
   /**
-   * While much is coming in, the index leaves the machine to it: to the end of it, or until somebody waits for the index,
+   * While much is coming in, the index leaves the machine to it: to the end of it, or until somebody searches,
    * or for `indexHoldMs`, after which it works beside the rest of it. One go at more records is also the cheaper.
    */
   async #letPass(): Promise<void> {
     const { clock } = this.#environment
-    const isHeld = () => this.#waiters.size === 0 && clock.monotonic() < this.#begunAt + indexHoldMs
+    const isHeld = () =>
+      this.#waiters.size === 0 && this.#searchedAt < this.#begunAt && clock.monotonic() < this.#begunAt + indexHoldMs
     while (this.#queue.size >= indexBulkRecords && isHeld()) {
       const target = this.#target
       await new Promise<void>((resolve) => {

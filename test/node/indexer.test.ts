@@ -11,6 +11,7 @@ import { indexBulkRecords, indexHoldMs, indexLullMs, indexRetryMs, searchWaitMsM
 import { nativeSuite } from '../../node/native.ts'
 import { blockTarget } from '../../node/policy.ts'
 import type { Replica } from '../../node/replica.ts'
+import type { Source } from '../../node/replica-types.ts'
 import type { IndexRow, SearchIndex, SearchQuery, SearchResult } from '../../node/search.ts'
 import { entryOf, receivedOf, sentOf } from '../../node/search-entry.ts'
 import { SegmentIndex } from '../../node/search-index.ts'
@@ -24,8 +25,8 @@ import { seeded } from '../support/seed.ts'
 
 const alice = publisher(1, { kind: 'model' })
 
-async function admit(replica: Replica, ops: readonly Op[]): Promise<void> {
-  const { results } = await replica.admit(alice.bytes(ops), { via: 'http' })
+async function admit(replica: Replica, ops: readonly Op[], source: Source = { via: 'http' }): Promise<void> {
+  const { results } = await replica.admit(alice.bytes(ops), source)
   expect(new Set(results.map(({ verdict }) => verdict))).toEqual(new Set(['applied']))
 }
 
@@ -150,7 +151,7 @@ test('what is written while an index is being filled is not lost, and writing do
   expect(await found(indexer)).not.toContain(changed.header.record)
 })
 
-test('an index that has been behind by a bulk for as long as a search waits is not waited for', async () => {
+test('an index that is behind by a bulk from peers, or has been for as long as a search waits, is not waited for', async () => {
   const { replica } = await openReplica()
   await using index = new SlowIndex()
   const { indexer, clock } = await start(replica, index)
@@ -169,6 +170,13 @@ test('an index that has been behind by a bulk for as long as a search waits is n
   await admit(replica, geneses(40, 41))
   await later(2 * searchWaitMsMax)
   expect([indexer.behind, indexer.isOutrun]).toEqual([1, false])
+  release()
+  await caughtUp(indexer, replica)
+  release = index.hold()
+  await admit(replica, geneses(50, 50 + indexBulkRecords), { via: 'sync', peer: 'a peer' })
+  expect(indexer.isOutrun).toBe(true)
+  await admit(replica, geneses(90, 91))
+  expect(indexer.isOutrun).toBe(false)
   release()
 })
 
@@ -204,7 +212,7 @@ test('more changes than may wait are read back from the replica', async () => {
   expect(changes).toHaveBeenCalled()
 })
 
-test('a bulk goes before the index: to its end, for a while, or until somebody waits', async () => {
+test('a bulk goes before the index: to its end, for a while, or until somebody searches', async () => {
   const { replica } = await openReplica()
   await using index = new SlowIndex()
   const { indexer, clock } = await start(replica, index)
@@ -224,8 +232,15 @@ test('a bulk goes before the index: to its end, for a while, or until somebody w
   await caughtUp(indexer, replica)
   expect(index.applied, 'somebody waited').toBe(1 + 2 * indexBulkRecords)
 
+  await clock.advance(indexLullMs)
+  await step()
+  await found(indexer)
+  await idle()
+  expect(index.applied, 'somebody searched').toBe(1 + 3 * indexBulkRecords)
+
+  await clock.advance(indexLullMs)
   const began = clock.monotonic()
-  for (await step(); index.applied === 1 + 2 * indexBulkRecords; await step()) await clock.advance(indexLullMs / 2)
+  for (await step(); index.applied === 1 + 3 * indexBulkRecords; await step()) await clock.advance(indexLullMs / 2)
   expect(clock.monotonic() - began, 'it went on and on').toBeGreaterThanOrEqual(indexHoldMs)
   const [applied, since] = [index.applied, clock.monotonic()]
   for (await step(); index.applied === applied; await step()) await clock.advance(indexLullMs / 2)
