@@ -10,8 +10,8 @@
  *               changed: ms from asking as the node's face asks, wait for the index and all, to having the answer, by
  *               this thread's clock, with the aim (p50/p99 at a million) beside it. Then how fast they went in, how far
  *               the index was behind at worst and at the end, by what the node says of itself (`search.behind` in its
- *               status), and how long the index's thread and this one stood still at most: by the clock, and by the
- *               processor time (`work`) that they themselves took
+ *               status), and how long this thread, the one that answers and the one that builds stood still at most: by
+ *               the clock, and by the processor time (`work`) that they themselves took
  *   at-rest     the same with nothing else going on
  *   fields      the list of all fields with their commonest values
  *   work        the same queries in this thread, the quickest of three times, and the mean of the processor's time: what
@@ -173,19 +173,19 @@ function ingesting(
       await work
       const seconds = (performance.now() - begun) / 1_000
       const behindLast = indexer.behind
-      const [index, main] = [await others(), own.end()]
+      const threads = new Map([...(await others()), ['main', own.end()]])
+      const stalls = [...threads].flatMap(([name, { p99_ms, max_ms, work_max_ms }]) => [
+        [`${name}_stall_p99_ms`, p99_ms],
+        [`${name}_stall_max_ms`, max_ms],
+        [`${name}_stall_work_max_ms`, work_max_ms],
+      ])
       return {
         records_per_second: done / seconds,
         indexed_per_second: (done - behindLast) / seconds,
         seconds,
         behind_most: behindMost,
         behind_at_last: behindLast,
-        index_stall_p99_ms: index.p99_ms,
-        index_stall_max_ms: index.max_ms,
-        index_stall_work_max_ms: index.work_max_ms,
-        main_stall_p99_ms: main.p99_ms,
-        main_stall_max_ms: main.max_ms,
-        main_stall_work_max_ms: main.work_max_ms,
+        ...Object.fromEntries(stalls),
         aim_stall_ms: AIM_STALL_MS,
       }
     },

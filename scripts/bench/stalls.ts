@@ -5,7 +5,7 @@
  * Loaded with `--import`, it watches every other thread too and answers whoever asks (`stallsOfOthers`).
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { BroadcastChannel, isMainThread } from 'node:worker_threads'
+import { BroadcastChannel, isMainThread, threadName } from 'node:worker_threads'
 import { quantile } from './quantile.ts'
 
 export type Stalls = { readonly p99_ms: number; readonly max_ms: number; readonly work_max_ms: number }
@@ -51,20 +51,24 @@ function workedMs(): number {
 const CHANNEL = 'peerage-bench-stalls'
 const BEGIN = 'begin'
 const END = 'end'
+/** One that builds the index and one that answers from it. */
+const THREADS = 2
 
-/** Has the other threads watch themselves; what is returned gives the figures of the one that stood still longest. */
-export function watchOthers(): () => Promise<Stalls> {
+/** Has the other threads watch themselves; what is returned gives the figures of each, by its name. */
+export function watchOthers(): () => Promise<ReadonlyMap<string, Stalls>> {
   const channel = new BroadcastChannel(CHANNEL)
   channel.postMessage(BEGIN)
   return async () => {
-    const answers: Stalls[] = []
-    channel.onmessage = (event) => answers.push((event as { data: Stalls }).data)
+    const answers = new Map<string, Stalls>()
+    channel.onmessage = (event) => {
+      const [name, stalls] = (event as { data: [string, Stalls] }).data
+      answers.set(name, stalls)
+    }
     channel.postMessage(END)
-    for (let waited = 0; answers.length === 0 && waited < ANSWER_MS; waited += 10) await delay(10)
+    for (let waited = 0; answers.size < THREADS && waited < ANSWER_MS; waited += 10) await delay(10)
     channel.close()
-    const [worst] = answers.sort((a, b) => b.max_ms - a.max_ms)
-    if (!worst) throw new Error(`no thread is watched: run with --import ${import.meta.filename}`)
-    return worst
+    if (answers.size < THREADS) throw new Error(`no thread is watched: run with --import ${import.meta.filename}`)
+    return answers
   }
 }
 
@@ -73,7 +77,7 @@ if (!isMainThread) {
   const channel = new BroadcastChannel(CHANNEL)
   channel.onmessage = (event) => {
     if ((event as { data: unknown }).data === BEGIN) watch.begin()
-    else if ((event as { data: unknown }).data === END) channel.postMessage(watch.end())
+    else if ((event as { data: unknown }).data === END) channel.postMessage([threadName, watch.end()])
   }
   channel.unref()
 }
