@@ -18,7 +18,7 @@ export class BenchProcess implements AsyncDisposable {
       env: {
         ...process.env,
         MALLOC_ARENA_MAX: '1',
-        MALLOC_MMAP_THRESHOLD_: '262144',
+        MALLOC_MMAP_THRESHOLD_: '65536',
         MALLOC_TRIM_THRESHOLD_: '131072',
       },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
