@@ -80,7 +80,8 @@ export function readChunk(row: Uint8Array, sha256: Sha256): IdChunk | undefined 
     const [kind, owner] = Array.isArray(pair) ? pair : []
     return { kind: String(kind), owner: owner instanceof Uint8Array ? toHex(owner) : '' }
   })
-  const numbers = Uint16Array.from({ length: tags.length >> 1 }, (_, i) => (tags[2 * i]! << 8) | tags[2 * i + 1]!)
+  const numbers = new Uint16Array(tags.length >> 1)
+  for (let i = 0; i < numbers.length; i++) numbers[i] = (tags[2 * i]! << 8) | tags[2 * i + 1]!
   return { upto, ids, belongings, tags: numbers }
 }
 

@@ -282,7 +282,9 @@ export class OpSet {
       const bytes = read.parts.reduce((sum, part) => sum + part.length, last.length)
       if (sorted.length !== bytes || sketch.size !== sorted.length / 32) sketch = undefined
     }
-    this.#all = new ReconciledSet(ALL, IdSet.ofSorted(sorted, sha256), sketch)
+    const ids = await stepwise(IdSet.sortedSteps(sorted, sha256), signal)
+    if (ids === undefined) return false
+    this.#all = new ReconciledSet(ALL, ids, sketch)
     await this.#addWithheld()
     return true
   }
