@@ -312,7 +312,7 @@ export const fieldsMax = 1_000
 export const fieldValuesMax = 20
 /** Words that a mistyped one may stand for. */
 export const corrections = 4
-/** What one query may cost the index's thread; one that would cost more is cut and says so. ms. */
+/** What one query may cost the thread that answers; one that would cost more is cut and says so. ms. */
 export const searchWorkMs = 50
 /** How long fields are counted, a piece at a time with searches between: a list that is cut is better than a 503. ms. */
 export const fieldsMs = 4_000
@@ -326,7 +326,7 @@ export const testedKept = 24
 export const scratchBytesKept = 16 * MiB
 /** Words that keep their numbers from one batch of records to the next: some 10 MB. */
 export const vocabularyKept = 100_000
-/** Work of the index without a break, so that a search never waits long. ms. */
+/** Work of the index without a break, so that a search, or what else its threads have to do, never waits long. ms. */
 export const indexSliceMs = 2
 /** Records that the index's files may lack, and for how long: what a kill makes it read again from the replica. */
 export const indexKeptRecords = 50_000
@@ -357,7 +357,7 @@ export const journalCompleteOps = 4_096
 export const indexRetryMs = 5_000
 /** Until records that were damaged on disk are asked for again: by then a peer may have sent their ops. */
 export const indexBrokenMs = 10_000
-/** Searches under way in the index's thread; more are answered busy. */
+/** Searches under way in the thread that answers; more are answered busy. */
 export const searchesMax = 256
 /** A search that takes longer is answered 503: the index is still being loaded, or the machine is overloaded. */
 export const searchTimeoutMs = 5_000

@@ -208,11 +208,11 @@ export class SegmentIndex implements SearchIndex {
   }
 
   async #build(work: Work<Job>): Promise<void> {
-    await this.#whole().ask(work)
+    await this.#building().ask(work)
   }
 
   async #ask(question: Question): Promise<Answer> {
-    const builder = this.#whole()
+    const builder = this.#building()
     if (this.#lostBy !== undefined) throw unavailable(this.#lostBy)
     if (this.#searches >= searchesMax) throw new NodeError('busy', `${this.#searches} searches are under way already`)
     this.#searches++
@@ -224,7 +224,7 @@ export class SegmentIndex implements SearchIndex {
   }
 
   /** The thread that builds, if there is one. */
-  #whole(): Builder {
+  #building(): Builder {
     if (this.#closed) throw closed()
     if (!this.#builder) throw unavailable('the search thread ended')
     return this.#builder

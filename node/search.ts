@@ -1,7 +1,7 @@
 /**
  * The search index as the node sees it: derived, rebuildable, and never in the way of an acknowledgement.
  *
- * Two implementations: search-index.ts (segments in a thread of their own) and search-scan.ts (a linear scan, the oracle).
+ * Two implementations: search-index.ts (segments, in threads of their own) and search-scan.ts (a linear scan, the oracle).
  */
 import type { Doc, Merged, Value } from '../crdt/index.ts'
 import type { Expression } from './search-expression.ts'
