@@ -192,7 +192,7 @@ function* received(sent: readonly (IndexEntry | IndexRow)[], read: Read | undefi
 /** A millisecond's worth. */
 const READ_AT_ONCE = 32
 
-/** False when the index was lost under it. */
+/** Undefined when the index was lost under it. */
 async function apply(
   change: Omit<IndexChange, 'entries'>,
   sent: readonly (IndexEntry | IndexRow)[],
