@@ -149,6 +149,19 @@ test('a loss while it is in use rejects what was asked and leaves an empty index
   expect(((await index.search({ limit: 10, query: 'model' })) as SearchResult).total).toBe(5)
 })
 
+test('a change is found as soon as it is told to be in, however much is being asked', async () => {
+  await made()
+  await using index = await SegmentIndex.open(path)
+  await index.search({ limit: 1 })
+  const others = Array.from({ length: 150 }, () => index.search({ limit: 50, query: 'model' }))
+  await index.apply({ seq: 601, entries: [entry('tool', 'new')], removed: entries.slice(0, 100).map(({ id }) => id) })
+  const { total } = (await index.search({ limit: 1 })) as SearchResult
+  expect([index.seq, total]).toEqual([601, 501])
+  // Before it, or after it: nothing between is found.
+  const totals = (await Promise.all(others)).map((answer) => (answer as SearchResult).total)
+  expect(totals.filter((found) => found !== 600 && found !== 500)).toEqual([])
+})
+
 test('when the thread that answers dies, its questions fail and nothing else is lost', async () => {
   await using index = await SegmentIndex.open(path)
   await index.reset('e')
