@@ -26,7 +26,7 @@ export class GiveBack {
     this.#cancel()
     this.#cancel = this.#after(giveBackAfterMs, () => {
       this.#work = 0
-      if (process.memoryUsage().heapUsed <= giveBackHeapBytesMax) collect()
+      if (process.memoryUsage().heapUsed <= giveBackHeapBytesMax) collect('last-resort')
     })
   }
 
@@ -36,12 +36,12 @@ export class GiveBack {
 }
 
 /** By the engine's own function, which it shows to contexts that are made while the flag is set. */
-function collect(): void {
+export function collect(flavor: 'regular' | 'last-resort'): void {
   setFlagsFromString('--expose-gc')
   // The flag is the process's: another thread may have taken it back by now, and then this one goes without.
   const gc: Collect | undefined = runInNewContext('globalThis.gc')
   setFlagsFromString('--no-expose-gc')
-  gc?.({ type: 'major', flavor: 'last-resort' })
+  gc?.({ type: 'major', flavor })
 }
 
-type Collect = (options: { readonly type: 'major'; readonly flavor: 'last-resort' }) => void
+type Collect = (options: { readonly type: 'major'; readonly flavor: 'regular' | 'last-resort' }) => void

@@ -328,6 +328,8 @@ export const scratchBytesKept = 16 * MiB
 export const vocabularyKept = 100_000
 /** Work of the index without a break, so that a search, or what else its threads have to do, never waits long. ms. */
 export const indexSliceMs = 2
+/** Documents of replaced segments before the thread that answers looks for memory to free: 70 MB, and some 10 ms. */
+export const droppedDocumentsMax = 50_000
 /** Records that the index's files may lack, and for how long: what a kill makes it read again from the replica. */
 export const indexKeptRecords = 50_000
 export const indexKeptMs = 5_000

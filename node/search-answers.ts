@@ -6,7 +6,8 @@
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import type { Kind } from '../crdt/index.ts'
-import { fieldsMs } from './limits.ts'
+import { collect } from './give-back.ts'
+import { droppedDocumentsMax, fieldsMs } from './limits.ts'
 import type { FieldList, QueryProblem, SearchQuery, SearchResult } from './search.ts'
 import type { Sent, Taken } from './search-audience.ts'
 import { SearchEngine } from './search-engine.ts'
@@ -52,6 +53,10 @@ async function take(sent: Sent): Promise<void> {
   try {
     await paced(heard.engine.take(sent.publication), () => sent.news === 'begun' || current === heard)
     if (sent.news === 'begun') current = heard
+    // The collector does not count shared memory, and there is little else here that it would run for.
+    if (heard.engine.dropped < droppedDocumentsMax) return
+    heard.engine.dropped = 0
+    collect('regular')
   } catch (error) {
     if (current === heard) current = undefined
     tell({ told: 'damaged', index: heard.index, reason: reasonOf(error) })

@@ -34,6 +34,8 @@ export class SearchEngine {
   readonly #seed: number
   /** Oldest first. Replaced as a whole and never changed, as the values are, so that a query's stay its own. */
   segments: readonly Segment[] = []
+  /** Documents of segments that are here no more; for the caller to begin anew. */
+  dropped = 0
   #values: Values
   readonly #scratch = new Scratch()
   #paths: ReadonlyMap<string, ReadonlySet<string>> | undefined
@@ -50,7 +52,8 @@ export class SearchEngine {
    */
   *take(publication: Publication): Generator<undefined, void> {
     const { added, joined, values } = publication
-    const known = new Map(this.segments.map((segment) => [segment.number, segment]))
+    const before = this.segments
+    const known = new Map(before.map((segment) => [segment.number, segment]))
     const fresh = added.map(segmentFrom)
     const [into] = fresh
     if (into && joined.length > 0) {
@@ -68,6 +71,7 @@ export class SearchEngine {
       if (texts !== undefined) segment.texts = textsIn(texts)
     }
     this.segments = publication.segments.map((number) => known.get(number) as Segment)
+    for (const { number, size } of before) if (!publication.segments.includes(number)) this.dropped += size
     this.#paths = undefined
   }
 
