@@ -12,6 +12,7 @@ import { eraseGraceMs, rejudgeRecords } from './limits.ts'
 import { countsKey, countsRow, recordKey, sealed, waitingKey } from './rows.ts'
 import type { Store } from './store.ts'
 import type { ChangedRecord, Prepared } from './store-types.ts'
+import { turn } from './turn.ts'
 
 /** The next records that rely on `via`, after `after`; `next`: go on from there, undefined: that were all. */
 export async function rejudge(
@@ -24,6 +25,8 @@ export async function rejudge(
   const pairs: { before: Merged; after: Merged }[] = []
   for (const before of await store.storedRecords(ids)) {
     const now = await store.record(before.record)
+    // Its ops may lie in frames of hundreds, which are read whole.
+    await turn()
     if (now !== undefined && now.judged?.stamp !== before.judged?.stamp) pairs.push({ before, after: now })
   }
   const counts = countsAfter(store.counts, 0, pairs)
