@@ -5,7 +5,8 @@
  *
  * The index is derived. When its folder is missing, damaged, from older tables or refused by the disk, it is thrown
  * away and says so (`onLost`, epoch ''); whoever feeds it fills it again after `reset`. A thread that dies counts as a
- * loss; only that of the one that answers is none, for it has nothing of its own. What came last is on disk a few seconds later: after a kill the index opens with an older seq.
+ * loss; only that of the one that answers is none, for it has nothing of its own. What came last is on disk a few seconds
+ * later: after a kill the index opens with an older seq.
  */
 import { randomInt } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'

@@ -43,7 +43,10 @@ export function drained<T>(steps: Generator<undefined, T>): T {
   }
 }
 
-/** What steps come to, in slices of `indexSliceMs` with the thread's other work between; undefined when they are not wanted to the end. */
+/**
+ * What steps come to, in slices of `indexSliceMs` with the thread's other work between; undefined when they are not
+ * wanted to the end.
+ */
 export async function paced<T>(
   steps: Generator<undefined, T>,
   isWanted: () => boolean,
