@@ -73,12 +73,16 @@ export function concat(...parts: readonly Uint8Array[]): Uint8Array {
 
 /** Negative, zero or positive, byte by byte; of two that agree as far as the shorter goes, the shorter comes first. */
 export function compareBytes(a: Uint8Array, b: Uint8Array): number {
-  const length = Math.min(a.length, b.length)
+  return compareParts(a, 0, b, 0, Math.min(a.length, b.length)) || a.length - b.length
+}
+
+/** The same of `length` bytes of each, from `from` and `other` on: without a view of either. */
+export function compareParts(a: Uint8Array, from: number, b: Uint8Array, other: number, length: number): number {
   for (let i = 0; i < length; i++) {
-    const difference = (a[i] as number) - (b[i] as number)
+    const difference = (a[from + i] as number) - (b[other + i] as number)
     if (difference !== 0) return difference
   }
-  return a.length - b.length
+  return 0
 }
 
 /** Not constant in time: nothing here is secret. */

@@ -5,7 +5,7 @@
  * The set is a 16-ary trie over the ids' hex digits. Ids lie sorted in its leaves as bytes, about 90 bytes an id in
  * all; hashes are made when they are asked for and kept until something below them changes.
  */
-import { compareBytes, concat, fromHex, isHex, toHex } from './bytes.ts'
+import { compareBytes, compareParts, concat, fromHex, isHex, toHex } from './bytes.ts'
 import { SHORT_BYTES, TRIE_LEAF_IDS } from './limits.ts'
 import type { OpId } from './op.ts'
 import { pureSha256, type Sha256 } from './suite.ts'
@@ -325,11 +325,7 @@ function innerOf(children: Node[], count: number): Inner {
 
 function checkAscending(ids: Uint8Array): void {
   for (let at = ID_BYTES; at < ids.length; at += ID_BYTES) {
-    let i = 0
-    while (i < ID_BYTES && ids[at - ID_BYTES + i] === ids[at + i]) i++
-    if (i === ID_BYTES || (ids[at - ID_BYTES + i] as number) > (ids[at + i] as number)) {
-      throw new RangeError('expected ids that ascend')
-    }
+    if (compareParts(ids, at - ID_BYTES, ids, at, ID_BYTES) >= 0) throw new RangeError('expected ids that ascend')
   }
 }
 
@@ -358,20 +354,12 @@ function placeOf({ bytes, count }: Leaf, id: Uint8Array): number {
   let high = count
   while (low < high) {
     const middle = (low + high) >> 1
-    const order = compareIds(bytes, 1 + middle * ID_BYTES, id)
+    const order = compareParts(bytes, 1 + middle * ID_BYTES, id, 0, ID_BYTES)
     if (order === 0) return middle
     if (order < 0) low = middle + 1
     else high = middle
   }
   return ~low
-}
-
-function compareIds(bytes: Uint8Array, at: number, id: Uint8Array): number {
-  for (let i = 0; i < ID_BYTES; i++) {
-    const difference = (bytes[at + i] as number) - (id[i] as number)
-    if (difference !== 0) return difference
-  }
-  return 0
 }
 
 function remove(leaf: Leaf, index: number): void {

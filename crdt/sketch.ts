@@ -43,23 +43,11 @@ export class Sketch {
   }
 
   add(id: Uint8Array): void {
-    this.#change(id, 1, 0)
+    this.#change(id, 1)
   }
 
   delete(id: Uint8Array): void {
-    this.#change(id, -1, 0)
-  }
-
-  /** Keeps more symbols from now on; `each` must call with every id of the set. */
-  grow(symbols: number, each: (add: (id: Uint8Array) => void) => void): void {
-    checkSymbols(symbols)
-    const before = this.#symbols
-    if (symbols <= before) return
-    const words = new Int32Array(symbols * WORDS)
-    words.set(this.#words)
-    this.#words = words
-    this.#symbols = symbols
-    each((id) => this.#change(id, 1, before))
+    this.#change(id, -1)
   }
 
   /** As it is now, apart from what comes. */
@@ -88,18 +76,19 @@ export class Sketch {
     return sketch
   }
 
-  #change(id: Uint8Array, by: 1 | -1, from: number): void {
+  #change(id: Uint8Array, by: 1 | -1): void {
     const walk = this.#walk
     walk.start(wordAt(id, 0), wordAt(id, 4))
     const words = this.#words
     const symbols = this.#symbols
-    for (let at = walk.seek(from); at < symbols; at = walk.next()) toggle(words, at, walk, by)
+    for (let at = walk.seek(0); at < symbols; at = walk.next()) toggle(words, at, walk, by)
   }
 }
 
 /**
  * How many symbols a set of this size keeps: about as many as it has ids, so that a small set pays little, up to the
- * protocol's bound. Grows in steps of four, so that growing costs an id a third more than adding it once.
+ * protocol's bound. Grows in steps of four, so that sketches made anew as a
+ * set grows cost an id a third more than one.
  */
 export function sketchSymbolsFor(ids: number): number {
   let symbols = SKETCH_SYMBOLS_MIN

@@ -2,7 +2,7 @@
  * Sorts many ids, as bytes one after the other, without stopping the process for long: by their first bits into about as
  * many places as there are ids, then the few that share a place among themselves. What is there twice is left once.
  */
-import { compareBytes } from '../crdt/index.ts'
+import { compareBytes, compareParts } from '../crdt/index.ts'
 
 const ID_BYTES = 32
 /** A place for each id up to a million, then more ids a place. */
@@ -11,7 +11,7 @@ const PLACE_BITS_MAX = 20
 const A_STRETCH = 32_768
 
 /** Each `yield` is a moment to let others run; the sorted ids are what is returned. */
-export function* sortIds(parts: readonly Uint8Array[]): Generator<void, Uint8Array> {
+export function* sortIds(parts: readonly Uint8Array[]): Generator<undefined, Uint8Array> {
   const bytes = parts.reduce((sum, part) => sum + part.length, 0)
   const bits = Math.min(PLACE_BITS_MAX, Math.max(1, Math.ceil(Math.log2(bytes / ID_BYTES + 1))))
   const shift = 32 - bits
@@ -81,7 +81,7 @@ function sortRange(ids: Uint8Array, from: number, to: number): void {
 /** More than this in one place come from somebody who sought them, and are sorted in another way. */
 const INSERTED_MAX = 128
 
-function* distinct(sorted: Uint8Array): Generator<void, Uint8Array> {
+function* distinct(sorted: Uint8Array): Generator<undefined, Uint8Array> {
   const ids = sorted.length / ID_BYTES
   let kept = Math.min(1, ids)
   for (let index = 1; index < ids; index++) {
@@ -95,12 +95,7 @@ function* distinct(sorted: Uint8Array): Generator<void, Uint8Array> {
 
 /** Of two ids by their numbers: negative, zero or positive. */
 function order(ids: Uint8Array, one: number, other: number): number {
-  const [a, b] = [one * ID_BYTES, other * ID_BYTES]
-  for (let i = 0; i < ID_BYTES; i++) {
-    const difference = ids[a + i]! - ids[b + i]!
-    if (difference !== 0) return difference
-  }
-  return 0
+  return compareParts(ids, one * ID_BYTES, ids, other * ID_BYTES, ID_BYTES)
 }
 
 function idAt(ids: Uint8Array, index: number): Uint8Array {

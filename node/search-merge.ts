@@ -5,7 +5,7 @@
 import { indexColumnsMax } from './limits.ts'
 import { type Bits, hasBit } from './search-bits.ts'
 import { type Column, type ColumnPart, mergeColumns } from './search-column.ts'
-import { Room } from './search-room.ts'
+import { copied, Room } from './search-room.ts'
 import { type Arrays, type Segment, segmentOf, type Texts } from './search-segment.ts'
 import { textStart } from './search-texts.ts'
 import type { Values } from './search-values.ts'
@@ -327,9 +327,4 @@ function* mergeWords(
       yield
     }
   }
-}
-
-function copied<T extends Uint8Array | Uint32Array>(to: T, from: T): T {
-  to.set(from as never)
-  return to
 }

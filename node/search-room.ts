@@ -41,3 +41,9 @@ export class Room {
     return kept
   }
 }
+
+/** What is there, in a larger array. */
+export function copied<T extends Flat>(to: T, from: T): T {
+  to.set(from as never)
+  return to
+}

@@ -6,7 +6,7 @@
  * swept, are replaced and not changed.
  */
 import type { Leaf } from './search-fields.ts'
-import { type Flat, Room } from './search-room.ts'
+import { copied, Room } from './search-room.ts'
 import {
   BLOCK_BYTES,
   emptyView,
@@ -206,9 +206,4 @@ function enter(table: Uint32Array, code: number, hash: number): void {
 function isLatin1(text: string): boolean {
   for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 255) return false
   return true
-}
-
-function copied<T extends Flat>(to: T, from: T): T {
-  to.set(from as never)
-  return to
 }

@@ -7,6 +7,7 @@ import { sortIds } from '../../node/id-sort.ts'
 import type { Admitted, ReplicaFace } from '../../node/index.ts'
 import { nativeSuite } from '../../node/native.ts'
 import { ReconciledSet } from '../../node/reconciled-set.ts'
+import { drained } from '../../node/search-work.ts'
 
 const ID_BYTES = 32
 const FRAME_IDS = 256
@@ -25,10 +26,7 @@ export class IdReplica {
   constructor(net: string, epoch: string, ids: Uint8Array) {
     this.net = net
     this.epoch = epoch
-    const steps = sortIds([ids])
-    let step = steps.next()
-    while (!step.done) step = steps.next()
-    this.set = new ReconciledSet('all', IdSet.ofSorted(step.value, nativeSuite.sha256))
+    this.set = new ReconciledSet('all', IdSet.ofSorted(drained(sortIds([ids])), nativeSuite.sha256))
     this.set.root()
   }
 

@@ -123,8 +123,8 @@ function mergesAlike(body: Uint8Array): void {
 
 const ids = new IdSet(sha256)
 for (let i = 0; i < 60; i++) ids.add(toHex(sha256(u32be(i))))
-const sketch = new Sketch(0)
-sketch.grow(sketchSymbolsFor(60), (add) => ids.each(add))
+const sketch = new Sketch(sketchSymbolsFor(60))
+ids.each((id) => sketch.add(id))
 
 const MESSAGES: readonly Message[] = [
   hello({ cursor: { epoch: '0'.repeat(32), seq: 3 } }),
